@@ -1,0 +1,234 @@
+"""Reading picture files of any common kind into one form: uint8 RGB, upright, never resized."""
+
+import errno
+import functools
+import importlib
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+IMAGE_SUFFIXES: frozenset[str] = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
+        *(".gif", ".jp2", ".j2k", ".jpx", ".avif", ".ppm", ".pgm", ".pbm", ".pnm"),
+    }
+)
+MIN_SIDE = 8
+MAX_PIXELS = 100_000_000
+
+# Only plain raster formats: PostScript and the like would run an interpreter on untrusted bytes.
+_PLUGINS = ("Jpeg", "Png", "WebP", "Tiff", "Bmp", "Gif", "Jpeg2K", "Avif", "Ppm")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION_TAG = 0x0112
+_REASONS = {
+    errno.ENOENT: "no such file; check the path",
+    errno.ENOTDIR: "no such file: a part of the path is not a folder; check the path",
+    errno.EACCES: "no permission to read this file; change its mode or run as its owner",
+    errno.EPERM: "no permission to read this file; change its mode or run as its owner",
+    errno.ENAMETOOLONG: "the file name is too long for this system; shorten it",
+    errno.ELOOP: "the symbolic links form a loop; expected a link to an image file",
+}
+_lift_lock = threading.Lock()
+
+
+class ImageError(ValueError):
+    """A picture file that cannot be used; `reason` is one line without the path, `str()` has both."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        self.path = os.fspath(path)
+        self.reason = reason
+        super().__init__(self.path, reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode one picture file.
+
+    Turned upright by its EXIF orientation; the first frame of an animation; gray, palette, CMYK and 16-bit pictures
+    are converted, transparency is laid over white. Colour profiles are not applied.
+
+    Args:
+        path: a regular file.
+        max_pixels: refuse a larger picture by its header, before any pixel is decoded.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB, owned and writable.
+
+    Raises:
+        ImageError: with one line that says what is wrong and what helps.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise ImageError(path, "the file is empty (0 bytes); expected an image")
+        try:
+            return _decode(path, file, max_pixels)
+        except Image.DecompressionBombError:
+            limit = Image.MAX_IMAGE_PIXELS
+            if limit is None or max_pixels <= 2 * limit:
+                raise _too_large(path, f"more than {max_pixels:,}", max_pixels) from None
+        with _lifted_limit(max_pixels):
+            return _decode(path, file, max_pixels)
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; folders, pipes and devices are refused without being opened.
+
+    Raises:
+        ImageError: with the reason in one line.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            raise ImageError(path, f"is {_kind_name(mode)}, not a regular file; expected an image file")
+        # Should a pipe have taken the file's place since, O_NONBLOCK keeps the opening from waiting for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ImageError(path, _open_reason(path, error)) from None
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def _decode(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int) -> np.ndarray:
+    with _open_picture(path, file) as picture:
+        width, height = picture.size
+        if width * height > max_pixels:
+            raise _too_large(path, f"{width} x {height} = {width * height:,}", max_pixels)
+        if min(width, height) < MIN_SIDE:
+            raise ImageError(path, f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
+        with _decoding(path, picture.format):
+            picture.load()
+            return _to_rgb(path, _upright(picture))
+
+
+def _open_picture(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
+    """Parse the header only. `Image.open` would refuse by its own, process-wide limit."""
+    _load_plugins()
+    file.seek(0)
+    prefix = file.read(16)
+    for name in _FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        # A plugin answers with a string when it knows the format but was built without its library.
+        if factory is not None and accept is not None and accept(prefix) is True:
+            file.seek(0)
+            with _decoding(path, name):
+                return factory(file, os.fsdecode(path))
+    raise ImageError(path, _unknown_reason(prefix))
+
+
+@contextmanager
+def _decoding(path: str | os.PathLike[str], kind: str | None) -> Iterator[None]:
+    """Turn whatever a decoder raises on damaged bytes into an ImageError."""
+    try:
+        yield
+    except (ImageError, Image.DecompressionBombError):
+        raise
+    except MemoryError:
+        raise ImageError(path, "does not fit into memory; lower --max-pixels (max_pixels= in Python)") from None
+    # Decoders meet hostile bytes with errors of every kind (SyntaxError, struct.error, IndexError, ...).
+    except Exception as error:
+        detail = " ".join(str(error).split())[:120] or type(error).__name__
+        state = "truncated" if "truncat" in detail.lower() or isinstance(error, EOFError) else "damaged or unsupported"
+        raise ImageError(path, f"{state} {kind} data ({detail}); expected a complete image, save it again") from None
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
+    # Malformed EXIF does not make the pixels wrong.
+    except Exception:
+        orientation = 1
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_rgb(path: str | os.PathLike[str], picture: Image.Image) -> np.ndarray:
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        gray = _deep_to_uint8(path, np.asarray(picture))
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        picture = Image.new("RGB", layer.size, "white")
+        picture.paste(layer, mask=layer.getchannel("A"))
+    return np.array(picture.convert("RGB"))
+
+
+def _deep_to_uint8(path: str | os.PathLike[str], values: np.ndarray) -> np.ndarray:
+    """16-bit values lose their low byte, as Pillow does for 16-bit RGB; floats are in 0..1 or 0..255."""
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" and low >= 0 and high <= 255:
+        return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
+    if values.dtype.kind != "f" and low >= 0 and high <= 65535:
+        return (values >> 8).astype(np.uint8)
+    raise ImageError(path, f"gray values run from {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
+
+
+@functools.lru_cache(maxsize=1)
+def _load_plugins() -> None:
+    for name in _PLUGINS:
+        try:
+            importlib.import_module(f"PIL.{name}ImagePlugin")
+        except ImportError:  # an older Pillow has no AVIF
+            continue
+
+
+@contextmanager
+def _lifted_limit(max_pixels: int) -> Iterator[None]:
+    """Some decoders check Pillow's process-wide limit again: raise it for the one giant picture, one at a time."""
+    with _lift_lock:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _too_large(path: str | os.PathLike[str], size: str, max_pixels: int) -> ImageError:
+    return ImageError(
+        path, f"has {size} pixels; the limit is {max_pixels:,}, raise it with --max-pixels (max_pixels= in Python)"
+    )
+
+
+def _open_reason(path: str | os.PathLike[str], error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):  # a NUL character in the name
+        return f"not a usable file name ({error}); check the path"
+    if error.errno == errno.ENOENT and os.path.islink(path):
+        return f"broken symbolic link to {os.readlink(path)!r}; expected a link to an image file"
+    return _REASONS.get(error.errno or 0, f"cannot be opened ({error.strerror}); expected a readable image file")
+
+
+def _unknown_reason(prefix: bytes) -> str:
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc"):
+        return "HEIC/HEIF pictures cannot be decoded; convert it to JPEG or PNG"
+    known = ", ".join(name for name in _FORMATS if name in Image.OPEN)
+    return f"not an image of a known kind; expected one of {known}"
+
+
+def _kind_name(mode: int) -> str:
+    kinds: dict[str, Callable[[int], bool]] = {
+        "a folder": stat.S_ISDIR,
+        "a pipe": stat.S_ISFIFO,
+        "a socket": stat.S_ISSOCK,
+        "a device": lambda value: stat.S_ISCHR(value) or stat.S_ISBLK(value),
+    }
+    return next((name for name, test in kinds.items() if test(mode)), "a special file")
