@@ -1,0 +1,76 @@
+# Every target makes and reuses its own environment: Python (with venv), g++ and make are all that must be there.
+PYTHON ?= python3
+VENV := .venv
+ONEDL := .venv-onedl
+RUN := OMP_NUM_THREADS=1 $(VENV)/bin/python
+RUN_ONEDL := OMP_NUM_THREADS=1 $(ONEDL)/bin/python
+# -qq: what pip says is shown only when it is an error.
+PIP := -m pip --disable-pip-version-check -qq install
+PYTEST_ARGS ?=
+
+SMOKE := .venv-onedl/smoke
+ONEDL_TESTS := tests/test_compat.py tests/test_optim.py tests/test_engine.py tests/tools
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check check-format check-lint check-types check-cpp format test-onedl clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## Make .venv with the package (editable), the OpenMMLab stack and the developer's tools
+
+demo: $(VENV)/.installed  ## Judge real photographs and altered copies of them; pictures go to demo-output/
+	$(RUN) tools/forgery_demo.py
+
+test: $(VENV)/.installed  ## Run the tests (PYTEST_ARGS="-k words" to choose)
+	$(RUN) -m pytest tests $(PYTEST_ARGS)
+
+check: check-format check-lint check-types check-cpp  ## ruff format, ruff, mypy and clang-format, changing nothing
+
+check-format: $(VENV)/.installed
+	$(VENV)/bin/ruff format --check .
+
+check-lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+
+check-types: $(VENV)/.installed
+	$(VENV)/bin/mypy
+
+CPP = $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+check-cpp: $(VENV)/.installed
+	$(if $(CPP),$(VENV)/bin/clang-format --dry-run --Werror $(CPP),@echo "clang-format: no C++ files yet")
+
+format: $(VENV)/.installed  ## Format the sources in place
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+	$(if $(CPP),$(VENV)/bin/clang-format -i $(CPP))
+
+test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in .venv-onedl
+	$(RUN_ONEDL) -m pytest $(ONEDL_TESTS) $(PYTEST_ARGS)
+	rm -rf $(SMOKE)
+	$(RUN_ONEDL) tools/smoke_train.py --work-dir $(SMOKE)
+
+clean:  ## Remove both environments and what runs left behind
+	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
+$(VENV)/.installed: setup.cfg setup.py pyproject.toml
+	@echo "Installing into $(VENV); this takes a few minutes the first time."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python $(PIP) --upgrade pip
+	@$(VENV)/bin/python $(PIP) "setuptools<81" wheel
+	@$(VENV)/bin/python $(PIP) torch torchvision
+	@$(VENV)/bin/python $(PIP) --no-build-isolation -e ".[openmmlab,dev]"
+	@touch $@
+
+# With build isolation onedl-mmcv sees no torch and leaves its own compiled ops out, which do not build against current torch.
+$(ONEDL)/.installed: setup.cfg setup.py pyproject.toml
+	@echo "Installing into $(ONEDL); this takes a few minutes the first time."
+	@$(PYTHON) -m venv $(ONEDL)
+	@$(ONEDL)/bin/python $(PIP) --upgrade pip
+	@$(ONEDL)/bin/python $(PIP) "setuptools<81" wheel
+	@$(ONEDL)/bin/python $(PIP) torch torchvision
+	@$(ONEDL)/bin/python tools/list_requirements.py onedl test > $(ONEDL)/requirements.txt
+	@$(ONEDL)/bin/python $(PIP) -r $(ONEDL)/requirements.txt
+	@$(ONEDL)/bin/python $(PIP) --no-build-isolation -e .
+	@touch $@
