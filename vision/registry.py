@@ -1,7 +1,10 @@
 """Registers what this package brings to mmengine's root registries; configs import it (`custom_imports`)."""
 
-from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, OPTIM_WRAPPERS
 
+from vision.datasets import BalancedSourceSampler, ForgeryDataset
 from vision.optim import Bf16OptimWrapper
 
 OPTIM_WRAPPERS.register_module(module=Bf16OptimWrapper)
+DATASETS.register_module(module=ForgeryDataset)
+DATA_SAMPLERS.register_module(module=BalancedSourceSampler)
