@@ -1,0 +1,1 @@
+"""Building blocks: modules that several models share."""

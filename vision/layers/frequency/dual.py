@@ -1,0 +1,87 @@
+"""Dual-frequency block: a wavelet branch and a Fourier-phase branch over the image (DFFreq, arXiv 2501.15253)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vision.layers.frequency.fourier import filter_phase
+from vision.layers.frequency.rswa import WindowChannelAttention
+from vision.layers.frequency.wavelet import dwt2d, idwt2d
+
+
+class DualFrequencyBlock(nn.Module):
+    """`dwt_weight * wavelet branch + (1 - dwt_weight) * Fourier branch`, each through its own windowed attention.
+
+    Args:
+        channels: channels of the image.
+        wavelet: orthogonal PyWavelets wavelet of the wavelet branch.
+        dwt_weight: share of the wavelet branch in the sum (0.6 in the paper).
+    """
+
+    def __init__(self, channels: int = 3, wavelet: str = "haar", dwt_weight: float = 0.6) -> None:
+        super().__init__()
+        self.wavelet = wavelet
+        self.dwt_weight = dwt_weight
+        self.norm = ChannelNorm(channels)
+        self.dwt_attn = WindowChannelAttention(channels, window_size=4)
+        self.fft_attn = WindowChannelAttention(channels, window_size=8)
+        self.fft_scale = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> `[B, C, H, W]`; H and W are multiples of 4 and at least 16."""
+        h, w = x.shape[-2:]
+        if h % 4 or w % 4 or min(h, w) < 16:
+            raise ValueError(
+                f"the dual-frequency block needs sides that are multiples of 4 and at least 16, got {h}x{w}"
+            )
+        wavelet = self.dwt_weight * self.wavelet_branch(x)
+        if self._fourier_is_off():
+            return wavelet
+        return wavelet + (1 - self.dwt_weight) * self.fourier_branch(x)
+
+    def wavelet_branch(self, x: Tensor) -> Tensor:
+        """Attention among four subbands x one 2x2 neighbourhood, in the wavelet domain."""
+        subbands = dwt2d(x, self.wavelet)
+        tokens = flatten_neighbourhoods(subbands)
+        tokens = tokens + self.dwt_attn(self.norm(tokens))
+        return idwt2d(unflatten_neighbourhoods(tokens, *subbands.shape[-2:]), self.wavelet)
+
+    def fourier_branch(self, x: Tensor) -> Tensor:
+        """The image with its phase filtered, times the learnable scale."""
+        return filter_phase(x, self.fft_attn) * self.fft_scale
+
+    def _fourier_is_off(self) -> bool:
+        # Outside training a scale of zero makes the branch exactly zero; in training its gradient is still needed.
+        if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export():
+            return False
+        return bool((self.fft_scale == 0).all())
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over dimension 1 of `[B, C, H, W]`."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x - x.mean(1, keepdim=True)
+        scale = torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
+        return torch.addcmul(self.bias.view(-1, 1, 1), x * scale, self.weight.view(-1, 1, 1))
+
+
+def flatten_neighbourhoods(subbands: Tensor) -> Tensor:
+    """`[B, C, 4, h, w]` -> `[B, C, 4, h * w]`, ordered by (row pair, column pair, position in the 2x2)."""
+    b, c, bands, h, w = subbands.shape
+    x = subbands.reshape(b, c, bands, h // 2, 2, w // 2, 2).transpose(4, 5)
+    return x.reshape(b, c, bands, h * w)
+
+
+def unflatten_neighbourhoods(tokens: Tensor, h: int, w: int) -> Tensor:
+    """Inverse of `flatten_neighbourhoods`: `[B, C, 4, h * w]` -> `[B, C, 4, h, w]`."""
+    b, c, bands, _ = tokens.shape
+    x = tokens.reshape(b, c, bands, h // 2, w // 2, 2, 2).transpose(4, 5)
+    return x.reshape(b, c, bands, h, w)

@@ -1,0 +1,122 @@
+"""Reading and writing weights without running a stranger's code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class CheckpointError(ValueError):
+    """A weights file cannot be used; the message says which, why and what to do."""
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a `.safetensors` file, or of a PyTorch file (a training checkpoint, a flat dict of tensors).
+
+    PyTorch files are read with `weights_only=True`: files that would run code are refused.
+
+    Returns:
+        The state dict with the file's own key names, and its metadata (JSON values decoded; empty for PyTorch files).
+
+    Raises:
+        CheckpointError: missing, unreadable, corrupt, or not a file of weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+    try:
+        if _is_safetensors(path):
+            return _read_safetensors(path)
+        return _read_torch(path), {}
+    except CheckpointError:
+        raise
+    except Exception as error:  # decoders raise what they like on damaged bytes
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"checkpoint {path} cannot be read ({reason[:200]}); is it complete?") from error
+
+
+def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors with JSON metadata; the file appears complete or not at all."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    try:
+        save_file(tensors, str(temporary), {key: json.dumps(value) for key, value in metadata.items()})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """`load_state_dict(strict=True)` whose error names the first key and shape that do not fit.
+
+    Raises:
+        CheckpointError: the weights belong to another model.
+    """
+    expected = model.state_dict()
+    for key, value in expected.items():
+        if key not in state:
+            raise CheckpointError(f"checkpoint {source} is of another model: it lacks {key} {tuple(value.shape)}")
+        if state[key].shape != value.shape:
+            found, wanted = tuple(state[key].shape), tuple(value.shape)
+            raise CheckpointError(
+                f"checkpoint {source} is of another model: {key} has shape {found}, expected {wanted}"
+            )
+    unknown = next((key for key in state if key not in expected), None)
+    if unknown is not None:
+        raise CheckpointError(f"checkpoint {source} is of another model: it has {unknown}, which this model lacks")
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _is_safetensors(path: Path) -> bool:
+    # 8 bytes of header length, then JSON.
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        metadata = {key: _decoded(value) for key, value in (file.metadata() or {}).items()}
+        return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118 (not a mapping)
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    with torch.serialization.safe_globals(_training_globals()):
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError(f"checkpoint {path} holds no state dict of tensors")
+    return content
+
+
+class _HistoryBuffer:
+    """Takes the place of mmengine's log buffer in a training checkpoint: read, never used."""
+
+
+def _training_globals() -> list[Any]:
+    import numpy as np
+    from numpy._core.multiarray import _reconstruct, scalar
+
+    dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
+    numpy_names = [(_reconstruct, "numpy.core.multiarray._reconstruct"), (scalar, "numpy.core.multiarray.scalar")]
+    buffer = (_HistoryBuffer, "mmengine.logging.history_buffer.HistoryBuffer")
+    return [buffer, _reconstruct, scalar, *numpy_names, np.ndarray, np.dtype, *dtypes]
