@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import os
@@ -99,6 +100,12 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         sample = self.samples[index]
         inputs = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
         return {"inputs": inputs, "label": sample.label, "source": sample.source, "path": sample.path}
+
+    def with_transforms(self, transforms: Sequence[Transform | dict[str, Any]] | Transform) -> ForgeryDataset:
+        """The same images, and the same cache, under other transforms."""
+        other = copy.copy(self)
+        other.transform = _pipeline(transforms, self.test_mode)
+        return other
 
     def _image(self, index: int) -> tuple[np.ndarray, int]:
         """Decode an image, or the next readable one of its class and source; also says which it was."""

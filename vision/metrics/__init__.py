@@ -1,0 +1,47 @@
+"""Metrics of the suite. Each is imported when it is first asked for; only `ForgeryMetric` needs mmengine."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vision.metrics.binary import binary_report
+    from vision.metrics.evaluation import Predictions, predict
+    from vision.metrics.forgery import ForgeryMetric
+    from vision.metrics.robustness import format_sweep, robustness_sweep
+    from vision.metrics.table import format_table, generator_rows, mean_row
+
+_HOME = {
+    "ForgeryMetric": "vision.metrics.forgery",
+    "Predictions": "vision.metrics.evaluation",
+    "binary_report": "vision.metrics.binary",
+    "format_sweep": "vision.metrics.robustness",
+    "format_table": "vision.metrics.table",
+    "generator_rows": "vision.metrics.table",
+    "mean_row": "vision.metrics.table",
+    "predict": "vision.metrics.evaluation",
+    "robustness_sweep": "vision.metrics.robustness",
+}
+
+__all__ = [
+    "ForgeryMetric",
+    "Predictions",
+    "binary_report",
+    "format_sweep",
+    "format_table",
+    "generator_rows",
+    "mean_row",
+    "predict",
+    "robustness_sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOME))
