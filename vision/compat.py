@@ -61,14 +61,15 @@ def name_mmseg_package() -> None:
 class _MmcvOpsFinder(MetaPathFinder, Loader):
     """Finds and loads the stand-in for `mmcv._ext`."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         return ModuleSpec(fullname, self, origin=__file__) if fullname == MMCV_OPS else None
 
     def exec_module(self, module: ModuleType) -> None:
-        for op in (nms, roi_align_forward, roi_align_backward):
-            setattr(module, op.__name__, op)
         # mmcv asks for all of its ops while it is imported; only a call may fail.
-        setattr(module, "__getattr__", _missing_op)
+        ours = {op.__name__: op for op in (nms, roi_align_forward, roi_align_backward)}
+        vars(module).update(ours, __getattr__=_missing_op)
 
 
 def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> Tensor:
@@ -160,8 +161,10 @@ def _missing_message(op: str) -> str:
 
 def _numpy_globals() -> list[Any]:
     """What a pickled array or number of numpy refers to, under its names in numpy 1 and numpy 2."""
-    array, number = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    names = [(f, f"{package}.multiarray.{f.__name__}") for f in (array, number) for package in ("numpy.core", "numpy._core")]
+    functions = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
+    names = [
+        (f, f"{core}.multiarray.{name}") for name, f in functions.items() for core in ("numpy.core", "numpy._core")
+    ]
     return [*names, np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
 
 
@@ -174,7 +177,9 @@ def _history_statistic(owner: object, name: str) -> Callable[..., Any]:
 
     if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
         return getattr(HistoryBuffer, name)
-    raise ValueError(f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be")
+    raise ValueError(
+        f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be"
+    )
 
 
 def _is_installed(distribution: str) -> bool:

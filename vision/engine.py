@@ -1,0 +1,153 @@
+"""Training and testing of any config of the suite on mmengine's Runner; tools/train.py and tools/test.py call it."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from vision import compat
+from vision.config_keys import check_top_level_keys
+from vision.distributed import LAUNCHERS, init_process_group
+from vision.errors import UsageError
+
+REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
+
+
+def train(
+    config: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    resume: str | None = None,
+    amp: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    launcher: str = "none",
+) -> Runner:
+    """Train as the config says and return the finished Runner.
+
+    `resume` is the path of a checkpoint, or "auto" for the newest one in the work directory (none there: start anew).
+    `amp` trains in mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPU.
+    Raises UsageError for a missing file, an unknown config key and the like.
+    """
+    cfg = load_config(config, work_dir, cfg_options)
+    if cfg.get("train_dataloader") is None or cfg.get("optim_wrapper") is None:
+        raise UsageError(f"{config} cannot be trained: it needs a train_dataloader and an optim_wrapper")
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if resume == "auto" else _existing_checkpoint(resume)
+    if amp:
+        use_amp(cfg)
+    runner = _build_runner(cfg, launcher)
+    runner.train()
+    return runner
+
+
+def test(
+    config: str | Path,
+    checkpoint: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    amp: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    launcher: str = "none",
+) -> dict[str, float]:
+    """Evaluate a checkpoint on the config's test set and return the metrics by name.
+
+    `amp` runs the model under autocast. Raises UsageError for a missing file, an unknown config key and the like.
+    """
+    cfg = load_config(config, work_dir, cfg_options)
+    if cfg.get("test_dataloader") is None:
+        raise UsageError(f"{config} cannot be tested: it has no test_dataloader")
+    cfg.load_from = _existing_checkpoint(checkpoint)
+    cfg.resume = False
+    if amp:
+        cfg.test_cfg = {**(cfg.get("test_cfg") or {}), "fp16": True}
+    return _build_runner(cfg, launcher).test()
+
+
+def load_config(
+    config: str | Path, work_dir: str | Path | None = None, cfg_options: Mapping[str, Any] | None = None
+) -> Config:
+    """Read a config, override what `cfg_options` names (dots between levels), refuse keys that nothing would read."""
+    compat.apply()
+    if not Path(config).is_file():
+        raise UsageError(f"config not found: {config}")
+    try:
+        cfg = Config.fromfile(str(config))
+    except (SyntaxError, OSError) as error:
+        raise UsageError(f"config {config} cannot be read: {error}") from error
+    cfg.merge_from_dict(dict(cfg_options or {}))
+    check_top_level_keys(cfg)
+    if work_dir is not None:
+        cfg.work_dir = str(work_dir)
+    elif not cfg.get("work_dir"):
+        cfg.work_dir = str(Path("work_dirs") / Path(config).stem)
+    return cfg
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that training and testing share."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config", metavar="CONFIG", help="config file, for example configs/forgery/*.py")
+    parser.add_argument("--work-dir", metavar="DIR", help="where logs and checkpoints go (default: work_dirs/<config>)")
+    parser.add_argument("--amp", action="store_true", help="mixed precision: float16 on CUDA, bfloat16 on CPU")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=_ConfigOptions,
+        metavar="KEY=VALUE",
+        help="override config entries, for example train_dataloader.batch_size=8 randomness.seed=1",
+    )
+    parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="how the processes were started")
+    # torchrun sets LOCAL_RANK; older launchers pass it as an argument instead.
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser
+
+
+class _ConfigOptions(DictAction):
+    """mmengine's parser of KEY=VALUE, with argparse's own error for anything else."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        wrong = [value for value in values if "=" not in value]
+        if wrong:
+            parser.error(f"argument {option_string}: expected KEY=VALUE, got {wrong[0]!r}")
+        super().__call__(parser, namespace, values, option_string)
+
+
+def _existing_checkpoint(checkpoint: str | Path) -> str:
+    path = str(checkpoint)
+    if "://" not in path and not Path(path).is_file():
+        raise UsageError(f"checkpoint not found: {path}")
+    return path
+
+
+def use_amp(cfg: Config) -> None:
+    """Swap the optimizer wrapper for its mixed-precision form on the device at hand."""
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get("type", "OptimWrapper")
+    if kind not in REPLACED_BY_AMP:
+        raise UsageError(f"--amp replaces an optim_wrapper of type OptimWrapper, but the config has {kind!r}")
+    if torch.cuda.is_available():
+        wrapper.type = "AmpOptimWrapper"
+        wrapper.setdefault("loss_scale", "dynamic")
+        return
+    # A config of another project does not import the registration of this one.
+    import_module("vision.registry")
+    for option in ("loss_scale", "dtype", "use_fsdp"):
+        wrapper.pop(option, None)
+    wrapper.type = "Bf16OptimWrapper"
+
+
+def _build_runner(cfg: Config, launcher: str) -> Runner:
+    cfg.launcher = launcher
+    if launcher != "none" and not torch.cuda.is_available():
+        cfg.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
+        # mmengine's own start selects a CUDA device; it leaves a group that is already there alone.
+        init_process_group(launcher)
+    os.makedirs(cfg.work_dir, exist_ok=True)
+    return Runner.from_cfg(cfg)
