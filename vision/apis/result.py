@@ -1,0 +1,74 @@
+"""What is said about one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vision.provenance import PROVENANCE_FIELDS
+
+if TYPE_CHECKING:
+    from vision.apis.heatmap import HeatMap
+
+REAL = "real"
+GENERATED = "ai-generated"
+INCONCLUSIVE = "inconclusive"
+_ROBUST_FIELDS = ("probability_min", "probability_max", "stable")
+
+
+@dataclass
+class ForgeryResult:
+    """The judgement of one picture, or why there is none.
+
+    Attributes:
+        path: as it was given; "array 0", "array 1" ... for arrays.
+        verdict: "real", "ai-generated" or "inconclusive"; None when the picture could not be judged.
+        probability: calibrated probability that the picture is generated, 0 to 1.
+        logit: what the calibration starts from: the mean over the crops.
+        crops: number of crops that were judged.
+        error: why there is no verdict, in one line; None when there is one.
+        metadata: what the file says about its origin (`vision.provenance`); no part of the score.
+        probability_min, probability_max: over the picture and its recompressed copies; None without that check.
+        stable: whether picture and copies got the same verdict; when not, `verdict` is "inconclusive".
+        heatmap: probabilities of overlapping tiles, when asked for.
+    """
+
+    path: str
+    verdict: str | None = None
+    probability: float | None = None
+    logit: float | None = None
+    crops: int = 0
+    error: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    probability_min: float | None = None
+    probability_max: float | None = None
+    stable: bool | None = None
+    heatmap: HeatMap | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, JSON-ready, always with the same fields: the judgement, the provenance, the recompression check."""
+        judgement = {
+            name: getattr(self, name) for name in ("path", "verdict", "probability", "logit", "crops", "error")
+        }
+        robust = {name: getattr(self, name) for name in _ROBUST_FIELDS}
+        record = judgement | {name: self.metadata.get(name) for name in PROVENANCE_FIELDS} | robust
+        return {name: round(value, 6) if isinstance(value, float) else value for name, value in record.items()}
+
+
+def result_fields() -> list[str]:
+    """Names and order of the fields of `ForgeryResult.to_dict`."""
+    return list(ForgeryResult("").to_dict())
+
+
+def aggregate(crop_logits: np.ndarray) -> float:
+    """Logit of a picture from those of its crops `[N]`, N >= 1."""
+    return float(np.mean(crop_logits, dtype=np.float64))
+
+
+def verdict(probability: float, low: float, high: float) -> str:
+    """From a probability: below `low` "real", from `high` on "ai-generated", "inconclusive" between."""
+    if probability >= high:
+        return GENERATED
+    return REAL if probability < low else INCONCLUSIVE
