@@ -16,7 +16,7 @@ Below a label folder images may be nested in any way.
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -108,7 +108,7 @@ def detect_layout(root: str, folders: dict[str, list[str]] | None = None) -> str
         return "diffusionforensics"
     groups = list(_cnndetection(root, folders))
     if groups:
-        return "plain" if all(_parts(group.folder, root) == [] for group in groups) else "cnndetection"
+        return "cnndetection" if any(group.category for group in groups) else "plain"
     patterns = "; ".join(f"{name}: {pattern}" for name, pattern in _PATTERNS.items())
     raise ValueError(f"{root}: no known layout found. Looked for {patterns}")
 
@@ -119,35 +119,32 @@ def layout_names() -> list[str]:
 
 
 def _cnndetection(root: str, folders: dict[str, list[str]]) -> Iterator[_Group]:
-    for parent, name in _label_folders(folders, _LABELS):
-        split, parts = _split_of(parent)
+    for parent, name, split, parts in _located(_label_folders(folders, _LABELS)):
         # <set>/<generator>/<class>: the class is no source of its own.
         source = "/".join(parts[:-1] if len(parts) > 2 else parts[:1]) or _root_name(root)
         yield _group(root, parent, name, _LABELS[name.lower()], source, parts[-1] if parts else "", split)
 
 
 def _plain(root: str, folders: dict[str, list[str]]) -> Iterator[_Group]:
-    for parent, name in _label_folders(folders, _LABELS):
-        split, parts = _split_of(parent)
+    for parent, name, split, parts in _located(_label_folders(folders, _LABELS)):
         source = "/".join(parts) or _root_name(root)
         yield _group(root, parent, name, _LABELS[name.lower()], source, parts[-1] if parts else "", split)
 
 
 def _genimage(root: str, folders: dict[str, list[str]]) -> Iterator[_Group]:
     for parent, name in _label_folders(folders, _GENIMAGE_LABELS):
-        if os.path.basename(parent).lower() in SPLIT_NAMES:
-            split, parts = _split_of(parent)
+        *parts, split = parent.split(os.sep)
+        if split.lower() in SPLIT_NAMES:
             source = parts[0] if parts else _root_name(root)
             yield _group(root, parent, name, _GENIMAGE_LABELS[name.lower()], source, "", split)
 
 
 def _diffusionforensics(root: str, folders: dict[str, list[str]]) -> Iterator[_Group]:
-    for parent, names in _domains(folders):
-        split, parts = _split_of(parent)
+    pairs = [(parent, name) for parent, names in _domains(folders) for name in names]
+    for parent, name, split, parts in _located(pairs):
         domain = parts[-1] if parts else _root_name(root)
-        for name in names:
-            label = _LABELS.get(name.lower(), FAKE)
-            yield _group(root, parent, name, label, domain if label == REAL else name, domain, split)
+        label = _LABELS.get(name.lower(), FAKE)
+        yield _group(root, parent, name, label, domain if label == REAL else name, domain, split)
 
 
 _LAYOUTS: dict[str, Callable[[str, dict[str, list[str]]], Iterator[_Group]]] = {
@@ -165,19 +162,21 @@ _PATTERNS = {
 
 
 def _list_folders(root: str) -> dict[str, list[str]]:
-    """Map every folder, relative to root ('' is the root), to its sub-folders; links are followed, loops are not."""
-    tree: dict[str, list[str]] = {}
-    pending, seen = [""], set()
-    while pending:
-        folder = pending.pop()
-        real = os.path.realpath(os.path.join(root, folder))
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(os.path.join(root, folder)) as entries:
-            tree[folder] = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-        pending += [os.path.join(folder, name) for name in tree[folder]]
+    """Map every folder, relative to root ('' is the root), to the names of its sub-folders."""
+    tree = {os.path.relpath(folder, root): names for folder, names, _ in _walk(root)}
+    tree[""] = tree.pop(os.curdir)
     return dict(sorted(tree.items()))
+
+
+def _walk(root: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield (folder, sub-folders, files) in order; links are followed, each folder once; hidden names are skipped."""
+    seen: set[str] = set()
+    for folder, names, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        # What links back to a folder above or beside it is not entered again.
+        names[:] = [] if real in seen else sorted(name for name in names if not name.startswith("."))
+        yield folder, list(names), [] if real in seen else sorted(name for name in files if not name.startswith("."))
+        seen.add(real)
 
 
 def _label_folders(folders: dict[str, list[str]], labels: dict[str, int]) -> Iterator[tuple[str, str]]:
@@ -201,10 +200,9 @@ def _domains(folders: dict[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
 def _images_of(group: _Group) -> Iterator[Sample]:
     from vision.images import IMAGE_SUFFIXES
 
-    for folder, names, files in os.walk(group.folder, followlinks=True):
-        names.sort()
-        for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith("."):
+    for folder, _, files in _walk(group.folder):
+        for name in files:
+            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
                 yield Sample(os.path.join(folder, name), group.label, group.source, group.category, group.split)
 
 
@@ -243,17 +241,22 @@ def _check_known(root: str, samples: list[Sample], field: str, names: set[str]) 
         raise ValueError(f"{root}: no {what} named {', '.join(map(repr, missing))}; there are: {listed}")
 
 
-def _split_of(folder: str) -> tuple[str, list[str]]:
-    """Separate a relative folder into its split name, '' if none, and the other components."""
-    parts = folder.split(os.sep) if folder else []
-    split = next((part for part in parts if part.lower() in SPLIT_NAMES), "")
-    return split, [part for part in parts if part != split]
+def _located(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Add to (parent, label folder) the split, '' if none, and the components of the parent without it.
 
-
-def _parts(folder: str, root: str) -> list[str]:
-    """Components of the folder that holds a label folder, without its split."""
-    parent = os.path.relpath(os.path.dirname(folder), root)
-    return _split_of("" if parent == os.curdir else parent)[1]
+    A folder is a split if it and all its siblings have names of splits: `train` is also a class of ProGAN's images.
+    """
+    paths = [(parent, name, parent.split(os.sep) if parent else []) for parent, name in pairs]
+    siblings: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for _, _, parts in paths:
+        for depth, part in enumerate(parts):
+            siblings[tuple(parts[:depth])].add(part.lower())
+    for parent, name, parts in paths:
+        splits = [depth for depth in range(len(parts)) if siblings[tuple(parts[:depth])] <= SPLIT_NAMES]
+        if splits:
+            yield parent, name, parts[splits[0]], parts[: splits[0]] + parts[splits[0] + 1 :]
+        else:
+            yield parent, name, "", parts
 
 
 def _group(root: str, parent: str, name: str, label: int, source: str, category: str, split: str) -> _Group:
