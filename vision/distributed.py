@@ -1,8 +1,11 @@
-"""Process groups on machines without CUDA, where mmengine's own start does not work."""
+"""Joining and leaving a group of processes, also on machines without CUDA."""
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import torch
 from torch import distributed
 
 from vision.errors import UsageError
@@ -11,10 +14,23 @@ LAUNCHERS = ("none", "pytorch", "slurm")
 DEFAULT_PORT = "29500"
 
 
-def init_process_group(launcher: str) -> None:
-    """Join the gloo group of the processes that torchrun ("pytorch") or srun ("slurm") started; once is enough."""
-    if distributed.is_initialized():
-        return
+@contextmanager
+def process_group(launcher: str) -> Iterator[None]:
+    """Join the group of the processes that torchrun ("pytorch") or srun ("slurm") started; leave it after success.
+
+    With CUDA, mmengine joins by itself. Without, the group is joined here over gloo, because mmengine first selects a
+    CUDA device; a group that is already there it leaves alone.
+    """
+    if launcher != "none" and not torch.cuda.is_available() and not distributed.is_initialized():
+        _join_over_gloo(launcher)
+    yield
+    if launcher != "none" and distributed.is_initialized():
+        # A process that ends while a thread of gloo still waits for a slower one is aborted by Python's own shutdown.
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+
+def _join_over_gloo(launcher: str) -> None:
     if launcher == "slurm":
         _translate_slurm_environment()
     missing = [name for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]

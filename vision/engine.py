@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from vision import compat
 from vision.config_keys import check_top_level_keys
-from vision.distributed import LAUNCHERS, init_process_group
+from vision.distributed import LAUNCHERS, process_group
 from vision.errors import UsageError
 
 REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
@@ -42,8 +42,9 @@ def train(
         cfg.load_from = None if resume == "auto" else _existing_checkpoint(resume)
     if amp:
         use_amp(cfg)
-    runner = _build_runner(cfg, launcher)
-    runner.train()
+    with process_group(launcher):
+        runner = _build_runner(cfg, launcher)
+        runner.train()
     return runner
 
 
@@ -67,7 +68,8 @@ def test(
     cfg.resume = False
     if amp:
         cfg.test_cfg = {**(cfg.get("test_cfg") or {}), "fp16": True}
-    return _build_runner(cfg, launcher).test()
+    with process_group(launcher):
+        return _build_runner(cfg, launcher).test()
 
 
 def load_config(
@@ -146,8 +148,15 @@ def use_amp(cfg: Config) -> None:
 def _build_runner(cfg: Config, launcher: str) -> Runner:
     cfg.launcher = launcher
     if launcher != "none" and not torch.cuda.is_available():
-        cfg.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
-        # mmengine's own start selects a CUDA device; it leaves a group that is already there alone.
-        init_process_group(launcher)
+        _wrap_model_for_cpu(cfg)
     os.makedirs(cfg.work_dir, exist_ok=True)
     return Runner.from_cfg(cfg)
+
+
+def _wrap_model_for_cpu(cfg: Config) -> None:
+    """Give mmengine's wrapper no device number, which torch refuses for a model on CPU."""
+    wrapper = cfg.get("model_wrapper_cfg") or {
+        "broadcast_buffers": False,
+        "find_unused_parameters": cfg.get("find_unused_parameters", False),
+    }
+    cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", **wrapper, "device_ids": None}

@@ -15,7 +15,7 @@ default_hooks = dict(
 log_processor = dict(type="LogProcessor", by_epoch=True)
 log_level = "INFO"
 
-# tools/train.py changes the backend to gloo where there is no CUDA device.
+# Where there is no CUDA device, tools/train.py uses gloo instead of this backend.
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),

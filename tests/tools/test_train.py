@@ -1,0 +1,134 @@
+"""tools/train.py, tools/test.py and the scripts that start several processes, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> str:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
+
+
+def log_of(work_dir: Path) -> str:
+    (path,) = work_dir.glob("*/*.log")
+    return path.read_text()
+
+
+def with_test_set(config: Path) -> Path:
+    """The tiny config with an evaluation of its own training images."""
+    config.write_text(
+        config.read_text() + "test_dataloader = dict(batch_size=2, num_workers=0, dataset=dataset,\n"
+        "    sampler=dict(type='DefaultSampler', shuffle=False), collate_fn=dict(type='pseudo_collate'))\n"
+        "test_cfg = dict(type='TestLoop')\ntest_evaluator = dict(type='ForgeryMetric')\n"
+    )
+    return config
+
+
+def test_trains_resumes_and_tests(tiny_config: Path, run_tool) -> None:
+    run_tool("train.py", tiny_config)
+    work_dir = tiny_config.parent / "work_dirs/tiny"
+    assert (work_dir / "iter_2.pth").is_file()
+
+    run_tool("train.py", tiny_config, "--resume", "--amp", "--cfg-options", "train_cfg.max_iters=4")
+    assert (work_dir / "iter_4.pth").is_file()
+    logs = "".join(path.read_text() for path in work_dir.glob("*/*.log"))
+    assert "resumed epoch: 0, iter: 2" in logs
+
+    run_tool("test.py", with_test_set(tiny_config), work_dir / "iter_4.pth", "--work-dir", "tested", "--amp")
+    (scores,) = (tiny_config.parent / "tested").glob("*/*.json")
+    assert 0 <= json.loads(scores.read_text())["forgery/mean_ap"] <= 100
+
+
+def test_published_recipe_trains_two_iterations(forgery_tree, run_tool, tmp_path: Path) -> None:
+    folders = [f"{split}/{name}" for split in ("train", "val") for name in ("car", "cat", "chair", "horse")]
+    root = forgery_tree(folders, count=1)
+    options = [
+        f"{loader}_dataloader.{option}"
+        for loader in ("train", "val", "test")
+        for option in (
+            f"dataset.data_root={root}",
+            "dataset.crop_size=32",
+            "batch_size=4",
+            "num_workers=0",
+            "persistent_workers=False",
+        )
+    ]
+    config = ROOT / "configs/forgery/dual-frequency_progan.py"
+    run_tool("train.py", config, "--work-dir", "run", "--cfg-options", *options, "train_cfg.max_epochs=1")
+    assert (tmp_path / "run/epoch_1.pth").is_file()
+    assert "forgery/mean_ap" in log_of(tmp_path / "run")
+    run_tool("test.py", config, "run/epoch_1.pth", "--work-dir", "tested", "--cfg-options", *options)
+    assert "forgery/mean_ap" in log_of(tmp_path / "tested")
+
+
+def test_two_processes_train_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", free_port())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    run_tool("dist_train.sh", tiny_config, 2, "--work-dir", "run", "--amp")
+    work_dir = tiny_config.parent / "run"
+    assert (work_dir / "iter_2.pth").is_file()
+    log = log_of(work_dir)
+    assert "Distributed launcher: pytorch" in log
+    assert "GPU number: 2" in log
+
+
+def test_slurm_trains_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for srun runs the one task with the variables that Slurm would set."""
+    commands = tiny_config.parent / "bin"
+    commands.mkdir()
+    for name, body in {
+        "srun": 'while [[ $1 == --* ]]; do echo "$1" >> srun.txt; shift; done\n'
+        f'SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_LOCALID=0 SLURM_NODELIST=node[1-2] MASTER_PORT={free_port()} exec "$@"\n',
+        "scontrol": '[ "$*" = "show hostnames node[1-2]" ] && echo 127.0.0.1 && echo node2\n',
+    }.items():
+        (commands / name).write_text(f"#!/usr/bin/env bash\n{body}")
+        (commands / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("GPUS_PER_NODE", "0")
+    monkeypatch.setenv("GPUS", "1")
+    run_tool("slurm_train.sh", "cpu", "job", tiny_config, "run")
+    work_dir = tiny_config.parent / "run"
+    assert (work_dir / "iter_2.pth").is_file()
+    assert "Distributed launcher: slurm" in log_of(work_dir)
+    asked = (tiny_config.parent / "srun.txt").read_text().split()
+    assert {"--partition=cpu", "--job-name=job", "--ntasks=1"} <= set(asked)
+    assert not any(option.startswith("--gres") for option in asked)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "message"),
+    [
+        ("train.py", ["gone.py"], "config not found: gone.py"),
+        ("test.py", ["gone.py", "gone.pth"], "config not found: gone.py"),
+        ("train.py", ["tiny.py", "--resume", "gone.pth"], "checkpoint not found: gone.pth"),
+        (
+            "train.py",
+            ["tiny.py", "--cfg-options", "samples_per_gpu=2"],
+            "nothing reads the top-level config key 'samples_per_gpu'",
+        ),
+        ("train.py", ["tiny.py", "--cfg-options", "randomness.seed"], "expected KEY=VALUE, got 'randomness.seed'"),
+        ("train.py", ["tiny.py", "--launcher", "mpi"], "invalid choice: 'mpi'"),
+        ("train.py", ["tiny.py", "--launcher", "pytorch"], "needs the environment variables RANK"),
+        ("dist_train.sh", ["tiny.py"], "usage:"),
+        ("slurm_train.sh", ["tiny.py"], "usage:"),
+    ],
+)
+def test_mistakes_end_with_a_line_and_code_2(
+    tiny_config: Path, run_tool, monkeypatch, tool, arguments, message
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = run_tool(tool, *arguments, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
