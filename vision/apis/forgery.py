@@ -174,11 +174,14 @@ def _usable_device(name: str | torch.device | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        if device.type == "meta":
-            raise RuntimeError("it holds no values")
-        torch.empty(1, device=device)
+    except RuntimeError:
+        raise ValueError(f"unknown device {name!r}; expected cpu, cuda, cuda:1 ...") from None
+    try:
+        torch.empty(1, device=device).cpu()
     # What an absent device raises depends on its kind and on how torch was built.
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0].partition(". ")[0]
-        raise ValueError(f"device {str(name)!r} cannot be used ({reason}); expected cpu or an available cuda") from None
+        raise ValueError(
+            f"device {str(name)!r} cannot be used ({reason}); expected cpu, or a cuda that is there"
+        ) from None
     return device

@@ -1,0 +1,172 @@
+"""`vision doctor`: what is installed, what is loaded, and what is missing and why."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any, NamedTuple
+
+
+class Finding(NamedTuple):
+    """One line of the report: `state` is "ok", "missing" (and needed) or "absent" (and optional)."""
+
+    section: str
+    name: str
+    state: str
+    detail: str
+
+
+class _Package(NamedTuple):
+    name: str
+    distributions: tuple[str, ...]
+    extra: str | None  # None: needed by every use of the suite
+
+
+_PACKAGES = (
+    _Package("torch", ("torch",), None),
+    _Package("numpy", ("numpy",), None),
+    _Package("pillow", ("Pillow",), None),
+    _Package("opencv", ("opencv-python", "opencv-python-headless", "opencv-contrib-python"), None),
+    _Package("pywavelets", ("PyWavelets",), None),
+    _Package("safetensors", ("safetensors",), None),
+    _Package("rich", ("rich",), None),
+    _Package("timm", ("timm",), None),
+    _Package("torchvision", ("torchvision",), "openmmlab"),
+    _Package("mmengine", ("mmengine", "onedl-mmengine"), "openmmlab"),
+    _Package("mmcv", ("mmcv", "mmcv-lite", "onedl-mmcv"), "openmmlab"),
+    _Package("mmdet", ("mmdet", "onedl-mmdetection"), "openmmlab"),
+    _Package("mmseg", ("mmsegmentation", "onedl-mmsegmentation"), "openmmlab"),
+    _Package("natten", ("natten",), "natten"),
+)
+# Compiled modules of the suite, and what they are for. Without one, everything runs on its reference in PyTorch.
+EXTENSIONS = (("vision._C", "compiled operators"),)
+
+
+def add_command(commands: Any) -> None:
+    """Add the subcommand to argparse's `commands`."""
+    text = "show versions, hardware, extension and weights, and what is missing and why"
+    parser = commands.add_parser("doctor", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(command: argparse.Namespace) -> int:
+    """Print the report.
+
+    Returns:
+        Exit code: 0, or 1 when something that is needed is missing.
+    """
+    from vision.cli.output import print_table, to_json
+
+    findings = examine()
+    if command.json:
+        print(to_json([finding._asdict() for finding in findings], indent=2))
+    else:
+        print_table(["part", "what", "state", "detail"], [list(finding) for finding in findings])
+    return int(any(finding.state == "missing" for finding in findings))
+
+
+def examine() -> list[Finding]:
+    """The whole report, section by section."""
+    import vision
+
+    return [
+        Finding("versions", "vision", "ok", f"{vision.__version__} at {os.path.dirname(vision.__file__)}"),
+        Finding("versions", "python", "ok", f"{platform.python_version()} on {platform.platform()}"),
+        *(_package(package) for package in _PACKAGES),
+        Finding("versions", "stack", *_stack()),
+        *_hardware(),
+        *(_extension(name, purpose) for name, purpose in EXTENSIONS),
+        *_weights(),
+    ]
+
+
+def _package(package: _Package) -> Finding:
+    version = _version(package.distributions)
+    if version is not None:
+        return Finding("versions", package.name, "ok", version)
+    if package.extra is None:
+        return Finding("versions", package.name, "missing", f"not installed; pip install {package.distributions[0]}")
+    advice = f"not installed; pip install 'neighborhood-vision[{package.extra}]' to use it"
+    return Finding("versions", package.name, "absent", advice)
+
+
+def _version(distributions: Sequence[str]) -> str | None:
+    for name in distributions:
+        try:
+            return f"{metadata.version(name)} ({name})"
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _stack() -> tuple[str, str]:
+    """Which of the two stacks with the same import names is there."""
+    found = [name for name in ("mmengine", "onedl-mmengine") if _version([name]) is not None]
+    if len(found) == 2:
+        return "missing", "mmengine and onedl-mmengine overwrite each other's files; uninstall both, install one"
+    if not found:
+        return (
+            "absent",
+            "none; judging pictures needs none, training does: pip install 'neighborhood-vision[openmmlab]'",
+        )
+    return "ok", "OpenMMLab" if found[0] == "mmengine" else "OneDL"
+
+
+def _hardware() -> list[Finding]:
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a shared library of torch cannot be loaded
+        return [Finding("hardware", "torch", "missing", f"cannot be imported ({error})")]
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [
+        Finding(
+            "hardware", "cpu", "ok", f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {usable} cores"
+        ),
+        Finding("hardware", "threads", "ok", f"{torch.get_num_threads()} within an operation"),
+        Finding("hardware", "cuda", *_cuda(torch)),
+    ]
+
+
+def _cuda(torch: Any) -> tuple[str, str]:
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+        return "ok", f"{torch.version.cuda}: {names}"
+    if torch.version.cuda is None:
+        return "absent", "this torch is built without CUDA; everything runs on the CPU"
+    return "absent", f"torch is built for CUDA {torch.version.cuda}, but no usable GPU or driver was found"
+
+
+def _extension(name: str, purpose: str) -> Finding:
+    if importlib.util.find_spec(name) is None:
+        return Finding("extension", name, "absent", f"{purpose}: not built; PyTorch code is used instead")
+    try:
+        module = importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        return Finding(
+            "extension", name, "missing", f"{purpose}: built, but cannot be loaded ({error}); build it again"
+        )
+    return Finding("extension", name, "ok", f"{purpose}: loaded from {getattr(module, '__file__', None)}")
+
+
+def _weights() -> list[Finding]:
+    if "torch" not in sys.modules:  # the hardware section has said why
+        return []
+    from vision.cli.models import list_models
+
+    findings = []
+    for model in list_models():
+        if model["weights"] is not None:
+            detail = f"{model['weights']}, {model['bytes'] / 1e6:.1f} MB"
+            findings.append(Finding("weights", model["name"], "ok", detail))
+        elif model["ships_weights"]:
+            findings.append(Finding("weights", model["name"], "missing", "not in the package; install it again"))
+        else:
+            findings.append(Finding("weights", model["name"], "absent", "ships without; give --checkpoint"))
+    return findings

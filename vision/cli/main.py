@@ -1,0 +1,69 @@
+"""Entry point of the `vision` command: parse, run one subcommand, turn what goes wrong into a line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import NoReturn
+
+import vision
+from vision.cli import doctor, forgery, models
+from vision.errors import UsageError
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a wrong argument with one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; those of the process by default.
+
+    Returns:
+        Exit code: 0 done, 1 done in part, 2 bad usage, 130 interrupted, 141 reader gone; 3 see `vision forgery`.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
+    command = build_parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # malformed metadata does not concern the reader
+            code = command.run(command)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        print(f"vision {command.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        print(f"vision {command.name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:  # reading is guarded picture by picture: what is left is output, such as a full disk
+        print(f"vision {command.name}: cannot write: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `vision` and its subcommands; each sets `run`, a function of the parsed arguments."""
+    parser = _Parser(prog="vision", description=vision.__doc__)
+    parser.add_argument("--version", action="version", version=f"vision {vision.__version__}")
+    commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
+    for module in (forgery, doctor, models):
+        module.add_command(commands)
+    return parser

@@ -1,0 +1,87 @@
+"""`vision models`: which models there are, and the weights that come with them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+_MAX_HEADER = 1 << 26
+# Statistics of batch norm are in the file, but are no parameters.
+_NOT_TRAINED = ("running_mean", "running_var", "num_batches_tracked")
+# Models without weights of their own; the rest must have their file.
+UNTRAINED = frozenset({"dual_frequency_paper"})
+
+
+def add_command(commands: Any) -> None:
+    """Add the subcommand to argparse's `commands`."""
+    text = "list the models and the weights that come with them"
+    parser = commands.add_parser("models", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(command: argparse.Namespace) -> int:
+    """Print the list; always exit code 0."""
+    from vision.cli.output import print_table, to_json
+
+    models = list_models()
+    if command.json:
+        print(to_json(models, indent=2))
+    else:
+        print_table(["model", "parameters", "MB", "weights", "notes"], [_row(model) for model in models])
+    return 0
+
+
+def list_models() -> list[dict[str, Any]]:
+    """A record a model: name, task, parameters, weights and card (paths or None), bytes, whether it ships weights."""
+    from vision.models.forgery import WEIGHTS_DIR, forgery_models
+
+    return [_describe(name, Path(WEIGHTS_DIR)) for name in forgery_models()]
+
+
+def _describe(name: str, folder: Path) -> dict[str, Any]:
+    weights, card = folder / f"{name}.safetensors", folder / f"{name}.md"
+    has_weights = weights.is_file()
+    return {
+        "name": name,
+        "task": "forgery",
+        "parameters": _parameters(name, weights if has_weights else None),
+        "ships_weights": name not in UNTRAINED,
+        "weights": str(weights) if has_weights else None,
+        "bytes": weights.stat().st_size if has_weights else None,
+        "card": str(card) if card.is_file() else None,
+    }
+
+
+def _row(model: dict[str, Any]) -> list[str]:
+    absent = "missing: install the package again" if model["ships_weights"] else "none: give --checkpoint"
+    size = f"{model['bytes'] / 1e6:.1f}" if model["bytes"] is not None else "-"
+    count = f"{model['parameters']:,}" if model["parameters"] is not None else "-"
+    return [model["name"], count, size, model["weights"] or absent, f"card: {model['card']}" if model["card"] else ""]
+
+
+def _parameters(name: str, weights: Path | None) -> int | None:
+    """Values in the weights file; without one, of a freshly built model; None when that cannot be built."""
+    if weights is not None:
+        return _count_in_header(weights)
+    if name not in UNTRAINED:
+        return None
+    from vision.models.forgery import forgery_detector
+
+    return sum(parameter.numel() for parameter in forgery_detector(name).parameters())
+
+
+def _count_in_header(path: Path) -> int | None:
+    """Trained values by the header of a safetensors file alone; None when the file is damaged."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, _MAX_HEADER)))
+        shapes = {key: entry["shape"] for key, entry in header.items() if key != "__metadata__"}
+    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
+        return None
+    return sum(math.prod(shape) for key, shape in shapes.items() if not key.endswith(_NOT_TRAINED))

@@ -1,0 +1,151 @@
+"""How results leave the program: a table for people, JSON, CSV; files appear complete or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from vision.errors import UsageError
+
+MAX_STEM_BYTES = 180
+_STYLES = {"real": "green", "ai-generated": "bold red", "inconclusive": "yellow", "error": "magenta"}
+
+
+class CsvFile:
+    """A CSV file that takes its final name when the block ends without an error.
+
+    Args:
+        path: of the file; one that exists is replaced.
+        fields: names of the columns.
+
+    Raises:
+        UsageError: on entry, when the file cannot be made.
+    """
+
+    def __init__(self, path: str, fields: Sequence[str]) -> None:
+        self.path = Path(path)
+        self.fields = list(fields)
+        self._temporary = self.path.with_name(f".{os.getpid()}.csv.tmp")
+
+    def __enter__(self) -> CsvFile:
+        if self.path.exists() and not self.path.is_file():
+            raise UsageError(f"--csv {str(self.path)!r} is not a regular file; expected the name of a file to write")
+        try:
+            # surrogateescape: names that are not UTF-8 keep their bytes
+            self._file: IO[str] = open(self._temporary, "w", encoding="utf-8", errors="surrogateescape", newline="")
+        except OSError as error:
+            raise UsageError(
+                f"--csv {str(self.path)!r} cannot be written ({error.strerror}); choose a writable folder"
+            ) from None
+        self._writer = csv.DictWriter(self._file, self.fields)
+        self._writer.writeheader()
+        return self
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Add one row; None becomes an empty cell."""
+        self._writer.writerow(record)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                os.replace(self._temporary, self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+class HeatmapFolder:
+    """A folder of pictures, one name for each source file.
+
+    Args:
+        path: of the folder, made when it is missing.
+
+    Raises:
+        UsageError: it cannot be made or written to.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._taken: set[str] = set()
+        try:
+            os.makedirs(path, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            raise UsageError(
+                f"--heatmap {path!r} cannot be written ({error.strerror}); choose a writable folder"
+            ) from None
+
+    def name_for(self, source: str) -> str:
+        """Path of the heat map of a source file; files of one name in several folders get numbers."""
+        stem = os.fsdecode(os.fsencode(Path(source).stem)[:MAX_STEM_BYTES])
+        number = 1
+        name = f"{stem}_heatmap.png"
+        while name.casefold() in self._taken:  # some file systems take A and a for one
+            number += 1
+            name = f"{stem}_heatmap-{number}.png"
+        self._taken.add(name.casefold())
+        return os.path.join(self.path, name)
+
+
+def to_json(record: Any, indent: int | None = None) -> str:
+    """JSON in ASCII, which any terminal and any file name allow; never NaN."""
+    return json.dumps(record, indent=indent, allow_nan=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns: coloured and fitted on a terminal, one line a row when piped.
+
+    Args:
+        columns: headings; a last one called "notes" goes below the column before it on a terminal.
+        rows: cells.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    is_terminal = sys.stdout.isatty()
+    # A pipe has no width: nothing is cut or wrapped there.
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=_width() if is_terminal else 1 << 20)
+    has_notes = is_terminal and columns[-1] == "notes"
+    shown = len(columns) - has_notes
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, column in enumerate(columns[:shown]):
+        cells = [row[number] for row in rows]
+        justify: Any = "right" if cells and all(_is_number(cell) for cell in cells) else "left"
+        is_last = number == shown - 1
+        width = None if is_last else max(len(printable(cell)) for cell in [column, *cells])
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=not is_last, min_width=width)
+    for row in rows:
+        texts = [Text(printable(cell)) for cell in row]
+        texts[0].stylize(_STYLES.get(row[0], ""))
+        if has_notes and row[-1]:
+            texts[-2].append(f"\n{printable(row[-1])}", style="dim")
+        table.add_row(*texts[:shown])
+    with console.capture() as capture:
+        console.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def printable(text: str) -> str:
+    """Escape control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def _is_number(cell: str) -> bool:
+    return cell in ("", "-") or cell.lstrip("+-").replace(",", "").replace(".", "", 1).isdigit()
