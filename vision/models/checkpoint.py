@@ -17,7 +17,7 @@ class CheckpointError(ValueError):
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of a `.safetensors` file, or of a PyTorch file (a training checkpoint, a flat dict of tensors).
+    """Tensors and metadata of a `.safetensors` file, or of a PyTorch file (a training checkpoint, a flat dict).
 
     PyTorch files are read with `weights_only=True`: files that would run code are refused.
 
