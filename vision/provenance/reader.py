@@ -93,7 +93,7 @@ def _describe(found: Found) -> dict[str, str]:
     values |= read_xmp(found.xmp or tags.get(Tag.XMP, b""))
     if found.c2pa or Tag.C2PA in tags:
         values["c2pa_manifest"] = C2PA_PRESENT
-    values["png_text"] = "; ".join(f"{key}: {text}" for key, text in found.text.items() if text.strip())
+    values["png_text"] = "; ".join(f"{key}: {text}" for key, text in found.text.items() if _one_line(text))
     return values
 
 
