@@ -81,6 +81,7 @@ def _angle(real: Tensor, imag: Tensor) -> Tensor:
     """atan2 from operators that ONNX has, zero where both are zero."""
     zero = real == 0
     base = torch.atan(imag / torch.where(zero, torch.ones_like(real), real))
-    half_turn = torch.where(imag >= 0, math.pi, -math.pi).to(real.dtype)
+    pi = torch.full_like(real, math.pi)
+    half_turn = torch.where(imag >= 0, pi, -pi)
     off_axis = torch.where(real < 0, base + half_turn, base)
     return torch.where(zero, half_turn / 2 * (imag != 0), off_axis)

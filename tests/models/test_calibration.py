@@ -1,0 +1,45 @@
+"""From logits to probabilities and thresholds."""
+
+import math
+
+import pytest
+
+from vision.models import Calibration
+
+TABLE = Calibration(temperature=2.0, offset=1.0, low=0.2, high=0.8, fpr_thresholds={"0.1": 0.6, "0.01": 0.9})
+
+
+@pytest.mark.parametrize("logit", [-800.0, -3.0, 0.0, 1.0, 5.0, 800.0])
+def test_probability(logit: float) -> None:
+    probability = TABLE.probability(logit)
+    assert 0 <= probability <= 1
+    if abs(logit) < 100:
+        assert probability == pytest.approx(1 / (1 + math.exp(-(logit - 1) / 2)))
+
+
+def test_threshold_is_interpolated_between_the_calibrated_rates() -> None:
+    assert TABLE.threshold_at(0.1) == pytest.approx(0.6)
+    assert TABLE.threshold_at(0.01) == pytest.approx(0.9)
+    assert TABLE.threshold_at(0.055) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("fpr", [0.0, 0.001, 0.2, 1.0])
+def test_rates_outside_the_table_are_refused(fpr: float) -> None:
+    with pytest.raises(ValueError, match=r"outside the calibrated range 0\.01 to 0\.1"):
+        TABLE.threshold_at(fpr)
+
+
+def test_without_a_table_there_is_no_rate() -> None:
+    with pytest.raises(ValueError, match="no false-positive calibration"):
+        Calibration().threshold_at(0.05)
+
+
+def test_round_trip() -> None:
+    assert Calibration(**TABLE.to_dict()) == TABLE
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        Calibration(temperature=0)
+    with pytest.raises(ValueError, match=r"low=0\.9, high=0\.1"):
+        Calibration(low=0.9, high=0.1)
