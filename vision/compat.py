@@ -177,6 +177,7 @@ def _history_statistic(owner: object, name: str) -> Callable[..., Any]:
 
     if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
         return getattr(HistoryBuffer, name)
+    # Not an UnpicklingError: the fork would answer that by reading the file again without any restriction.
     raise ValueError(
         f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be"
     )
