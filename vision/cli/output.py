@@ -34,7 +34,7 @@ class CsvFile:
     def __init__(self, path: str, fields: Sequence[str]) -> None:
         self.path = Path(path)
         self.fields = list(fields)
-        self._temporary = self.path.with_name(f".{os.getpid()}.csv.tmp")
+        self._temporary = self.path.parent / f".{os.getpid()}.csv.tmp"
 
     def __enter__(self) -> CsvFile:
         if self.path.exists() and not self.path.is_file():

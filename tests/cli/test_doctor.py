@@ -1,0 +1,106 @@
+"""`vision doctor` and `vision models`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from vision.cli import doctor
+from vision.cli.main import main
+from vision.cli.models import list_models
+from vision.models.forgery import forgery_models
+
+
+def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    by_name = {(finding["section"], finding["name"]): finding for finding in findings}
+    for name in ("vision", "python", "torch", "numpy", "opencv", "pywavelets", "timm", "natten", "mmengine", "stack"):
+        assert by_name["versions", name]["detail"]
+    import torch
+
+    assert by_name["versions", "torch"]["detail"].startswith(torch.__version__.split("+")[0])
+    assert torch.backends.cpu.get_cpu_capability() in by_name["hardware", "cpu"]["detail"]
+    assert {name for section, name in by_name if section == "weights"} == set(forgery_models())
+    assert {finding["state"] for finding in findings} <= {"ok", "missing", "absent"}
+
+
+def test_doctor_table_and_exit_code(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for state, code in (("ok", 0), ("absent", 0), ("missing", 1)):
+        monkeypatch.setattr(doctor, "examine", lambda state=state: [doctor.Finding("versions", "thing", state, "why")])
+        assert main(["doctor"]) == code
+        assert capsys.readouterr().out.splitlines()[1].split() == ["versions", "thing", state, "why"]
+
+
+def test_doctor_says_why_a_package_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise doctor.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    findings = {finding.name: finding for finding in doctor.examine()}
+    assert findings["torch"].state == "missing" and "pip install torch" in findings["torch"].detail
+    assert findings["natten"].state == "absent" and "neighborhood-vision[natten]" in findings["natten"].detail
+    assert findings["stack"].state == "absent"
+
+
+@pytest.mark.parametrize(
+    ("installed", "state", "words"),
+    [
+        ({"mmengine"}, "ok", "OpenMMLab"),
+        ({"onedl-mmengine"}, "ok", "OneDL"),
+        ({"mmengine", "onedl-mmengine"}, "missing", "overwrite each other"),
+    ],
+)
+def test_doctor_names_the_stack(monkeypatch: pytest.MonkeyPatch, installed: set[str], state: str, words: str) -> None:
+    def version(name: str) -> str:
+        if name not in installed:
+            raise doctor.metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    (finding,) = [finding for finding in doctor.examine() if finding.name == "stack"]
+    assert finding.state == state and words in finding.detail
+
+
+def test_doctor_looks_at_extensions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "broken_extension.py").write_text("raise ImportError('undefined symbol: f')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "loaded_extension", types.ModuleType("loaded_extension"))
+    sys.modules["loaded_extension"].__spec__ = types.SimpleNamespace(name="loaded_extension")  # type: ignore[assignment]
+    names = ("missing_extension", "broken_extension", "loaded_extension")
+    monkeypatch.setattr(doctor, "EXTENSIONS", tuple((name, "a purpose") for name in names))
+    findings = [finding for finding in doctor.examine() if finding.section == "extension"]
+    assert [finding.state for finding in findings] == ["absent", "missing", "ok"]
+    assert "not built" in findings[0].detail and "undefined symbol: f" in findings[1].detail
+
+
+def test_models_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    models = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
+    assert set(models) == set(forgery_models())
+    assert models["dual_frequency_paper"]["parameters"] == 1_442_442
+    assert models["dual_frequency_paper"]["weights"] is None
+    assert main(["models"]) == 0
+    assert "1,442,442" in capsys.readouterr().out
+
+
+def test_models_reads_the_weights_that_are_there(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vision.models.forgery import forgery_detector
+
+    (tmp_path / "dual_frequency_demo.safetensors").write_bytes(checkpoint.read_bytes())
+    (tmp_path / "dual_frequency_demo.md").write_text("a card")
+    monkeypatch.setattr("vision.models.forgery.WEIGHTS_DIR", tmp_path)
+    (model,) = [model for model in list_models() if model["name"] == "dual_frequency_demo"]
+    network = forgery_detector("dual_frequency_demo", checkpoint)
+    assert model["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+    assert model["bytes"] == checkpoint.stat().st_size
+    assert model["card"] == str(tmp_path / "dual_frequency_demo.md")
+    (tmp_path / "dual_frequency_demo.safetensors").write_bytes(b"damaged")
+    (model,) = [model for model in list_models() if model["name"] == "dual_frequency_demo"]
+    assert model["parameters"] is None

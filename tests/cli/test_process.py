@@ -1,0 +1,110 @@
+"""The command as a process of its own: imports, pipes, streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Inference must not pay for, nor depend on, what training needs.
+TRAINING_PACKAGES = ("mmengine", "mmcv", "mmdet", "mmseg", "timm", "torchvision")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **extra}
+
+
+def run(*arguments: object, **extra: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vision", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(**extra), encoding="utf-8")
+
+
+def test_inference_never_imports_a_training_framework(checkpoint: Path, photos: Path, tmp_path: Path) -> None:
+    arguments = [
+        "forgery",
+        str(photos),
+        "--checkpoint",
+        str(checkpoint),
+        "--robust",
+        "--heatmap",
+        str(tmp_path / "maps"),
+    ]
+    script = (
+        "import sys\n"
+        "from vision.cli.main import main\n"
+        f"code = main({arguments!r})\n"
+        f"print(code, [name for name in {TRAINING_PACKAGES!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    assert done.stderr.splitlines()[-1] == "0 []", done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from vision.cli.main import main\n"
+        "try:\n    main(['forgery', '--help'])\n"
+        "finally:\n"
+        "    print([n for n in ('torch', 'numpy', 'cv2', 'PIL', 'rich') if n in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    assert done.stderr == "[]\n" and done.returncode == 0
+    assert "--fail-on-fake" in done.stdout and "exit codes" in done.stdout
+
+
+def test_version_and_unknown_command() -> None:
+    import vision
+
+    assert run("--version").stdout == f"vision {vision.__version__}\n"
+    done = run("nonsense")
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+
+
+def test_stdout_stays_clean_and_ascii_terminals_do_not_matter(checkpoint: Path, photos: Path) -> None:
+    name = os.fsdecode(b"caf\xc3\xa9 \xff.png")  # the last byte is no UTF-8
+    (photos / "a.png").rename(photos / name)
+    for extra in ({"PYTHONIOENCODING": "ascii"}, {}):
+        table = run("forgery", photos, "--checkpoint", checkpoint, **extra)
+        assert table.returncode == 0 and len(table.stdout.splitlines()) == 4
+        done = run("forgery", photos, photos / "missing.png", "--checkpoint", checkpoint, "--json", **extra)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert json.loads(done.stdout)[1]["path"] == str(photos / name)
+
+
+def test_a_reader_that_goes_away_is_no_error_message(checkpoint: Path, photos: Path) -> None:
+    command = [sys.executable, "-m", "vision", "forgery", str(photos), "--checkpoint", str(checkpoint), "--jsonl"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_interrupt(checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    # The list on stdin never ends: the process is surely waiting for it when the signal comes.
+    command = [sys.executable, "-m", "vision", "forgery", "-", "--checkpoint", str(checkpoint), "--csv", str(target)]
+    ready = "import vision.cli.paths as p, sys; o = p.PathFinder._listed\n" + (
+        "def listed(self):\n    print('ready', file=sys.stderr, flush=True)\n    return o(self)\n"
+        f"p.PathFinder._listed = listed\nfrom vision.cli.main import main\nsys.exit(main({command[3:]!r}))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", ready],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stderr is not None and process.stdout is not None
+    assert process.stderr.readline() == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.read() == b"vision forgery: interrupted\n"
+    assert process.stdout.read() == b"" and process.wait() == 130
+    assert list(tmp_path.iterdir()) == []
