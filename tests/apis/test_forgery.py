@@ -228,6 +228,13 @@ def test_robust_makes_a_verdict_that_changes_inconclusive() -> None:
     assert result.probability_min is not None and result.probability_min < 0.1
 
 
+def test_a_picture_that_jpeg_cannot_hold_is_an_error_of_the_robust_check_alone() -> None:
+    image = np.zeros((8, 66_000, 3), np.uint8)
+    robust, plain = (inferencer(robust=robust, heatmap=True)(image)[0] for robust in (True, False))
+    assert robust.verdict is None and "66000 x 8 pixels, too large to recompress" in str(robust.error)
+    assert plain.error is None and plain.crops == 16
+
+
 def test_what_is_not_a_number_is_an_error() -> None:
     (result,) = inferencer(Constant(float("nan")))(pictures((32, 32)))
     assert result.verdict is None and "not a number" in str(result.error)

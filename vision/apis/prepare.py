@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from vision.apis.crops import native_crops
@@ -15,6 +14,9 @@ from vision.images import MIN_SIDE, ImageError, read_image
 from vision.provenance import read_provenance
 
 ROBUST_QUALITIES = (90, 75)
+# What OpenCV encodes and decodes.
+MAX_JPEG_SIDE = 65_500
+MAX_JPEG_PIXELS = 1 << 30
 
 
 @dataclass
@@ -85,20 +87,24 @@ def prepare(
     metadata = {} if isinstance(picture, np.ndarray) else read_provenance(path)
     try:
         image = _checked(picture, path) if isinstance(picture, np.ndarray) else read_image(path, max_pixels)
-        versions = [image, *(jpeg(image, quality) for quality in ROBUST_QUALITIES if robust)]
+        versions = [image, *(_recompressed(path, image) if robust else [])]
         crops = [native_crops(version, crop_size, max_crops) for version in versions]
         plan, tiles = plan_tiles(image, crop_size) if heatmap else (None, image[:0])
     except ImageError as error:
         return Job(path, error=error.reason, metadata=metadata)
     except MemoryError:
         return Job(path, error="does not fit into memory; lower max_pixels or workers", metadata=metadata)
-    except cv2.error as error:
-        # JPEG has no sides above 65535 pixels.
-        return Job(
-            path, error=f"cannot be recompressed ({error.err}); leave the robustness check out", metadata=metadata
-        )
     pixels = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
     return Job(path, pixels, len(versions), len(crops[0]), plan, metadata=metadata)
+
+
+def _recompressed(path: str, image: np.ndarray) -> list[np.ndarray]:
+    height, width = image.shape[:2]
+    if max(height, width) > MAX_JPEG_SIDE or height * width > MAX_JPEG_PIXELS:
+        limits = f"{MAX_JPEG_SIDE:,} a side, {MAX_JPEG_PIXELS:,} in all"
+        reason = f"is {width} x {height} pixels, too large to recompress (at most {limits}); leave out the robust check"
+        raise ImageError(path, reason)
+    return [jpeg(image, quality) for quality in ROBUST_QUALITIES]
 
 
 def _checked(array: np.ndarray, name: str) -> np.ndarray:
