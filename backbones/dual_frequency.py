@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vision.layers.frequency import DualFrequencyBlock
+from vision.layers.residual import NUM_FILTERS, high_pass_residuals
+from vision.models.images import IMAGENET_STD
 
 
 class DualFrequencyNet(nn.Module):
@@ -18,6 +20,9 @@ class DualFrequencyNet(nn.Module):
         depths: bottlenecks a stage, one entry each.
         wavelet: orthogonal PyWavelets wavelet of the wavelet branch.
         dwt_weight: share of the wavelet branch in the fusion.
+        residual: work on high-pass residuals instead of the picture, so that content cannot be learned: the block sees
+            the square residual of each channel, the trunk all residuals beside the block's output. Not in the paper.
+        pool: pooling of the stem, "max" as published or "avg", which keeps what all pixels say.
     """
 
     def __init__(
@@ -27,10 +32,17 @@ class DualFrequencyNet(nn.Module):
         depths: tuple[int, ...] = (3, 4),
         wavelet: str = "haar",
         dwt_weight: float = 0.6,
+        residual: bool = False,
+        pool: str = "max",
     ) -> None:
         super().__init__()
+        if pool not in ("max", "avg"):
+            raise ValueError(f"pool must be 'max' or 'avg', got {pool!r}")
+        self.residual = residual
+        self.pool = pool
         self.frequency = DualFrequencyBlock(in_chans, wavelet, dwt_weight)
-        self.conv1 = nn.Conv2d(in_chans, width, 3, stride=2, padding=1, bias=False)
+        stem_chans = in_chans * (1 + NUM_FILTERS) if residual else in_chans
+        self.conv1 = nn.Conv2d(stem_chans, width, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         channels = width
         self.stages: list[str] = []
@@ -43,17 +55,26 @@ class DualFrequencyNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """ImageNet-normalised images `[B, 3, H, W]`, sides multiples of 4 -> feature maps at stride 4, 8, ..."""
-        return self.forward_trunk(self.frequency(x))
+        # Half precision would round away the very traces that are looked for.
+        with torch.autocast(x.device.type, enabled=False):
+            x = self._with_residuals(x) if self.residual else self.frequency(x)
+        return self.forward_trunk(x)
 
     def forward_trunk(self, x: Tensor) -> tuple[Tensor, ...]:
         """The truncated ResNet alone."""
         x = x.contiguous(memory_format=torch.channels_last)
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, stride=2, padding=1)
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = F.max_pool2d(x, 3, stride=2, padding=1) if self.pool == "max" else F.avg_pool2d(x, 2)
         features = []
         for name in self.stages:
             x = getattr(self, name)(x)
             features.append(x)
         return tuple(features)
+
+    def _with_residuals(self, x: Tensor) -> Tensor:
+        levels = x * torch.tensor(IMAGENET_STD, dtype=x.dtype, device=x.device).view(-1, 1, 1)
+        residuals = high_pass_residuals(levels)
+        return torch.cat([residuals, self.frequency(residuals[:, -x.shape[1] :])], dim=1)
 
     def init_weights(self) -> None:
         """Kaiming normal, fan out, for the trunk's convolutions; the attention keeps PyTorch's defaults."""

@@ -14,7 +14,9 @@ val_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(type="ForgeryDataset", data_root=data_root, split="val", classes=classes, crop_size=256, test_mode=True),
+    dataset=dict(
+        type="ForgeryDataset", data_root=data_root, split="val", classes=classes, crop_size=256, test_mode=True
+    ),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type="ForgeryMetric")

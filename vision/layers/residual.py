@@ -1,0 +1,35 @@
+"""Fixed high-pass filters that leave noise and remove content (spatial rich model, Fridrich & Kodovsky, 2012)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+NUM_FILTERS = 3
+
+
+def high_pass_residuals(images: Tensor, limit: float = 4.0) -> Tensor:
+    """Second differences along rows and columns, and the 5x5 square residual, of every channel.
+
+    Args:
+        images: `[B, C, H, W]` in gray levels 0..255 (an offset a channel does not matter); sides at least 3.
+        limit: residuals are divided by 4 and truncated to +-limit, so that edges do not drown noise.
+
+    Returns:
+        `[B, 3 * C, H, W]`, filter by filter; borders are reflected.
+    """
+    b, c, h, w = images.shape
+    padded = F.pad(images.reshape(b * c, 1, h, w), (2, 2, 2, 2), mode="reflect")
+    residuals = F.conv2d(padded, _filters(images)).reshape(b, c, NUM_FILTERS, h, w).transpose(1, 2)
+    return (residuals / 4.0).clamp(-limit, limit).reshape(b, NUM_FILTERS * c, h, w)
+
+
+def _filters(like: Tensor) -> Tensor:
+    """`[3, 1, 5, 5]`, each of weight -1 at its centre."""
+    second = torch.tensor([0.0, 0.5, -1.0, 0.5, 0.0])
+    centre = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
+    # The 5x5 square residual of the spatial rich model, also known as the KV filter.
+    square = [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
+    filters = [torch.outer(centre, second), torch.outer(second, centre), torch.tensor(square) / 12.0]
+    return torch.stack(filters).unsqueeze(1).to(like)
