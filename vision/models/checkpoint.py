@@ -37,8 +37,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"checkpoint {path} cannot be read ({reason[:200]}); is it complete?") from error
+        raise CheckpointError(f"checkpoint {path} cannot be read ({_reason(error)}); is it complete?") from error
 
 
 def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -74,6 +73,14 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
     if unknown is not None:
         raise CheckpointError(f"checkpoint {source} is of another model: it has {unknown}, which this model lacks")
     model.load_state_dict(dict(state), strict=True)
+
+
+def _reason(error: Exception) -> str:
+    """First line of what a decoder said; torch's refusal in our words, which advise running the code after all."""
+    if "weights_only" in str(error):
+        return "it holds more than tensors, or no PyTorch data at all"
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -41,8 +41,8 @@ class WindowChannelAttention(nn.Module):
 
     def _project(self, windows: Tensor) -> Tensor:
         """The final 1x1 convolution as one matrix product, which is faster on so few channels, backward above all."""
-        weight, bias = self.proj.weight.flatten(1), self.proj.bias
-        out = torch.matmul(weight, windows.flatten(2)) + bias.unsqueeze(-1)
+        assert self.proj.bias is not None
+        out = torch.matmul(self.proj.weight.flatten(1), windows.flatten(2)) + self.proj.bias.unsqueeze(-1)
         return out.reshape(windows.shape)
 
 

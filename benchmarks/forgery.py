@@ -1,0 +1,88 @@
+"""Speed of the AI-image detector against its own truncated ResNet, side by side in one run.
+
+    python benchmarks/forgery.py [--threads 2] [--batch-size 8] [--size 256] [--repeat 15]
+
+"whole" is the detector, "trunk" its ResNet and head on the same pictures, without the frequency block. The Fourier
+branch is measured at work (its learned scale is not zero) and skipped (a scale of zero, as in an untrained model).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+import vision
+from vision.models import ForgeryNetwork, forgery_detector
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--repeat", type=int, default=15)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    print(f"device cpu ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
+    print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
+    print(f"GEMM rate {gemm_rate(args.repeat):.0f} GFLOP/s (1024^3)\n")
+    images = torch.randn(args.batch_size, 3, args.size, args.size)
+    print(f"{'median ms an image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
+    for scale in (0.0, 0.1):
+        network = forgery_detector("dual_frequency_paper")
+        with torch.no_grad():
+            network.backbone.frequency.fft_scale.fill_(scale)
+        branch = "Fourier branch at work" if scale else "Fourier branch skipped"
+        report(f"inference, {branch}", network, images, args.repeat, inference)
+        report(f"training step, {branch if scale else 'scale zero'}", network.train(), images, args.repeat, training)
+
+
+def report(
+    name: str, network: ForgeryNetwork, images: Tensor, repeat: int, step: Callable[[Callable, Tensor], None]
+) -> None:
+    """One line: the whole detector and its trunk, measured in turn so that both meet the same machine."""
+
+    def trunk(x: Tensor) -> Tensor:
+        return network.head(network.backbone.forward_trunk(x))
+
+    whole_times, trunk_times = [], []
+    for _ in range(repeat + 2):
+        whole_times.append(seconds(lambda: step(network.logits, images)))
+        trunk_times.append(seconds(lambda: step(trunk, images)))
+    whole, alone = (statistics.median(times[2:]) / len(images) * 1e3 for times in (whole_times, trunk_times))
+    print(f"{name:<42}{whole:8.2f}{alone:8.2f}{whole / alone:8.2f}")
+
+
+def inference(model: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    """One forward pass without gradients."""
+    with torch.inference_mode():
+        model(images)
+
+
+def training(model: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    """One forward and backward pass."""
+    model(images).sum().backward()
+
+
+def gemm_rate(repeat: int) -> float:
+    """GFLOP/s of a 1024^3 matrix product in float32."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    times = [seconds(lambda: a @ b) for _ in range(repeat + 2)][2:]
+    return 2 * 1024**3 / statistics.median(times) / 1e9
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
