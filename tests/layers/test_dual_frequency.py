@@ -90,6 +90,16 @@ def test_skipped_fourier_branch_changes_nothing(monkeypatch: pytest.MonkeyPatch)
         torch.testing.assert_close(block(x), whole)
 
 
+def test_parts_of_a_batch_are_judged_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = random_block().eval()
+    x = torch.randn(5, 3, 16, 16, dtype=torch.float64)
+    whole = block(x).detach()
+    monkeypatch.setattr("vision.layers.frequency.dual.PIXELS_AT_ONCE", 2 * 16 * 16)
+    with torch.no_grad():
+        torch.testing.assert_close(block(x), whole)
+        assert block(x[:0]).shape == (0, 3, 16, 16)
+
+
 @pytest.mark.parametrize("size", [(16, 16), (18, 25), (15, 32), (1, 1), (2, 9)])
 def test_matrix_form_of_the_phase_filter_equals_the_fft(size: tuple[int, int]) -> None:
     x = torch.randn(2, 3, *size, dtype=torch.float64)

@@ -34,29 +34,33 @@ class WindowChannelAttention(nn.Module):
         weight = self.qkv.weight * self.qkv_dwconv.weight
         # With so few channels, CPU convolutions are several times faster on the channels-last layout.
         qkv = F.conv2d(x.contiguous(memory_format=torch.channels_last), weight, padding=1)
-        qkv = _partition(_reflect_to_multiple(qkv, self.window_size), self.window_size)
-        q, k, v = qkv.chunk(3, dim=1)
-        out = channel_attention(q, k, v, self.temperature.reshape(())) * F.gelu(self.gate(v))
-        return _merge(self._project(out), self.window_size)[..., :h, :w]
-
-    def _project(self, windows: Tensor) -> Tensor:
-        """The final 1x1 convolution as one matrix product, which is faster on so few channels, backward above all."""
-        assert self.proj.bias is not None
-        out = torch.matmul(self.proj.weight.flatten(1), windows.flatten(2)) + self.proj.bias.unsqueeze(-1)
-        return out.reshape(windows.shape)
+        qkv = _reflect_to_multiple(qkv, self.window_size)
+        q, k, v = _partition(qkv, self.window_size).chunk(3, dim=1)
+        gate = F.gelu(_matrix_product(self.gate.weight, v.flatten(0, 1), self.gate.bias)).reshape(v.shape)
+        out = channel_attention(q, k, v, self.temperature) * gate
+        # The final 1x1 convolution: on so few channels a matrix product is faster, backward above all.
+        out = _matrix_product(self.proj.weight.flatten(1), out.flatten(2), self.proj.bias)
+        return _merge(out, self.window_size, *qkv.shape[-2:])[..., :h, :w]
 
 
 def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor) -> Tensor:
-    """Attention over dimension 1, scored over the last: all tensors `[B, C, rows, columns, positions]`.
+    """Attention over dimension 1, scored over dimension 2: all tensors `[B, C, positions, windows]`.
 
     C is 3 here, so broadcast products beat a batched matrix product of many 3x3 matrices.
     """
-    attn = torch.stack([(q * k[:, j : j + 1]).sum(-1) for j in range(k.shape[1])], dim=-1)
-    attn = (attn * temperature).softmax(-1).unsqueeze(-1)
-    out = attn[..., 0, :] * v[:, 0:1]
-    for j in range(1, k.shape[1]):
-        out = out + attn[..., j, :] * v[:, j : j + 1]
+    channels = range(k.shape[1])
+    scores = torch.stack([(q * k[:, j : j + 1]).sum(2) for j in channels])  # [key channel, B, C, windows]
+    attn = (scores * temperature).softmax(0).unsqueeze(3)
+    out = attn[0] * v[:, 0:1]
+    for j in channels[1:]:
+        out = out + attn[j] * v[:, j : j + 1]
     return out
+
+
+def _matrix_product(weight: Tensor, x: Tensor, bias: Tensor | None) -> Tensor:
+    """`weight @ x + bias` over a batch: `[M, K]`, `[B, K, N]`, `[M]` -> `[B, M, N]`; `matmul` would transpose x."""
+    out = torch.bmm(weight.expand(x.shape[0], -1, -1), x)
+    return out if bias is None else out + bias.unsqueeze(-1)
 
 
 def _reflect_to_multiple(x: Tensor, size: int) -> Tensor:
@@ -65,14 +69,14 @@ def _reflect_to_multiple(x: Tensor, size: int) -> Tensor:
 
 
 def _partition(x: Tensor, size: int) -> Tensor:
-    """`[B, C, H, W]` -> windows `[B, C, H / size, W / size, size ** 2]`."""
+    """`[B, C, H, W]` -> `[B, C, size ** 2, windows]`: with the windows innermost, every later step is a long row."""
     b, c, h, w = x.shape
-    x = x.reshape(b, c, h // size, size, w // size, size).transpose(3, 4)
-    return x.reshape(b, c, h // size, w // size, size * size)
+    x = x.reshape(b, c, h // size, size, w // size, size).permute(0, 1, 3, 5, 2, 4)
+    return x.reshape(b, c, size * size, -1)
 
 
-def _merge(windows: Tensor, size: int) -> Tensor:
+def _merge(windows: Tensor, size: int, h: int, w: int) -> Tensor:
     """Inverse of `_partition`."""
-    b, c, rows, columns, _ = windows.shape
-    x = windows.reshape(b, c, rows, columns, size, size).transpose(3, 4)
-    return x.reshape(b, c, rows * size, columns * size)
+    b, c = windows.shape[:2]
+    x = windows.reshape(b, c, size, size, h // size, w // size).permute(0, 1, 4, 2, 5, 3)
+    return x.reshape(b, c, h, w)
