@@ -9,7 +9,6 @@ from vision.layers.frequency.fourier import filter_phase
 from vision.layers.frequency.rswa import WindowChannelAttention
 from vision.layers.frequency.wavelet import dwt2d, idwt2d
 
-
 # Without gradients a batch is worked off in parts whose intermediates the allocator can reuse: half the time on CPU.
 PIXELS_AT_ONCE = 4 * 256 * 256
 

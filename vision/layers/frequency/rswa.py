@@ -72,7 +72,7 @@ def _partition(x: Tensor, size: int) -> Tensor:
     """`[B, C, H, W]` -> `[B, C, size ** 2, windows]`: with the windows innermost, every later step is a long row."""
     b, c, h, w = x.shape
     x = x.reshape(b, c, h // size, size, w // size, size).permute(0, 1, 3, 5, 2, 4)
-    return x.reshape(b, c, size * size, -1)
+    return x.reshape(b, c, size * size, (h // size) * (w // size))
 
 
 def _merge(windows: Tensor, size: int, h: int, w: int) -> Tensor:
