@@ -40,12 +40,14 @@ def stand_in_for_mmcv_ops() -> None:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let `torch.load` read what mmengine saves beside the weights (log histories) with `weights_only=True`."""
+    """Let `torch.load(weights_only=True)` read what mmengine saves beside the weights (log histories, schedules)."""
     try:
         from mmengine.logging.history_buffer import HistoryBuffer
+        from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
     except ImportError:
         return
-    torch.serialization.add_safe_globals([HistoryBuffer, *_numpy_globals(), (_history_statistic, "builtins.getattr")])
+    stored = [HistoryBuffer, OneCycleParamScheduler, (stored_function, "builtins.getattr")]
+    torch.serialization.add_safe_globals([*stored, *numpy_globals()])
 
 
 def name_mmseg_package() -> None:
@@ -159,7 +161,7 @@ def _missing_message(op: str) -> str:
     )
 
 
-def _numpy_globals() -> list[Any]:
+def numpy_globals() -> list[Any]:
     """What a pickled array or number of numpy refers to, under its names in numpy 1 and numpy 2."""
     functions = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
     names = [
@@ -168,18 +170,28 @@ def _numpy_globals() -> list[Any]:
     return [*names, np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
 
 
-def _history_statistic(owner: object, name: str) -> Callable[..., Any]:
-    """Look up one of the statistics that a pickled HistoryBuffer names.
+class Inert:
+    """Takes the place of a training framework's object while weights are read without that framework: never used."""
+
+
+def stored_function(owner: object, name: str) -> Callable[..., Any] | None:
+    """Look up one of the functions that mmengine's log histories and one-cycle schedules are pickled with.
 
     It stands for `getattr` while a checkpoint is read; `getattr` itself would let a file reach anything.
     """
+    if owner is Inert:
+        return None
     from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
     if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
         return getattr(HistoryBuffer, name)
+    if owner is OneCycleParamScheduler and name in ("_annealing_cos", "_annealing_linear"):
+        return getattr(OneCycleParamScheduler, name)
     # Not an UnpicklingError: the fork would answer that by reading the file again without any restriction.
     raise ValueError(
-        f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be"
+        f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be, "
+        "and OneCycleParamScheduler's annealing functions"
     )
 
 

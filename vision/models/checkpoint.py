@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vision.compat import Inert, numpy_globals, stored_function
+
 
 class CheckpointError(ValueError):
     """A weights file cannot be used; the message says which, why and what to do."""
@@ -105,7 +107,7 @@ def _decoded(value: str) -> Any:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    with torch.serialization.safe_globals(_training_globals()):
+    with torch.serialization.safe_globals(_training_globals(path)):
         content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -115,15 +117,8 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     return content
 
 
-class _HistoryBuffer:
-    """Takes the place of mmengine's log buffer in a training checkpoint: read, never used."""
-
-
-def _training_globals() -> list[Any]:
-    import numpy as np
-    from numpy._core.multiarray import _reconstruct, scalar
-
-    dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
-    numpy_names = [(_reconstruct, "numpy.core.multiarray._reconstruct"), (scalar, "numpy.core.multiarray.scalar")]
-    buffer = (_HistoryBuffer, "mmengine.logging.history_buffer.HistoryBuffer")
-    return [buffer, _reconstruct, scalar, *numpy_names, np.ndarray, np.dtype, *dtypes]
+def _training_globals(path: Path) -> list[Any]:
+    """What a training checkpoint stores beside the weights (log histories, schedules) becomes inert."""
+    wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    stored = [(Inert, name) for name in wanted if name.startswith("mmengine.")]
+    return [*stored, (stored_function, "builtins.getattr"), *numpy_globals()]
