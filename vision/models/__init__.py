@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vision.models.calibration import Calibration
     from vision.models.checkpoint import CheckpointError
+    from vision.models.detector import ForgeryDetector
     from vision.models.forgery import ForgeryNetwork, forgery_detector, forgery_models
-    from vision.models.forgery_detector import ForgeryDetector
 
 _HOME = {
     "Calibration": "vision.models.calibration",
     "CheckpointError": "vision.models.checkpoint",
-    "ForgeryDetector": "vision.models.forgery_detector",
+    "ForgeryDetector": "vision.models.detector",
     "ForgeryNetwork": "vision.models.forgery",
     "forgery_detector": "vision.models.forgery",
     "forgery_models": "vision.models.forgery",
