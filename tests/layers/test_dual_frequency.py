@@ -67,6 +67,18 @@ def test_equals_the_reference(shape: tuple[int, ...]) -> None:
         torch.testing.assert_close(block(x), reference_block(block, x), atol=1e-10, rtol=0)
 
 
+def test_wavelets_longer_than_haar_go_the_general_way() -> None:
+    block = random_block()
+    with torch.no_grad():
+        block.dwt_attn.proj.weight.zero_()
+        block.dwt_attn.proj.bias.zero_()
+        block.fft_scale.zero_()
+        x = torch.randn(1, 3, 16, 24, dtype=torch.float64)
+        for wavelet in ("haar", "db2", "sym4"):
+            block.wavelet = wavelet
+            torch.testing.assert_close(block(x), 0.6 * x, atol=1e-9, rtol=0)  # without attention it is the identity
+
+
 def test_gradients() -> None:
     block = random_block()
     x = torch.randn(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
 from vision.layers.frequency.fourier import filter_phase
 from vision.layers.frequency.rswa import WindowChannelAttention
-from vision.layers.frequency.wavelet import dwt2d, idwt2d
+from vision.layers.frequency.wavelet import dwt2d, idwt2d, wavelet_filters
 
 # Without gradients a batch is worked off in parts whose intermediates the allocator can reuse: half the time on CPU.
 PIXELS_AT_ONCE = 2 * 256 * 256
@@ -53,10 +55,9 @@ class DualFrequencyBlock(nn.Module):
 
     def wavelet_branch(self, x: Tensor) -> Tensor:
         """Attention among four subbands x one 2x2 neighbourhood, in the wavelet domain."""
-        subbands = dwt2d(x, self.wavelet)
-        tokens = flatten_neighbourhoods(subbands)
+        tokens = wavelet_tokens(x, self.wavelet)
         tokens = tokens + self.dwt_attn(self.norm(tokens))
-        return idwt2d(unflatten_neighbourhoods(tokens, *subbands.shape[-2:]), self.wavelet)
+        return image_from_tokens(tokens, *x.shape[-2:], self.wavelet)
 
     def fourier_branch(self, x: Tensor) -> Tensor:
         """The image with its phase filtered, times the learnable scale."""
@@ -86,6 +87,39 @@ class ChannelNorm(nn.Module):
         x = x - x.mean(1, keepdim=True)
         scale = torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
         return torch.addcmul(self.bias.view(-1, 1, 1), x * scale, self.weight.view(-1, 1, 1))
+
+
+def wavelet_tokens(x: Tensor, wavelet: str) -> Tensor:
+    """Image `[B, C, H, W]` -> its subbands as tokens `[B, C, 4, H * W / 4]`, see `flatten_neighbourhoods`."""
+    if not _is_local(wavelet):
+        return flatten_neighbourhoods(dwt2d(x, wavelet))
+    b, c, h, w = x.shape
+    blocks = x.reshape(b, c, h // 4, 4, w // 4, 4).transpose(3, 4).reshape(b, c, h * w // 16, 16)
+    tokens = (blocks @ _block_matrix(wavelet).to(x)).reshape(b, c, h * w // 16, 4, 4)
+    return tokens.transpose(2, 3).reshape(b, c, 4, h * w // 4)
+
+
+def image_from_tokens(tokens: Tensor, h: int, w: int, wavelet: str) -> Tensor:
+    """Inverse of `wavelet_tokens`."""
+    if not _is_local(wavelet):
+        return idwt2d(unflatten_neighbourhoods(tokens, h // 2, w // 2), wavelet)
+    b, c = tokens.shape[:2]
+    tokens = tokens.reshape(b, c, 4, h * w // 16, 4).transpose(2, 3).reshape(b, c, h * w // 16, 16)
+    blocks = (tokens @ _block_matrix(wavelet).to(tokens).T).reshape(b, c, h // 4, w // 4, 4, 4)
+    return blocks.transpose(3, 4).reshape(b, c, h, w)
+
+
+def _is_local(wavelet: str) -> bool:
+    # Filters of length two never leave a 2x2 neighbourhood, so that transform and layout are one product on 4x4 blocks.
+    return wavelet_filters(wavelet).shape[-1] == 2
+
+
+@lru_cache
+def _block_matrix(wavelet: str) -> Tensor:
+    """`[16, 16]`: pixels of a 4x4 block -> its (subband, position) tokens, orthogonal."""
+    with torch.inference_mode(False), torch.no_grad():
+        basis = torch.eye(16, dtype=torch.float64).reshape(16, 1, 4, 4)
+        return flatten_neighbourhoods(dwt2d(basis, wavelet)).reshape(16, 16)
 
 
 def flatten_neighbourhoods(subbands: Tensor) -> Tensor:
