@@ -64,8 +64,12 @@ def _matrix_product(weight: Tensor, x: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _reflect_to_multiple(x: Tensor, size: int) -> Tensor:
-    bottom, right = -x.shape[-2] % size, -x.shape[-1] % size
-    return F.pad(x, (0, right, 0, bottom), mode="reflect") if bottom or right else x
+    # Joining the few mirrored rows and columns: `F.pad` is slow on the channels-last layout.
+    for dim in (-2, -1):
+        missing, length = -x.shape[dim] % size, x.shape[dim]
+        if missing:
+            x = torch.cat([x, x.narrow(dim, length - 1 - missing, missing).flip(dim)], dim)
+    return x
 
 
 def _partition(x: Tensor, size: int) -> Tensor:
