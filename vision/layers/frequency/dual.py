@@ -57,7 +57,7 @@ class DualFrequencyBlock(nn.Module):
         """Attention among four subbands x one 2x2 neighbourhood, in the wavelet domain."""
         tokens = wavelet_tokens(x, self.wavelet)
         tokens = tokens + self.dwt_attn(self.norm(tokens))
-        return image_from_tokens(tokens, *x.shape[-2:], self.wavelet)
+        return image_from_tokens(tokens, x.shape[-2], x.shape[-1], self.wavelet)
 
     def fourier_branch(self, x: Tensor) -> Tensor:
         """The image with its phase filtered, times the learnable scale."""
