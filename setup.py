@@ -1,5 +1,60 @@
-"""Build entry point; everything declarative is in setup.cfg."""
+"""Build entry point: the compiled operators; everything declarative is in setup.cfg."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
 
 from setuptools import setup
 
-setup()
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+FLAGS = ["-O3", "-std=c++20", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-Wno-psabi"]
+# Each of these files is compiled for one instruction set; the machine's is chosen when the operators first run.
+ISA_FLAGS = {
+    "kernels_avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
+    "kernels_avx512.cpp": [
+        *("-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mavx2", "-mfma", "-mf16c"),
+        "-mprefer-vector-width=256",
+    ],
+}
+
+
+def extension_arguments() -> dict:
+    """The extension and its build command; nothing where torch is not installed, for the reference in PyTorch runs."""
+    try:
+        from torch.utils.cpp_extension import CppExtension
+    except ImportError:
+        return {}
+    from setuptools.command.build_ext import build_ext
+
+    class BuildExtension(build_ext):
+        """Adds the flags of a file's instruction set to its compilation."""
+
+        def build_extensions(self) -> None:
+            compile_one = self.compiler._compile
+
+            def compile_with_isa(obj, src, ext, cc_args, extra_postargs, pp_opts):  # noqa: ANN001, ANN202
+                isa = ISA_FLAGS.get(os.path.basename(src), [])
+                compile_one(obj, src, ext, cc_args, [*extra_postargs, *isa], pp_opts)
+
+            self.compiler._compile = compile_with_isa
+            super().build_extensions()
+
+    sources = ["csrc/module.cpp", "csrc/cpu/neighborhood.cpp", "csrc/cpu/plan.cpp", "csrc/cpu/kernels_portable.cpp"]
+    macros = [("TORCH_TARGET_VERSION", "0x020a000000000000")]  # torch 2.10: the oldest whose stable ABI has what we use
+    if X86:
+        sources += [f"csrc/cpu/{name}" for name in ISA_FLAGS]
+        macros.append(("NBV_X86", None))
+    extension = CppExtension(
+        "vision._C",
+        sources,
+        define_macros=macros,
+        extra_compile_args=FLAGS,
+        depends=[str(path) for path in sorted(Path("csrc").rglob("*.h"))],
+        py_limited_api=True,
+    )
+    return {"ext_modules": [extension], "cmdclass": {"build_ext": BuildExtension}}
+
+
+setup(**extension_arguments())

@@ -1,0 +1,126 @@
+// Backward pass of one tile. Gradients of queries are written; those of keys, values and bias, to which other tiles add,
+// go to slots of this task alone, so that the order of additions, and with it every bit, is the same in every run.
+#pragma once
+
+#include "blocks.h"
+
+namespace nbv {
+namespace {
+
+template <class T>
+struct BackwardScratch {
+    BlockBuffers<T> block;
+    int64_t* offsets;
+    T *keys, *keys_transposed, *values_transposed, *extra_keys, *extra_keys_transposed, *extra_values_transposed;
+    T *queries, *grads, *scores, *weight_grads, *grad_queries;
+    Mask<T>* masks;
+
+    BackwardScratch(Arena<T>& arena, const Problem& p, const Sizes<T>& s)
+        : block(arena, s),
+          offsets(arena.take_indices(s.score_vectors)),
+          keys(arena.take(s.keys * s.dim)),
+          keys_transposed(arena.take(s.key_rows * p.dim * s.columns)),
+          values_transposed(arena.take(s.key_rows * p.dim_v * s.columns)),
+          extra_keys(arena.take(p.extra * s.dim)),
+          extra_keys_transposed(arena.take(p.dim * s.extra_vectors * kLanes<T>)),
+          extra_values_transposed(arena.take(p.dim_v * s.extra_vectors * kLanes<T>)),
+          queries(arena.take(2 * s.block * s.dim)),
+          grads(arena.take(2 * s.block * s.dim_v)),
+          scores(arena.take(2 * s.block * s.score_vectors * kLanes<T>)),
+          weight_grads(arena.take(2 * s.block * s.score_vectors * kLanes<T>)),
+          grad_queries(arena.take(2 * s.block * s.dim)),
+          masks(reinterpret_cast<Mask<T>*>(arena.take(s.row_vectors * kLanes<T>))) {}
+};
+
+// dO . out - d lse: what the softmax takes off every weight's gradient.
+template <class T, class S>
+NBV_INLINE T softmax_delta(const Problem& p, const Tile& t, const Block& b, int64_t head, int r, int64_t x,
+                           const T* grad) {
+    const S* out = query_element<T, S>(p, t, b, p.out, head, r, x);
+    T delta = -static_cast<const T*>(p.grad_lse)[lse_index(p, t, b, head, r, x)];
+    for (int64_t d = 0; d < p.dim_v; ++d) delta += grad[d] * to_compute(out[d]);
+    return delta;
+}
+
+template <class T, class S>
+inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes, BackwardScratch<T>& scratch,
+                          int64_t head, const Rows<T>& grad_keys, const Rows<T>& grad_values, T* grad_bias) {
+    const T* bias = p.bias ? static_cast<const T*>(p.bias) + head * bias_table_size(p) : nullptr;
+    const int64_t score_width = sizes.score_vectors * kLanes<T>;
+    const int64_t query_row = sizes.block * sizes.dim, grad_row = sizes.block * sizes.dim_v;
+    for_each_block<T>(p, t, sizes, scratch.block, [&](const Block& b) {
+        load_queries<T, S>(p, t, b, p.query, head, p.dim, scratch.queries, query_row, sizes.dim);
+        load_queries<T, S>(p, t, b, p.grad_out, head, p.dim_v, scratch.grads, grad_row, sizes.dim_v);
+        score_block(p, b, sizes, scratch.block, scratch.queries, sizes.dim, p.dim, scratch.keys_transposed,
+                    scratch.extra_keys_transposed, scratch.offsets, scratch.scores);
+        score_block(p, b, sizes, scratch.block, scratch.grads, sizes.dim_v, p.dim_v, scratch.values_transposed,
+                    scratch.extra_values_transposed, scratch.offsets, scratch.weight_grads);
+        for (int64_t x = 0; x < b.pair.width; ++x) {
+            if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
+            for (int r = 0; r < b.pair.count; ++r) {
+                Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
+                const int64_t query = r * sizes.block + x;
+                const int64_t offset = bias ? bias_offset(p, t, b, r, x) : 0;
+                if (bias) w.bias = bias + offset;
+                const T delta = softmax_delta<T, S>(p, t, b, head, r, x, scratch.grads + query * sizes.dim_v);
+                softmax_backward<T>(w, scratch.scores + query * score_width, scratch.weight_grads + query * score_width,
+                                    static_cast<T>(p.scale), static_cast<const T*>(p.lse)[lse_index(p, t, b, head, r, x)],
+                                    delta, bias ? grad_bias + offset : nullptr);
+            }
+        }
+        Weights<T> weights{scratch.weight_grads, sizes.block * score_width, score_width,
+                           sizes.row_vectors,    p.extra,                   block_vectors(b, sizes) * kLanes<T>};
+        const Rows<T> keys{scratch.keys, scratch.extra_keys, sizes.dim, t.keys[1], t.keys[2]};
+        gather<T>(b.pair, weights, keys, scratch.grad_queries, query_row);
+        scatter<T>(b.pair, weights, scratch.queries, query_row, grad_keys);
+        weights.data = scratch.scores;
+        scatter<T>(b.pair, weights, scratch.grads, grad_row, grad_values);
+        for (int r = 0; r < b.pair.count; ++r) {
+            for (int64_t x = 0; x < b.pair.width; ++x) {
+                T* grad = scratch.grad_queries + (r * sizes.block + x) * sizes.dim;
+                for (int64_t d = 0; d < sizes.dim; d += kLanes<T>)
+                    store(grad + d, load(grad + d) * static_cast<T>(p.scale));
+                store_token(grad, p.dim, query_element<T, S>(p, t, b, p.grad_query, head, r, x));
+            }
+        }
+    });
+}
+
+template <class T>
+inline T* task_slot(void* partial, int64_t task, int64_t size) {
+    T* slot = static_cast<T*>(partial) + task * size;
+    for (int64_t i = 0; i < size; ++i) slot[i] = 0;
+    return slot;
+}
+
+template <class T, class S>
+inline void backward_tile(const Problem& p, int64_t task, char* memory) {
+    const Tile t = make_tile(p, task, true);
+    const Sizes<T> sizes(p);
+    const int64_t group_heads = p.heads / p.heads_kv, table = bias_table_size(p);
+    const Rows<T> grad_keys{task_slot<T>(p.partial_key, task, sizes.keys * sizes.dim),
+                            task_slot<T>(p.partial_extra_key, task, p.extra * sizes.dim), sizes.dim, t.keys[1],
+                            t.keys[2]};
+    const Rows<T> grad_values{task_slot<T>(p.partial_value, task, sizes.keys * sizes.dim_v),
+                              task_slot<T>(p.partial_extra_value, task, p.extra * sizes.dim_v), sizes.dim_v, t.keys[1],
+                              t.keys[2]};
+    T* grad_bias = p.bias ? task_slot<T>(p.partial_bias, task, group_heads * table) : nullptr;
+    if (t.empty) return;
+    Arena<T> arena(memory);
+    BackwardScratch<T> scratch(arena, p, sizes);
+    T* const none = nullptr;
+    pack_keys<T, S>(p, t, p.key, t.head, p.dim, scratch.keys_transposed, sizes.columns, scratch.keys, sizes.dim);
+    pack_keys<T, S>(p, t, p.value, t.head, p.dim_v, scratch.values_transposed, sizes.columns, none, 0);
+    if (p.extra > 0) {
+        const int64_t columns = sizes.extra_vectors * kLanes<T>;
+        pack_extra<T, S>(p, t, p.extra_key, t.head, p.dim, scratch.extra_keys_transposed, columns, scratch.extra_keys,
+                         sizes.dim);
+        pack_extra<T, S>(p, t, p.extra_value, t.head, p.dim_v, scratch.extra_values_transposed, columns, none, 0);
+    }
+    for (int64_t r = 0; r < group_heads; ++r)
+        backward_head<T, S>(p, t, sizes, scratch, t.head * group_heads + r, grad_keys, grad_values,
+                            grad_bias ? grad_bias + r * table : nullptr);
+}
+
+}  // namespace
+}  // namespace nbv

@@ -1,0 +1,157 @@
+// Walks over the queries of a tile: pairs of rows, a few columns at a time.
+#pragma once
+
+#include "pack.h"
+#include "softmax.h"
+
+namespace nbv {
+namespace {
+
+// One pair of query rows, `pair.width` columns from `x` on; positions within the residue group.
+struct Block {
+    Pair pair;
+    int64_t z, y, x;
+    int64_t first_key[3];  // of the first query
+};
+
+template <class T>
+struct BlockBuffers {
+    int64_t *start, *keys, *offsets, *extra_offsets;
+
+    BlockBuffers(Arena<T>& arena, const Sizes<T>& sizes)
+        : start(arena.take_indices(sizes.block)),
+          keys(arena.take_indices(sizes.block)),
+          offsets(arena.take_indices(sizes.score_vectors)),
+          extra_offsets(arena.take_indices(sizes.extra_vectors)) {}
+};
+
+template <class T, class F>
+inline void for_each_block(const Problem& p, const Tile& t, const Sizes<T>& sizes, const BlockBuffers<T>& buffers, F f) {
+    const Axis *az = &p.axis[0], *ay = &p.axis[1], *ax = &p.axis[2];
+    for (int64_t v = 0; v < sizes.extra_vectors; ++v) buffers.extra_offsets[v] = v * kLanes<T>;
+    Block b;
+    b.pair.start = buffers.start;
+    b.pair.keys = buffers.keys;
+    for (b.z = t.query[0]; b.z < t.query_end[0]; ++b.z) {
+        b.first_key[0] = window_start(*az, t.length[0], b.z);
+        b.pair.plane = b.first_key[0] - t.key[0];
+        b.pair.planes = window_end(*az, t.length[0], b.z) - b.first_key[0];
+        for (b.y = t.query[1]; b.y < t.query_end[1]; b.y += 2) {
+            b.pair.count = smaller(2, t.query_end[1] - b.y);
+            b.first_key[1] = window_start(*ay, t.length[1], b.y);
+            b.pair.row = b.first_key[1] - t.key[1];
+            for (int r = 0; r < 2; ++r) {
+                const int64_t y = b.y + (r < b.pair.count ? r : 0);
+                b.pair.first[r] = window_start(*ay, t.length[1], y) - b.first_key[1];
+                b.pair.last[r] = window_end(*ay, t.length[1], y) - b.first_key[1];
+            }
+            b.pair.rows = b.pair.last[1];
+            int64_t* offset = buffers.offsets;
+            for (int64_t z = 0; z < b.pair.planes; ++z)
+                for (int64_t y = 0; y < b.pair.rows; ++y)
+                    for (int64_t v = 0; v < sizes.row_vectors; ++v)
+                        *offset++ = (b.pair.plane + z) * t.keys[1] + b.pair.row + y;  // the key row, for now
+            for (b.x = t.query[2]; b.x < t.query_end[2]; b.x += sizes.block) {
+                b.pair.width = smaller(sizes.block, t.query_end[2] - b.x);
+                for (int64_t i = 0; i < b.pair.width; ++i) {
+                    const int64_t start = window_start(*ax, t.length[2], b.x + i);
+                    buffers.start[i] = start - t.key[2];
+                    buffers.keys[i] = window_end(*ax, t.length[2], b.x + i) - start;
+                }
+                f(static_cast<const Block&>(b));
+            }
+        }
+    }
+}
+
+template <class T>
+NBV_INLINE int64_t block_vectors(const Block& b, const Sizes<T>& sizes) {
+    return b.pair.planes * b.pair.rows * sizes.row_vectors;
+}
+
+// Turns key rows into offsets within transposed rows of `row_size` elements.
+template <class T>
+NBV_INLINE void row_offsets(const int64_t* key_rows, int64_t count, const Sizes<T>& sizes, int64_t row_size, int64_t* to) {
+    for (int64_t i = 0; i < count; i += sizes.row_vectors)
+        for (int64_t v = 0; v < sizes.row_vectors; ++v) to[i + v] = key_rows[i] * row_size + v * kLanes<T>;
+}
+
+// The number of query (r, x) of a block among all of the tensor's.
+NBV_INLINE int64_t token_axis(const Problem& p, const Tile& t, int axis, int64_t position) {
+    return position * p.axis[axis].dilation + t.group[axis];
+}
+
+template <class T, class S>
+NBV_INLINE S* query_element(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int r,
+                            int64_t x) {
+    return const_cast<S*>(element<T, S>(view, t.batch, token_axis(p, t, 0, b.z), token_axis(p, t, 1, b.y + r),
+                                        token_axis(p, t, 2, b.x + x), head));
+}
+
+NBV_INLINE int64_t lse_index(const Problem& p, const Tile& t, const Block& b, int64_t head, int r, int64_t x) {
+    const int64_t plane = t.batch * p.axis[0].length + token_axis(p, t, 0, b.z);
+    const int64_t row = plane * p.axis[1].length + token_axis(p, t, 1, b.y + r);
+    return (row * p.axis[2].length + token_axis(p, t, 2, b.x + x)) * p.heads + head;
+}
+
+template <class T, class S>
+inline void load_queries(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int64_t dim,
+                         T* to, int64_t row, int64_t padded) {
+    for (int r = 0; r < b.pair.count; ++r)
+        for (int64_t x = 0; x < b.pair.width; ++x)
+            load_token(query_element<T, S>(p, t, b, view, head, r, x), dim, to + r * row + x * padded);
+}
+
+// Scores of a block against the tile's keys and the additional tokens.
+template <class T>
+inline void score_block(const Problem& p, const Block& b, const Sizes<T>& sizes, const BlockBuffers<T>& buffers,
+                        const T* queries, int64_t padded, int64_t dim, const T* keys, const T* extra_keys,
+                        int64_t* offsets, T* scores) {
+    const int64_t vectors = block_vectors(b, sizes), width = sizes.score_vectors * kLanes<T>;
+    row_offsets(buffers.offsets, vectors, sizes, dim * sizes.columns, offsets);
+    Score<T> s{queries,      sizes.block * padded, padded, keys,  offsets, b.pair.start, sizes.columns,
+               b.pair.width, scores,               sizes.block * width,    width};
+    score(s, b.pair.count, vectors, dim);
+    if (p.extra == 0) return;
+    s.keys = extra_keys;
+    s.offsets = buffers.extra_offsets;
+    s.start = nullptr;
+    s.columns = sizes.extra_vectors * kLanes<T>;
+    s.scores = scores + vectors * kLanes<T>;
+    score(s, b.pair.count, sizes.extra_vectors, dim);
+}
+
+// The window of query r of a block; those of single queries set the masks and the bias.
+template <class T>
+NBV_INLINE Window<T> block_window(const Problem& p, const Block& b, const Sizes<T>& sizes, int r, const Mask<T>* masks) {
+    Window<T> w;
+    w.pair = &b.pair;
+    w.first = b.pair.first[r];
+    w.last = b.pair.last[r];
+    w.row_vectors = sizes.row_vectors;
+    w.extra_vectors = sizes.extra_vectors;
+    w.extra = p.extra;
+    w.extra_begin = block_vectors(b, sizes) * kLanes<T>;
+    w.masks = masks;
+    w.bias = nullptr;
+    w.bias_row = p.bias_width;
+    w.bias_plane = (2 * p.axis[1].kernel - 1) * p.bias_width;
+    return w;
+}
+
+// Where the bias of the window's first key stands in a head's table.
+NBV_INLINE int64_t bias_offset(const Problem& p, const Tile& t, const Block& b, int r, int64_t x) {
+    const int64_t key[3] = {b.first_key[0], b.first_key[1] + b.pair.first[r], t.key[2] + b.pair.start[x]};
+    const int64_t query[3] = {b.z, b.y + r, b.x + x};
+    int64_t index[3];
+    for (int a = 0; a < 3; ++a) index[a] = key[a] - query[a] + p.axis[a].kernel - 1;
+    return (index[0] * (2 * p.axis[1].kernel - 1) + index[1]) * p.bias_width + index[2];
+}
+
+template <class T>
+NBV_INLINE void set_masks(int64_t keys, int64_t row_vectors, Mask<T>* masks) {
+    for (int64_t v = 0; v < row_vectors; ++v) masks[v] = first_lanes<T>(keys - v * kLanes<T>);
+}
+
+}  // namespace
+}  // namespace nbv

@@ -1,0 +1,260 @@
+// The three products all of attention is made of, on packed data; queries are taken in pairs of neighbouring rows, so that
+// what is loaded of a key serves two.
+//   score:   keys in the lanes, one broadcast value of the query at a time     (q k^T, and dO v^T)
+//   gather:  channels in the lanes, one broadcast weight at a time             (P v, and dS k)
+//   scatter: channels in the lanes, added to the keys' rows in memory          (P^T dO, and dS^T q)
+#pragma once
+
+#include "tile.h"
+
+namespace nbv {
+namespace {
+
+// The queries of a block and their windows, relative to the tile's keys. Query r of x has rows [first[r], last[r]) of the
+// pair's `rows` key rows, in each of `planes` planes.
+struct Pair {
+    int64_t count;                      // 1 or 2 query rows
+    int64_t width;                      // queries in a row
+    const int64_t* start;               // [width] first key column
+    const int64_t* keys;                // [width] number of key columns
+    int64_t planes, rows;
+    int64_t plane, row;                 // first key plane and key row, within the tile
+    int64_t first[2], last[2];
+};
+
+template <class T>
+struct Score {
+    const T* query;            // [2, block, dim]
+    int64_t query_row, query_dim;
+    const T* keys;             // transposed
+    const int64_t* offsets;    // of every key vector, without the query's column
+    const int64_t* start;      // column of each query, or null
+    int64_t columns, width;
+    T* scores;                 // [2, block, score_vectors * lanes]
+    int64_t score_row, score_query;
+};
+
+template <class T, int R, int M>
+inline void score_vectors(const Score<T>& s, int64_t vector, int64_t first_dim, int64_t last_dim) {
+    constexpr int lanes = kLanes<T>;
+    for (int64_t x = 0; x < s.width; ++x) {
+        const T* query[R];
+        const T* keys[M];
+        Vec<T> sum[R][M];
+        T* scores = s.scores + x * s.score_query + vector * lanes;
+        for (int r = 0; r < R; ++r) query[r] = s.query + r * s.query_row + x * s.query_dim;
+        for (int m = 0; m < M; ++m) keys[m] = s.keys + s.offsets[vector + m] + (s.start ? s.start[x] : 0);
+        for (int r = 0; r < R; ++r)
+            for (int m = 0; m < M; ++m)
+                sum[r][m] = first_dim == 0 ? Vec<T>{} : load(scores + r * s.score_row + m * lanes);
+        for (int64_t d = first_dim; d < last_dim; ++d) {
+            Vec<T> q[R];
+            for (int r = 0; r < R; ++r) q[r] = broadcast(query[r][d]);
+            for (int m = 0; m < M; ++m) {
+                const Vec<T> k = load(keys[m] + d * s.columns);
+                for (int r = 0; r < R; ++r) sum[r][m] += q[r] * k;
+            }
+        }
+        for (int r = 0; r < R; ++r)
+            for (int m = 0; m < M; ++m) store(scores + r * s.score_row + m * lanes, sum[r][m]);
+    }
+}
+
+template <class T, int R>
+inline void score_chunk(const Score<T>& s, int64_t vector, int64_t count, int64_t first_dim, int64_t last_dim) {
+    switch (count) {
+        case 1: return score_vectors<T, R, 1>(s, vector, first_dim, last_dim);
+        case 2: return score_vectors<T, R, 2>(s, vector, first_dim, last_dim);
+        case 3: return score_vectors<T, R, 3>(s, vector, first_dim, last_dim);
+        case 4: return score_vectors<T, R, 4>(s, vector, first_dim, last_dim);
+        case 5: return score_vectors<T, R, 5>(s, vector, first_dim, last_dim);
+        case 6: return score_vectors<T, R, 6>(s, vector, first_dim, last_dim);
+        case 7: return score_vectors<T, R, 7>(s, vector, first_dim, last_dim);
+        default: return score_vectors<T, R, 8>(s, vector, first_dim, last_dim);
+    }
+}
+
+// All key vectors, a few at a time as registers allow, and dims in chunks whose keys stay in the first-level cache.
+template <class T>
+inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_t dim) {
+#ifdef NBV_32_REGISTERS
+    const int64_t most = 8;
+#else
+    const int64_t most = pair_count == 2 ? 6 : 8;
+#endif
+    constexpr int64_t dims = 32;
+    const int64_t chunks = (vectors + most - 1) / most;
+    for (int64_t c = 0; c < chunks; ++c) {
+        const int64_t begin = vectors * c / chunks, count = vectors * (c + 1) / chunks - begin;
+        for (int64_t d = 0; d < dim; d += dims) {
+            const int64_t end = dim - d < dims + dims / 2 ? dim : d + dims;
+            if (pair_count == 2) score_chunk<T, 2>(s, begin, count, d, end);
+            else score_chunk<T, 1>(s, begin, count, d, end);
+            if (end == dim) break;
+        }
+    }
+}
+
+template <class T>
+struct Weights {
+    T* data;                // [2, block, score_vectors * lanes]
+    int64_t row, query;     // strides of query row and query
+    int64_t row_vectors;    // lanes of a key row: row_vectors * lanes
+    int64_t extra, extra_begin;
+};
+
+template <class T>
+struct Rows {
+    T* data;                // [keys of the tile, dim padded]
+    T* extra;               // [additional tokens, dim padded]
+    int64_t dim;
+    int64_t tile_rows, tile_columns;
+};
+
+template <class T, int R, int D, int U>
+NBV_INLINE void gather_row(Vec<T> (&sum)[2][U][D], int only, const T* const* weights, const T* rows, int64_t dim,
+                           int64_t count) {
+    int64_t c = 0;
+    for (; c + U <= count; c += U) {
+        for (int u = 0; u < U; ++u) {
+            if (R == 2) {
+                const Vec<T> w0 = broadcast(weights[0][c + u]), w1 = broadcast(weights[1][c + u]);
+                for (int d = 0; d < D; ++d) {
+                    const Vec<T> v = load(rows + (c + u) * dim + d * kLanes<T>);
+                    sum[0][u][d] += w0 * v;
+                    sum[1][u][d] += w1 * v;
+                }
+            } else {
+                const Vec<T> w = broadcast(weights[only][c + u]);
+                for (int d = 0; d < D; ++d) sum[only][u][d] += w * load(rows + (c + u) * dim + d * kLanes<T>);
+            }
+        }
+    }
+    for (; c < count; ++c) {
+        for (int r = R == 2 ? 0 : only; r < (R == 2 ? 2 : only + 1); ++r) {
+            const Vec<T> w = broadcast(weights[r][c]);
+            for (int d = 0; d < D; ++d) sum[r][0][d] += w * load(rows + c * dim + d * kLanes<T>);
+        }
+    }
+}
+
+// D vectors of channels from `channel` on: out[r][x] = sum of weight * row over the window.
+template <class T, int D>
+inline void gather_channels(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, int64_t channel, T* out,
+                            int64_t out_row) {
+    constexpr int lanes = kLanes<T>;
+    constexpr int U = D >= 3 ? 1 : D == 2 ? 2 : 4;  // sums enough to hide the latency of a multiply-add
+    const int64_t width = w.row_vectors * lanes;
+    for (int64_t x = 0; x < pair.width; ++x) {
+        Vec<T> sum[2][U][D] = {};
+        const T* weights[2] = {w.data + x * w.query, w.data + x * w.query + w.row};
+        const T* first = rows.data + pair.start[x] * rows.dim + channel;
+        for (int64_t z = 0; z < pair.planes; ++z) {
+            const int64_t plane = ((pair.plane + z) * rows.tile_rows + pair.row) * rows.tile_columns;
+            for (int64_t y = 0; y < pair.rows; ++y) {
+                const T* row = first + (plane + y * rows.tile_columns) * rows.dim;
+                const int64_t offset = (z * pair.rows + y) * width;
+                const T* at[2] = {weights[0] + offset, weights[1] + offset};
+                const bool one = y >= pair.first[0] && y < pair.last[0];
+                const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
+                if (one && two) gather_row<T, 2, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
+                else if (one) gather_row<T, 1, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
+                else if (two) gather_row<T, 1, D, U>(sum, 1, at, row, rows.dim, pair.keys[x]);
+            }
+        }
+        if (w.extra > 0) {
+            const T* at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
+            if (pair.count == 2) gather_row<T, 2, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
+            else gather_row<T, 1, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
+        }
+        for (int r = 0; r < pair.count; ++r) {
+            for (int d = 0; d < D; ++d) {
+                Vec<T> total = sum[r][0][d];
+                for (int u = 1; u < U; ++u) total += sum[r][u][d];
+                store(out + r * out_row + x * rows.dim + channel + d * lanes, total);
+            }
+        }
+    }
+}
+
+template <class T>
+inline void gather(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, T* out, int64_t out_row) {
+    constexpr int lanes = kLanes<T>;
+    for (int64_t channel = 0; channel < rows.dim;) {
+        switch (smaller(4, (rows.dim - channel) / lanes)) {
+            case 4: gather_channels<T, 4>(pair, w, rows, channel, out, out_row); channel += 4 * lanes; break;
+            case 3: gather_channels<T, 3>(pair, w, rows, channel, out, out_row); channel += 3 * lanes; break;
+            case 2: gather_channels<T, 2>(pair, w, rows, channel, out, out_row); channel += 2 * lanes; break;
+            default: gather_channels<T, 1>(pair, w, rows, channel, out, out_row); channel += lanes;
+        }
+    }
+}
+
+template <class T, int R, int D>
+NBV_INLINE void scatter_row(const Vec<T> (&value)[2][D], int only, const T* const* weights, T* rows, int64_t dim,
+                            int64_t count) {
+    for (int64_t c = 0; c < count; ++c) {
+        if (R == 2) {
+            const Vec<T> w0 = broadcast(weights[0][c]), w1 = broadcast(weights[1][c]);
+            for (int d = 0; d < D; ++d) {
+                T* to = rows + c * dim + d * kLanes<T>;
+                store(to, load(to) + w0 * value[0][d] + w1 * value[1][d]);
+            }
+        } else {
+            const Vec<T> w = broadcast(weights[only][c]);
+            for (int d = 0; d < D; ++d) {
+                T* to = rows + c * dim + d * kLanes<T>;
+                store(to, load(to) + w * value[only][d]);
+            }
+        }
+    }
+}
+
+template <class T, int D>
+inline void scatter_channels(const Pair& pair, const Weights<T>& w, const T* values, int64_t value_row, int64_t channel,
+                             const Rows<T>& rows) {
+    constexpr int lanes = kLanes<T>;
+    const int64_t width = w.row_vectors * lanes;
+    for (int64_t x = 0; x < pair.width; ++x) {
+        Vec<T> value[2][D] = {};
+        for (int r = 0; r < pair.count; ++r)
+            for (int d = 0; d < D; ++d)
+                value[r][d] = load(values + r * value_row + x * rows.dim + channel + d * lanes);
+        const T* weights[2] = {w.data + x * w.query, w.data + x * w.query + w.row};
+        T* first = rows.data + pair.start[x] * rows.dim + channel;
+        for (int64_t z = 0; z < pair.planes; ++z) {
+            const int64_t plane = ((pair.plane + z) * rows.tile_rows + pair.row) * rows.tile_columns;
+            for (int64_t y = 0; y < pair.rows; ++y) {
+                T* row = first + (plane + y * rows.tile_columns) * rows.dim;
+                const int64_t offset = (z * pair.rows + y) * width;
+                const T* at[2] = {weights[0] + offset, weights[1] + offset};
+                const bool one = y >= pair.first[0] && y < pair.last[0];
+                const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
+                if (one && two) scatter_row<T, 2, D>(value, 0, at, row, rows.dim, pair.keys[x]);
+                else if (one) scatter_row<T, 1, D>(value, 0, at, row, rows.dim, pair.keys[x]);
+                else if (two) scatter_row<T, 1, D>(value, 1, at, row, rows.dim, pair.keys[x]);
+            }
+        }
+        if (w.extra > 0) {
+            const T* at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
+            if (pair.count == 2) scatter_row<T, 2, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
+            else scatter_row<T, 1, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
+        }
+    }
+}
+
+template <class T>
+inline void scatter(const Pair& pair, const Weights<T>& w, const T* values, int64_t value_row, const Rows<T>& rows) {
+    constexpr int lanes = kLanes<T>;
+    for (int64_t channel = 0; channel < rows.dim;) {
+        switch (smaller(4, (rows.dim - channel) / lanes)) {
+            case 4: scatter_channels<T, 4>(pair, w, values, value_row, channel, rows); channel += 4 * lanes; break;
+            case 3: scatter_channels<T, 3>(pair, w, values, value_row, channel, rows); channel += 3 * lanes; break;
+            case 2: scatter_channels<T, 2>(pair, w, values, value_row, channel, rows); channel += 2 * lanes; break;
+            default: scatter_channels<T, 1>(pair, w, values, value_row, channel, rows); channel += lanes;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace nbv

@@ -1,0 +1,247 @@
+// The operators nbv::neighborhood_attention and nbv::neighborhood_attention_backward on the CPU: from tensors to a Problem,
+// and its tasks onto torch's threads. Schema, autograd and argument checks are in vision/ops.
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "plan.h"
+
+namespace nbv {
+namespace {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+using Tensors = std::optional<Tensor>;
+using Integers = std::vector<int64_t>;
+
+constexpr int64_t kMostKeptScratch = 8 << 20;
+
+// Scratch memory of this thread: kept from call to call, for fresh pages cost as much as a small call.
+class Scratch {
+  public:
+    char* take(int64_t bytes) {
+        if (bytes > size_) {
+            memory_ = std::make_unique<char[]>(bytes + 64);
+            size_ = bytes;
+        }
+        const auto address = reinterpret_cast<uintptr_t>(memory_.get());
+        return memory_.get() + (64 - address % 64) % 64;
+    }
+    void trim() {
+        if (size_ <= kMostKeptScratch) return;
+        memory_.reset();
+        size_ = 0;
+    }
+
+  private:
+    std::unique_ptr<char[]> memory_;
+    int64_t size_ = 0;
+};
+
+// Runs task(i, scratch) for all i on torch's threads; whoever is free takes the next.
+template <class F>
+void run_tasks(int64_t count, int64_t bytes, const F& task) {
+    std::atomic<int64_t> next{0};
+    const int64_t workers = std::min<int64_t>(count, torch::stable::get_num_threads());
+    torch::stable::parallel_for(0, workers, 1, [&](int64_t begin, int64_t end) {
+        static thread_local Scratch scratch;
+        char* memory = scratch.take(bytes);
+        for (int64_t worker = begin; worker < end; ++worker)
+            for (int64_t i = next++; i < count; i = next++) task(i, memory);
+        scratch.trim();
+    });
+}
+
+void check(bool condition, const std::string& message) { STD_TORCH_CHECK(condition, "neighborhood_attention: ", message); }
+
+Storage storage_of(ScalarType type) {
+    switch (type) {
+        case ScalarType::Float: return Storage::kFloat;
+        case ScalarType::Double: return Storage::kDouble;
+        case ScalarType::BFloat16: return Storage::kBFloat16;
+        case ScalarType::Half: return Storage::kHalf;
+        default: check(false, "the dtype must be float32, float64, bfloat16 or float16"); return Storage::kFloat;
+    }
+}
+
+View view_of(const Tensor& tensor) {
+    View view;
+    view.data = static_cast<char*>(tensor.data_ptr());
+    const int64_t rank = tensor.dim() - 3;
+    check(tensor.numel() == 0 || tensor.size(tensor.dim() - 1) == 1 || tensor.stride(tensor.dim() - 1) == 1,
+          "the last axis of every tensor must be dense");
+    view.batch = tensor.stride(0);
+    for (int64_t a = 0; a < rank; ++a) view.axis[3 - rank + a] = tensor.stride(1 + a);
+    view.head = tensor.stride(tensor.dim() - 2);
+    return view;
+}
+
+// Everything but outputs and workspaces.
+Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value, const Tensors& extra_key,
+                     const Tensors& extra_value, const Integers& kernel, const Integers& stride,
+                     const Integers& dilation, const Integers& causal, double scale) {
+    Problem p;
+    const int64_t rank = query.dim() - 3;
+    check(rank >= 1 && rank <= 3, "query must be [batch, 1 to 3 spatial axes, heads, dim]");
+    check(key.dim() == query.dim() && value.dim() == query.dim(), "query, key and value must have the same rank");
+    for (const Integers* list : {&kernel, &stride, &dilation, &causal})
+        check(static_cast<int64_t>(list->size()) == rank, "one kernel size, stride, dilation, causal an axis");
+    p.storage = storage_of(query.scalar_type());
+    for (int64_t a = 0; a < rank; ++a) {
+        Axis& axis = p.axis[3 - rank + a];
+        axis = {query.size(1 + a), kernel[a], stride[a], dilation[a], causal[a] != 0};
+        check(key.size(1 + a) == axis.length && value.size(1 + a) == axis.length, "spatial sizes must be equal");
+        check(axis.kernel >= 1 && axis.dilation >= 1 && axis.stride >= 1 && axis.stride <= axis.kernel &&
+                  (query.numel() == 0 || axis.kernel <= axis.length / axis.dilation),
+              "kernel size, stride or dilation out of range");
+    }
+    p.batch = query.size(0);
+    p.heads = query.size(rank + 1);
+    p.heads_kv = key.size(rank + 1);
+    p.dim = query.size(rank + 2);
+    p.dim_v = value.size(rank + 2);
+    check(key.size(0) == p.batch && value.size(0) == p.batch && value.size(rank + 1) == p.heads_kv &&
+              key.size(rank + 2) == p.dim && p.heads_kv > 0 && p.heads % p.heads_kv == 0,
+          "key or value does not fit query");
+    check(key.scalar_type() == query.scalar_type() && value.scalar_type() == query.scalar_type(), "dtypes must be equal");
+    p.scale = scale;
+    p.query = view_of(query);
+    p.key = view_of(key);
+    p.value = view_of(value);
+    check(extra_key.has_value() == extra_value.has_value(), "additional keys and values come together");
+    if (extra_key.has_value()) {
+        for (const Tensor* t : {&*extra_key, &*extra_value})
+            check(t->dim() == 4 && t->size(0) == p.batch && t->size(2) == p.heads_kv &&
+                      t->size(1) == extra_key->size(1) && t->scalar_type() == query.scalar_type(),
+                  "additional keys or values do not fit");
+        check(extra_key->size(3) == p.dim && extra_value->size(3) == p.dim_v, "additional keys or values do not fit");
+        p.extra = extra_key->size(1);
+        p.extra_key = view_of(*extra_key);
+        p.extra_value = view_of(*extra_value);
+    }
+    choose_tiles(p);
+    return p;
+}
+
+ScalarType compute_type(const Problem& p) {
+    return p.storage == Storage::kDouble ? ScalarType::Double : ScalarType::Float;
+}
+
+// The bias table in the compute type, its rows widened so that whole vectors can be read.
+Tensor pad_bias(const Tensor& bias, Problem& p) {
+    const int64_t width = 2 * p.axis[2].kernel - 1, rows = (2 * p.axis[0].kernel - 1) * (2 * p.axis[1].kernel - 1);
+    check(bias.numel() == p.heads * rows * width, "bias must be [heads, 2 kernel - 1, ...]");
+    p.bias_width = padded_bias_width(p.axis[2].kernel);
+    Tensor dense = torch::stable::to(torch::stable::contiguous(bias), std::make_optional(compute_type(p)));
+    Tensor padded = torch::stable::new_zeros(dense, {p.heads, rows, p.bias_width});
+    const int64_t item = p.storage == Storage::kDouble ? 8 : 4;
+    const char* from = static_cast<const char*>(dense.const_data_ptr());
+    char* to = static_cast<char*>(padded.mutable_data_ptr());
+    for (int64_t row = 0; row < p.heads * rows; ++row)
+        std::memcpy(to + row * p.bias_width * item, from + row * width * item, width * item);
+    p.bias = to;
+    return padded;
+}
+
+Integers sizes_of(const Tensor& tensor, int64_t last = -1) {
+    Integers sizes;
+    for (int64_t a = 0; a < tensor.dim(); ++a) sizes.push_back(tensor.size(a));
+    if (last >= 0) sizes.back() = last;
+    return sizes;
+}
+
+std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tensor value, Tensors bias,
+                                                  Tensors extra_key, Tensors extra_value, Integers kernel,
+                                                  Integers stride, Integers dilation, Integers causal, double scale) {
+    Problem p = make_problem(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale);
+    const Integers shape = sizes_of(query, p.dim_v);
+    Tensor out = torch::stable::new_empty(query, shape);
+    Tensor lse = torch::stable::new_empty(query, Integers(shape.begin(), shape.end() - 1), compute_type(p));
+    if (lse.numel() == 0) return {out, lse};
+    Tensors padded;
+    if (bias.has_value()) padded = pad_bias(*bias, p);
+    p.out = view_of(out);
+    p.lse = lse.mutable_data_ptr();
+    const Kernels& kernels = best_kernels();
+    run_tasks(num_tasks(p, false), kernels.scratch_bytes(p, false),
+              [&](int64_t task, char* scratch) { kernels.forward(p, task, scratch); });
+    return {out, lse};
+}
+
+using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
+
+Tensor gradient_of(const Tensors& tensor, const Tensor& like) {
+    return tensor.has_value() ? torch::stable::new_empty(*tensor, sizes_of(*tensor))
+                              : torch::stable::new_empty(like, Integers{0});
+}
+
+Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tensor query, Tensor key, Tensor value,
+                                          Tensors bias, Tensors extra_key, Tensors extra_value, Tensor out, Tensor lse,
+                                          Integers kernel, Integers stride, Integers dilation, Integers causal,
+                                          double scale) {
+    Problem p = make_problem(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale);
+    check(lse.scalar_type() == compute_type(p) && grad_lse.scalar_type() == compute_type(p),
+          "lse and its gradient must be float32 (float64 for float64 inputs)");
+    const Tensor dense_lse = torch::stable::contiguous(lse), dense_grad_lse = torch::stable::contiguous(grad_lse);
+    check(grad_out.scalar_type() == query.scalar_type() && out.scalar_type() == query.scalar_type(),
+          "the gradient must have the dtype of query");
+    Gradients grads{gradient_of(query, query), gradient_of(key, query),       gradient_of(value, query),
+                    gradient_of(bias, query),  gradient_of(extra_key, query), gradient_of(extra_value, query)};
+    if (lse.numel() == 0) {
+        std::apply([](auto&... grad) { (torch::stable::zero_(grad), ...); }, grads);
+        return grads;
+    }
+    Tensors padded;
+    if (bias.has_value()) padded = pad_bias(*bias, p);
+    p.out = view_of(out);
+    p.lse = dense_lse.data_ptr();
+    p.grad_out = view_of(grad_out);
+    p.grad_lse = dense_grad_lse.data_ptr();
+    p.grad_query = view_of(std::get<0>(grads));
+    p.grad_key = view_of(std::get<1>(grads));
+    p.grad_value = view_of(std::get<2>(grads));
+    if (bias.has_value()) p.grad_bias = std::get<3>(grads).mutable_data_ptr();
+
+    const Kernels& kernels = best_kernels();
+    const int64_t tasks = num_tasks(p, true);
+    const auto slots = [&](int64_t size) {
+        return torch::stable::new_empty(query, Integers{tasks, size}, compute_type(p));
+    };
+    const Tensor partial_key = slots(kernels.partial_key_size(p)), partial_value = slots(kernels.partial_value_size(p));
+    const Tensor partial_extra_key = slots(p.extra * padded_dim(p, p.dim));
+    const Tensor partial_extra_value = slots(p.extra * padded_dim(p, p.dim_v));
+    const Tensor partial_bias = slots(bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0);
+    p.partial_key = partial_key.data_ptr();
+    p.partial_value = partial_value.data_ptr();
+    p.partial_extra_key = partial_extra_key.data_ptr();
+    p.partial_extra_value = partial_extra_value.data_ptr();
+    p.partial_bias = partial_bias.data_ptr();
+    const int64_t bytes = kernels.scratch_bytes(p, true);
+    run_tasks(tasks, bytes, [&](int64_t task, char* scratch) { kernels.backward(p, task, scratch); });
+    run_tasks(num_key_rows(p), bytes, [&](int64_t row, char* scratch) { kernels.sum_key_row(p, row, scratch); });
+    if (bias.has_value()) run_tasks(p.heads, 0, [&](int64_t head, char*) { kernels.sum_bias(p, head); });
+    if (p.extra > 0) {
+        p.grad_extra_key = view_of(std::get<4>(grads));
+        p.grad_extra_value = view_of(std::get<5>(grads));
+        run_tasks(p.batch * p.heads_kv * p.extra, 0, [&](int64_t token, char*) { kernels.sum_extra(p, token); });
+    }
+    return grads;
+}
+
+}  // namespace
+}  // namespace nbv
+
+STABLE_TORCH_LIBRARY_IMPL(nbv, CPU, m) {
+    m.impl("neighborhood_attention", TORCH_BOX(&nbv::neighborhood_attention));
+    m.impl("neighborhood_attention_backward", TORCH_BOX(&nbv::neighborhood_attention_backward));
+}

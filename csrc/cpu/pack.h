@@ -1,0 +1,115 @@
+// Between the tensors' layout and the kernels': any storage type and strides to dense rows of the compute type, and back.
+#pragma once
+
+#include "tile.h"
+
+namespace nbv {
+namespace {
+
+template <class T, class S>
+NBV_INLINE const S* element(const View& view, int64_t batch, int64_t z, int64_t y, int64_t x, int64_t head) {
+    return reinterpret_cast<const S*>(view.data) + batch * view.batch + z * view.axis[0] + y * view.axis[1] +
+           x * view.axis[2] + head * view.head;
+}
+
+// One token: dim values, then zeros up to a whole vector.
+template <class T, class S>
+NBV_INLINE void load_token(const S* from, int64_t dim, T* to) {
+    int64_t d = 0;
+    for (; d + kLanes<T> <= dim; d += kLanes<T>) store(to + d, load_compute(from + d));
+    if (d == dim) return;
+    Vec<T> rest{};
+    for (int i = 0; d + i < dim; ++i) rest[i] = to_compute(from[d + i]);
+    store(to + d, rest);
+}
+
+template <class T, class S>
+NBV_INLINE void store_token(const T* from, int64_t dim, S* to) {
+    for (int64_t d = 0; d < dim; ++d) from_compute(from[d], to + d);
+}
+
+// kLanes tokens of kLanes dims, turned round.
+NBV_INLINE void transpose(Vec<float> (&v)[8]) {
+#if defined(__clang__) || __GNUC__ >= 12
+    Vec<float> a[8], b[8];
+    for (int i = 0; i < 4; ++i) {
+        a[2 * i] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        a[2 * i + 1] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 2; ++i) {
+        for (int j = 0; j < 2; ++j) {
+            b[4 * i + 2 * j] = __builtin_shufflevector(a[4 * i + j], a[4 * i + 2 + j], 0, 1, 8, 9, 4, 5, 12, 13);
+            b[4 * i + 2 * j + 1] = __builtin_shufflevector(a[4 * i + j], a[4 * i + 2 + j], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    }
+    for (int i = 0; i < 4; ++i) {
+        v[i] = __builtin_shufflevector(b[i], b[4 + i], 0, 1, 2, 3, 8, 9, 10, 11);
+        v[4 + i] = __builtin_shufflevector(b[i], b[4 + i], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#else
+    Vec<float> copy[8];
+    for (int i = 0; i < 8; ++i) copy[i] = v[i];
+    for (int i = 0; i < 8; ++i)
+        for (int j = 0; j < 8; ++j) v[i][j] = copy[j][i];
+#endif
+}
+
+NBV_INLINE void transpose(Vec<double> (&v)[4]) {
+    Vec<double> copy[4];
+    for (int i = 0; i < 4; ++i) copy[i] = v[i];
+    for (int i = 0; i < 4; ++i)
+        for (int j = 0; j < 4; ++j) v[i][j] = copy[j][i];
+}
+
+// Tokens [count, dim] -> [dim, columns]. Whole vectors are written: columns holds count rounded up.
+template <class T, class S>
+inline void pack_transposed(const S* from, int64_t token_stride, int64_t count, int64_t dim, T* to, int64_t columns) {
+    constexpr int lanes = kLanes<T>;
+    for (int64_t x = 0; x < count; x += lanes) {
+        int64_t d = 0;
+        for (; d + lanes <= dim; d += lanes) {
+            Vec<T> block[lanes];
+            for (int i = 0; i < lanes; ++i)
+                block[i] = load_compute(from + smaller(x + i, count - 1) * token_stride + d);
+            transpose(block);
+            for (int i = 0; i < lanes; ++i) store(to + (d + i) * columns + x, block[i]);
+        }
+        for (; d < dim; ++d)
+            for (int64_t i = x; i < smaller(x + lanes, count); ++i)
+                to[d * columns + i] = to_compute(from[i * token_stride + d]);
+    }
+}
+
+// Rows of keys of a tile: [z, y, x] -> as transposed rows [dim, columns] and, or, as dense tokens [x, dim padded].
+template <class T, class S>
+inline void pack_keys(const Problem& p, const Tile& t, const View& view, int64_t head, int64_t dim, T* transposed,
+                      int64_t columns, T* dense, int64_t dense_dim) {
+    const int64_t stride = view.axis[2] * p.axis[2].dilation;
+    for (int64_t z = 0; z < t.keys[0]; ++z) {
+        for (int64_t y = 0; y < t.keys[1]; ++y) {
+            const S* from = element<T, S>(view, t.batch, (t.key[0] + z) * p.axis[0].dilation + t.group[0],
+                                          (t.key[1] + y) * p.axis[1].dilation + t.group[1],
+                                          t.key[2] * p.axis[2].dilation + t.group[2], head);
+            if (transposed != nullptr) {
+                pack_transposed(from, stride, t.keys[2], dim, transposed, columns);
+                transposed += dim * columns;
+            }
+            if (dense != nullptr) {
+                for (int64_t x = 0; x < t.keys[2]; ++x) load_token(from + x * stride, dim, dense + x * dense_dim);
+                dense += t.keys[2] * dense_dim;
+            }
+        }
+    }
+}
+
+template <class T, class S>
+inline void pack_extra(const Problem& p, const Tile& t, const View& view, int64_t head, int64_t dim, T* transposed,
+                       int64_t columns, T* dense, int64_t dense_dim) {
+    const S* from = element<T, S>(view, t.batch, 0, 0, 0, head);
+    if (transposed != nullptr) pack_transposed(from, view.axis[2], p.extra, dim, transposed, columns);
+    for (int64_t s = 0; dense != nullptr && s < p.extra; ++s)
+        load_token(from + s * view.axis[2], dim, dense + s * dense_dim);
+}
+
+}  // namespace
+}  // namespace nbv

@@ -1,0 +1,23 @@
+// How a call is cut into tiles, and which kernels this machine runs.
+#pragma once
+
+#include "problem.h"
+
+namespace nbv {
+
+constexpr int64_t kLaneBytes = 32;
+
+inline int64_t padded_dim(const Problem& p, int64_t dim) {
+    const int64_t lanes = kLaneBytes / (p.storage == Storage::kDouble ? 8 : 4);
+    return (dim + lanes - 1) / lanes * lanes;
+}
+
+// A row of the bias table is read in whole vectors from each of its first `kernel` entries on.
+inline int64_t padded_bias_width(int64_t kernel) { return kernel - 1 + (kernel + 7) / 8 * 8; }
+
+void choose_tiles(Problem& p);
+
+// By what the processor can do; the environment's NBV_ISA (portable, avx2, avx512) may ask for less.
+const Kernels& best_kernels();
+
+}  // namespace nbv

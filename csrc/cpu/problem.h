@@ -1,0 +1,84 @@
+// What a call asks for, as plain data: shapes, strides, tiles. Made once by the operator, read by every kernel.
+#pragma once
+
+#include <cstdint>
+
+#include "../window.h"
+
+namespace nbv {
+
+enum class Storage { kFloat, kDouble, kBFloat16, kHalf };
+
+// A heads-last tensor [batch, z, y, x, heads, dim]; strides count elements, that of dim is 1.
+struct View {
+    char* data = nullptr;
+    int64_t batch = 0, axis[3] = {0, 0, 0}, head = 0;
+};
+
+struct Problem {
+    Storage storage = Storage::kFloat;
+    Axis axis[3];  // z, y, x: leading axes of length 1 where the input has fewer
+    int64_t batch = 1, heads = 1, heads_kv = 1, dim = 1, dim_v = 1;
+    int64_t extra = 0;  // additional tokens, [batch, extra, heads_kv, dim]: their stride is axis[2]
+    double scale = 1.0;
+    View query, key, value, out, extra_key, extra_value;
+    void* lse = nullptr;  // [batch, z, y, x, heads], in the compute type
+    // [heads, 2 kz - 1, 2 ky - 1, bias_width] in the compute type, or null; rows end in unused lanes.
+    const void* bias = nullptr;
+    int64_t bias_width = 0;
+
+    int64_t tile[3] = {1, 1, 1};       // queries of a tile along each axis of a residue group
+    int64_t num_tiles[3] = {1, 1, 1};  // of the longest group
+
+    // Backward only. Each task owns one slot of each: summed afterwards, in the order of the tasks.
+    View grad_out, grad_query;
+    const void* grad_lse = nullptr;
+    void *partial_key = nullptr, *partial_value = nullptr;  // [tasks, tile's keys, dim padded]
+    void *partial_extra_key = nullptr, *partial_extra_value = nullptr;
+    void* partial_bias = nullptr;  // [tasks, heads / heads_kv, bias table]
+    View grad_key, grad_value, grad_extra_key, grad_extra_value;
+    void* grad_bias = nullptr;  // [heads, 2 kz - 1, 2 ky - 1, 2 kx - 1], in the storage type
+};
+
+namespace {
+
+inline int64_t bias_table_size(const Problem& p) {
+    return (2 * p.axis[0].kernel - 1) * (2 * p.axis[1].kernel - 1) * p.bias_width;
+}
+
+// Tasks of the forward pass; those of the backward pass take all query heads of one key head together.
+inline int64_t num_tasks(const Problem& p, bool backward) {
+    int64_t count = p.batch * (backward ? p.heads_kv : p.heads);
+    for (int a = 0; a < 3; ++a) count *= num_groups(p.axis[a]) * p.num_tiles[a];
+    return count;
+}
+
+// Rows of keys to be summed: batch x heads_kv x residue groups x planes x rows of the longest group.
+inline int64_t num_key_rows(const Problem& p) {
+    int64_t count = p.batch * p.heads_kv;
+    for (int a = 0; a < 3; ++a) count *= num_groups(p.axis[a]) * (a < 2 ? group_length(p.axis[a], 0) : 1);
+    return count;
+}
+
+}  // namespace
+
+// The kernels as compiled for one instruction set. `scratch` is 64-byte aligned and private to the thread.
+struct Kernels {
+    const char* name;
+    int64_t (*scratch_bytes)(const Problem&, bool backward);
+    int64_t (*partial_key_size)(const Problem&);    // elements of one task's slot
+    int64_t (*partial_value_size)(const Problem&);
+    void (*forward)(const Problem&, int64_t task, char* scratch);
+    void (*backward)(const Problem&, int64_t task, char* scratch);
+    void (*sum_key_row)(const Problem&, int64_t row, char* scratch);  // the tasks' slots, into the gradients
+    void (*sum_extra)(const Problem&, int64_t token);                 // of batch x heads_kv x extra
+    void (*sum_bias)(const Problem&, int64_t head);
+};
+
+const Kernels& portable_kernels();
+#ifdef NBV_X86
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+#endif
+
+}  // namespace nbv

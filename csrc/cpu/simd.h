@@ -1,0 +1,203 @@
+// Vectors of 32 bytes by the compiler's vector extensions: one source for AVX-512, AVX2, NEON and plain SSE2.
+#pragma once
+
+#include <cstdint>
+
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
+#define NBV_INLINE inline __attribute__((always_inline))
+
+namespace nbv {
+namespace {
+
+constexpr int kVectorBytes = 32;
+
+template <class T>
+struct Lanes;
+template <>
+struct Lanes<float> {
+    typedef int32_t integer;
+    typedef float vector __attribute__((vector_size(kVectorBytes)));
+    typedef int32_t mask __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct Lanes<double> {
+    typedef int64_t integer;
+    typedef double vector __attribute__((vector_size(kVectorBytes)));
+    typedef int64_t mask __attribute__((vector_size(kVectorBytes)));
+};
+template <class T>
+using Vec = typename Lanes<T>::vector;
+template <class T>
+using Mask = typename Lanes<T>::mask;
+template <class T>
+constexpr int kLanes = kVectorBytes / sizeof(T);
+
+template <class T>
+NBV_INLINE Vec<T> load(const T* from) {
+    Vec<T> v;
+    __builtin_memcpy(&v, from, sizeof(v));
+    return v;
+}
+
+template <class T>
+NBV_INLINE void store(T* to, Vec<T> v) {
+    __builtin_memcpy(to, &v, sizeof(v));
+}
+
+template <class T>
+NBV_INLINE Vec<T> broadcast(T x) {
+    return Vec<T>{} + x;
+}
+
+template <class T>
+NBV_INLINE Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
+    return (Vec<T>)((mask & (Mask<T>)yes) | (~mask & (Mask<T>)no));
+}
+
+// Lanes below `count`.
+template <class T>
+NBV_INLINE Mask<T> first_lanes(int64_t count) {
+    Mask<T> lane;
+    for (int i = 0; i < kLanes<T>; ++i) lane[i] = i;
+    return lane < (Mask<T>{} + static_cast<typename Lanes<T>::integer>(count < kLanes<T> ? count : kLanes<T>));
+}
+
+template <class T>
+NBV_INLINE Vec<T> maximum(Vec<T> a, Vec<T> b) {
+    return a > b ? a : b;
+}
+
+template <class T>
+NBV_INLINE T horizontal_max(Vec<T> v) {
+    T best = v[0];
+    for (int i = 1; i < kLanes<T>; ++i) best = v[i] > best ? v[i] : best;
+    return best;
+}
+
+template <class T>
+NBV_INLINE T horizontal_sum(Vec<T> v) {
+    for (int width = kLanes<T> / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; ++i) v[i] += v[i + width];
+    return v[0];
+}
+
+// exp(x) within 2 ulp for x <= 88; 0 below -87.3; NaN stays NaN. Range reduction to |r| <= ln 2 / 2, Taylor of degree 6.
+NBV_INLINE Vec<float> exponential(Vec<float> x) {
+    const Vec<float> lowest = broadcast(-87.3f);
+    const Mask<float> tiny = x < lowest;
+    const Vec<float> clamped = select<float>(tiny, lowest, x);
+    const Vec<float> shifted = clamped * 1.44269504088896f + 12582912.0f;  // 1.5 * 2^23: rounds to an integer
+    const Vec<float> n = shifted - 12582912.0f;
+    const Vec<float> r = (clamped - n * 0.693145751953125f) - n * 1.42860682030941723e-6f;
+    Vec<float> p = r * 1.38888889e-3f + 8.33333333e-3f;
+    p = p * r + 4.16666667e-2f;
+    p = p * r + 1.66666667e-1f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    const Mask<float> power = ((Mask<float>)shifted - 0x4B400000 + 127) << 23;
+    return select<float>(tiny, Vec<float>{}, p * (Vec<float>)power);
+}
+
+NBV_INLINE Vec<double> exponential(Vec<double> x) {
+    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_exp(x[i]);
+    return x;
+}
+
+// Storage types: bf16 and fp16 as their bits.
+struct BFloat16 {
+    uint16_t bits;
+};
+struct Half {
+    uint16_t bits;
+};
+
+NBV_INLINE float to_compute(float x) { return x; }
+NBV_INLINE double to_compute(double x) { return x; }
+NBV_INLINE float to_compute(BFloat16 x) {
+    const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+NBV_INLINE float to_compute(Half x) {
+#ifdef __F16C__
+    return _cvtsh_ss(x.bits);
+#else
+    const uint32_t sign = (x.bits & 0x8000u) << 16, rest = x.bits & 0x7FFFu;
+    uint32_t bits = sign;
+    if (rest >= 0x7C00u) {
+        bits |= 0x7F800000u | (rest & 0x3FFu) << 13;
+    } else if (rest >= 0x400u) {
+        bits |= (rest + (112u << 10)) << 13;
+    } else {  // subnormal: an exact product
+        float value = static_cast<float>(rest) * 5.9604644775390625e-8f;
+        uint32_t magnitude;
+        __builtin_memcpy(&magnitude, &value, sizeof(value));
+        bits |= magnitude;
+    }
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof(value));
+    return value;
+#endif
+}
+
+template <class S>
+NBV_INLINE Vec<float> load_compute(const S* from) {
+    Vec<float> v;
+    for (int i = 0; i < kLanes<float>; ++i) v[i] = to_compute(from[i]);
+    return v;
+}
+NBV_INLINE Vec<float> load_compute(const float* from) { return load(from); }
+NBV_INLINE Vec<double> load_compute(const double* from) { return load(from); }
+NBV_INLINE Vec<float> load_compute(const BFloat16* from) {
+    typedef uint16_t Short __attribute__((vector_size(16)));
+    Short bits;
+    __builtin_memcpy(&bits, from, sizeof(bits));
+    typedef uint32_t Word __attribute__((vector_size(32)));
+    return (Vec<float>)(__builtin_convertvector(bits, Word) << 16);
+}
+#ifdef __F16C__
+NBV_INLINE Vec<float> load_compute(const Half* from) {
+    return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+#endif
+
+NBV_INLINE void from_compute(float x, float* to) { *to = x; }
+NBV_INLINE void from_compute(double x, double* to) { *to = x; }
+NBV_INLINE void from_compute(float x, BFloat16* to) {  // to nearest, ties to even
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, sizeof(bits));
+    to->bits = static_cast<uint16_t>(x != x ? 0x7FC0u : (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+}
+NBV_INLINE void from_compute(float x, Half* to) {
+#ifdef __F16C__
+    to->bits = static_cast<uint16_t>(_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT));
+#else
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, sizeof(bits));
+    const uint32_t sign = (bits >> 16) & 0x8000u;
+    bits &= 0x7FFFFFFFu;
+    uint32_t half;
+    if (bits > 0x7F800000u) {
+        half = 0x7E00u;
+    } else if (bits >= 0x47800000u) {  // 65536 and above
+        half = 0x7C00u;
+    } else if (bits < 0x38800000u) {  // below the smallest normal: the adder rounds
+        float value;
+        __builtin_memcpy(&value, &bits, sizeof(value));
+        value += 0.5f;
+        __builtin_memcpy(&half, &value, sizeof(half));
+        half -= 0x3F000000u;
+    } else {
+        half = (bits - (112u << 23) + 0xFFFu + ((bits >> 13) & 1u)) >> 13;
+    }
+    to->bits = static_cast<uint16_t>(sign | half);
+#endif
+}
+
+}  // namespace
+}  // namespace nbv

@@ -1,0 +1,86 @@
+// From scores to weights, a query at a time, over its rows of keys and the additional tokens.
+#pragma once
+
+#include "micro.h"
+
+namespace nbv {
+namespace {
+
+// What one query's scores look like in memory.
+template <class T>
+struct Window {
+    const Pair* pair;
+    int64_t first, last;        // key rows of this query
+    int64_t row_vectors, extra_vectors, extra;
+    int64_t extra_begin;        // in elements
+    const Mask<T>* masks;       // [row_vectors] lanes that hold keys
+    const T* bias;              // of the first key, or null
+    int64_t bias_plane, bias_row;
+};
+
+// Calls f(offset of the scores, lanes in use, bias or null) for every vector of the window.
+template <class T, class F>
+NBV_INLINE void for_each_vector(const Window<T>& w, F f) {
+    for (int64_t z = 0; z < w.pair->planes; ++z) {
+        for (int64_t y = w.first; y < w.last; ++y) {
+            const int64_t row = (z * w.pair->rows + y) * w.row_vectors * kLanes<T>;
+            const T* bias = w.bias ? w.bias + z * w.bias_plane + (y - w.first) * w.bias_row : nullptr;
+            for (int64_t v = 0; v < w.row_vectors; ++v)
+                f(row + v * kLanes<T>, w.masks[v], bias ? bias + v * kLanes<T> : nullptr);
+        }
+    }
+    for (int64_t v = 0; v < w.extra_vectors; ++v)
+        f(w.extra_begin + v * kLanes<T>, first_lanes<T>(w.extra - v * kLanes<T>), static_cast<const T*>(nullptr));
+}
+
+template <class T>
+struct Normaliser {
+    T sum, lse;
+};
+
+NBV_INLINE float logarithm(float x) { return __builtin_logf(x); }
+NBV_INLINE double logarithm(double x) { return __builtin_log(x); }
+
+// scores -> exp(scale * scores + bias - max), not yet divided by their sum.
+template <class T>
+NBV_INLINE Normaliser<T> softmax(const Window<T>& w, T* scores, T scale) {
+    const Vec<T> lowest = broadcast(-static_cast<T>(__builtin_inf()));
+    Vec<T> best = lowest;
+    for_each_vector(w, [&](int64_t at, Mask<T> used, const T* bias) {
+        Vec<T> s = load(scores + at) * scale;
+        if (bias) s += load(bias);
+        s = select<T>(used, s, lowest);
+        store(scores + at, s);
+        best = maximum<T>(best, s);
+    });
+    const T max = horizontal_max<T>(best);
+    Vec<T> total{};
+    for_each_vector(w, [&](int64_t at, Mask<T>, const T*) {
+        const Vec<T> e = exponential(load(scores + at) - max);
+        store(scores + at, e);
+        total += e;
+    });
+    const T sum = horizontal_sum<T>(total);
+    return {sum, max + logarithm(sum)};
+}
+
+// scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient.
+template <class T>
+NBV_INLINE void softmax_backward(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta, T* bias_grad) {
+    const Vec<T> none{};
+    for_each_vector(w, [&](int64_t at, Mask<T> used, const T* bias) {
+        Vec<T> s = load(scores + at) * scale;
+        if (bias) s += load(bias);
+        const Vec<T> p = select<T>(used, exponential(s - lse), none);
+        const Vec<T> ds = select<T>(used, p * (load(weight_grads + at) - delta), none);
+        store(scores + at, p);
+        store(weight_grads + at, ds);
+        if (bias_grad && bias) {
+            T* to = bias_grad + (bias - w.bias);
+            store(to, load(to) + ds);
+        }
+    });
+}
+
+}  // namespace
+}  // namespace nbv
