@@ -12,7 +12,7 @@ struct BackwardScratch {
     BlockBuffers<T> block;
     int64_t* offsets;
     T *keys, *keys_transposed, *values_transposed, *extra_keys, *extra_keys_transposed, *extra_values_transposed;
-    T *queries, *grads, *scores, *weight_grads, *grad_queries;
+    T *queries, *grads, *scores, *weight_grads, *grad_queries, *factors;
     Mask<T>* masks;
 
     BackwardScratch(Arena<T>& arena, const Problem& p, const Sizes<T>& s)
@@ -29,60 +29,63 @@ struct BackwardScratch {
           scores(arena.take(2 * s.block * s.score_vectors * kLanes<T>)),
           weight_grads(arena.take(2 * s.block * s.score_vectors * kLanes<T>)),
           grad_queries(arena.take(2 * s.block * s.dim)),
+          factors(arena.take(2 * s.block)),
           masks(reinterpret_cast<Mask<T>*>(arena.take(s.row_vectors * kLanes<T>))) {}
 };
 
-// dO . out - d lse: what the softmax takes off every weight's gradient.
 template <class T, class S>
-NBV_INLINE T softmax_delta(const Problem& p, const Tile& t, const Block& b, int64_t head, int r, int64_t x,
-                           const T* grad) {
-    const S* out = query_element<T, S>(p, t, b, p.out, head, r, x);
-    T delta = -static_cast<const T*>(p.grad_lse)[lse_index(p, t, b, head, r, x)];
-    for (int64_t d = 0; d < p.dim_v; ++d) delta += grad[d] * to_compute(out[d]);
-    return delta;
+NBV_INLINE T inner_product(const T* a, const S* b, int64_t dim) {
+    Vec<T> sum{};
+    int64_t d = 0;
+    for (; d + kLanes<T> <= dim; d += kLanes<T>) sum += load(a + d) * load_compute(b + d);
+    T total = horizontal_sum<T>(sum);
+    for (; d < dim; ++d) total += a[d] * to_compute(b[d]);
+    return total;
 }
 
 template <class T, class S>
 inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes, BackwardScratch<T>& scratch,
                           int64_t head, const Rows<T>& grad_keys, const Rows<T>& grad_values, T* grad_bias) {
     const T* bias = p.bias ? static_cast<const T*>(p.bias) + head * bias_table_size(p) : nullptr;
+    const T scale = static_cast<T>(p.scale * kLog2E);
     const int64_t score_width = sizes.score_vectors * kLanes<T>;
-    const int64_t query_row = sizes.block * sizes.dim, grad_row = sizes.block * sizes.dim_v;
+    const int64_t query_row_size = sizes.block * sizes.dim, grad_row = sizes.block * sizes.dim_v;
     for_each_block<T>(p, t, sizes, scratch.block, [&](const Block& b) {
-        load_queries<T, S>(p, t, b, p.query, head, p.dim, scratch.queries, query_row, sizes.dim);
+        load_queries<T, S>(p, t, b, p.query, head, p.dim, scratch.queries, query_row_size, sizes.dim);
         load_queries<T, S>(p, t, b, p.grad_out, head, p.dim_v, scratch.grads, grad_row, sizes.dim_v);
+        prefetch_next<T, S>(p, t, b, p.query, head, p.dim);
+        prefetch_next<T, S>(p, t, b, p.grad_out, head, p.dim_v);
+        prefetch_next<T, S>(p, t, b, p.out, head, p.dim_v);
         score_block(p, b, sizes, scratch.block, scratch.queries, sizes.dim, p.dim, scratch.keys_transposed,
                     scratch.extra_keys_transposed, scratch.offsets, scratch.scores);
         score_block(p, b, sizes, scratch.block, scratch.grads, sizes.dim_v, p.dim_v, scratch.values_transposed,
                     scratch.extra_values_transposed, scratch.offsets, scratch.weight_grads);
-        for (int64_t x = 0; x < b.pair.width; ++x) {
-            if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
-            for (int r = 0; r < b.pair.count; ++r) {
-                Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
-                const int64_t query = r * sizes.block + x;
-                const int64_t offset = bias ? bias_offset(p, t, b, r, x) : 0;
+        for (int r = 0; r < b.pair.count; ++r) {
+            Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
+            const int64_t first = r * sizes.block, first_lse = lse_row(p, t, b, head, r);
+            const S* out = query_row<T, S>(p, t, b, p.out, head, r);
+            for (int64_t x = 0; x < b.pair.width; ++x) {
+                if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
+                const int64_t offset = bias ? bias_row(p, b, r) + bias_column(p, t, b, x) : 0;
                 if (bias) w.bias = bias + offset;
-                const T delta = softmax_delta<T, S>(p, t, b, head, r, x, scratch.grads + query * sizes.dim_v);
-                softmax_backward<T>(w, scratch.scores + query * score_width, scratch.weight_grads + query * score_width,
-                                    static_cast<T>(p.scale), static_cast<const T*>(p.lse)[lse_index(p, t, b, head, r, x)],
-                                    delta, bias ? grad_bias + offset : nullptr);
+                const int64_t at = first_lse + x * lse_stride(p);
+                const T delta = inner_product(scratch.grads + (first + x) * sizes.dim_v,
+                                              out + x * p.out.axis[2] * p.axis[2].dilation, p.dim_v) -
+                                static_cast<const T*>(p.grad_lse)[at];
+                softmax_backward<T>(w, scratch.scores + (first + x) * score_width,
+                                    scratch.weight_grads + (first + x) * score_width, scale,
+                                    static_cast<const T*>(p.lse)[at], delta, bias ? grad_bias + offset : nullptr);
             }
         }
         Weights<T> weights{scratch.weight_grads, sizes.block * score_width, score_width,
                            sizes.row_vectors,    p.extra,                   block_vectors(b, sizes) * kLanes<T>};
         const Rows<T> keys{scratch.keys, scratch.extra_keys, sizes.dim, t.keys[1], t.keys[2]};
-        gather<T>(b.pair, weights, keys, scratch.grad_queries, query_row);
-        scatter<T>(b.pair, weights, scratch.queries, query_row, grad_keys);
+        gather<T>(b.pair, weights, keys, scratch.grad_queries, query_row_size);
+        scatter<T>(b.pair, weights, scratch.queries, query_row_size, grad_keys);
         weights.data = scratch.scores;
         scatter<T>(b.pair, weights, scratch.grads, grad_row, grad_values);
-        for (int r = 0; r < b.pair.count; ++r) {
-            for (int64_t x = 0; x < b.pair.width; ++x) {
-                T* grad = scratch.grad_queries + (r * sizes.block + x) * sizes.dim;
-                for (int64_t d = 0; d < sizes.dim; d += kLanes<T>)
-                    store(grad + d, load(grad + d) * static_cast<T>(p.scale));
-                store_token(grad, p.dim, query_element<T, S>(p, t, b, p.grad_query, head, r, x));
-            }
-        }
+        store_queries<T, S>(p, t, b, p.grad_query, head, p.dim, scratch.grad_queries, query_row_size, sizes.dim,
+                            scratch.factors, sizes.block);
     });
 }
 
@@ -117,6 +120,7 @@ inline void backward_tile(const Problem& p, int64_t task, char* memory) {
                          sizes.dim);
         pack_extra<T, S>(p, t, p.extra_value, t.head, p.dim_v, scratch.extra_values_transposed, columns, none, 0);
     }
+    for (int64_t i = 0; i < 2 * sizes.block; ++i) scratch.factors[i] = static_cast<T>(p.scale);
     for (int64_t r = 0; r < group_heads; ++r)
         backward_head<T, S>(p, t, sizes, scratch, t.head * group_heads + r, grad_keys, grad_values,
                             grad_bias ? grad_bias + r * table : nullptr);

@@ -76,30 +76,68 @@ NBV_INLINE void row_offsets(const int64_t* key_rows, int64_t count, const Sizes<
         for (int64_t v = 0; v < sizes.row_vectors; ++v) to[i + v] = key_rows[i] * row_size + v * kLanes<T>;
 }
 
-// The number of query (r, x) of a block among all of the tensor's.
 NBV_INLINE int64_t token_axis(const Problem& p, const Tile& t, int axis, int64_t position) {
     return position * p.axis[axis].dilation + t.group[axis];
 }
 
+// The first query of row r of a block.
 template <class T, class S>
-NBV_INLINE S* query_element(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int r,
-                            int64_t x) {
+NBV_INLINE S* query_row(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int r) {
     return const_cast<S*>(element<T, S>(view, t.batch, token_axis(p, t, 0, b.z), token_axis(p, t, 1, b.y + r),
-                                        token_axis(p, t, 2, b.x + x), head));
+                                        token_axis(p, t, 2, b.x), head));
 }
 
-NBV_INLINE int64_t lse_index(const Problem& p, const Tile& t, const Block& b, int64_t head, int r, int64_t x) {
+// The same of the log-sum-exp, [batch, z, y, x, heads]; the next query of the row is lse_stride further.
+NBV_INLINE int64_t lse_row(const Problem& p, const Tile& t, const Block& b, int64_t head, int r) {
     const int64_t plane = t.batch * p.axis[0].length + token_axis(p, t, 0, b.z);
     const int64_t row = plane * p.axis[1].length + token_axis(p, t, 1, b.y + r);
-    return (row * p.axis[2].length + token_axis(p, t, 2, b.x + x)) * p.heads + head;
+    return (row * p.axis[2].length + token_axis(p, t, 2, b.x)) * p.heads + head;
+}
+
+NBV_INLINE int64_t lse_stride(const Problem& p) { return p.axis[2].dilation * p.heads; }
+
+// Asks for the lines that the block's results will be written to.
+template <class T, class S>
+NBV_INLINE void prefetch_results(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head,
+                                 int64_t dim) {
+    for (int r = 0; r < b.pair.count; ++r)
+        prefetch_tokens<1>(query_row<T, S>(p, t, b, view, head, r), view.axis[2] * p.axis[2].dilation, b.pair.width, dim);
+}
+
+// Asks for the queries of the block after this one, that they arrive while this one is worked on.
+template <class T, class S>
+NBV_INLINE void prefetch_next(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int64_t dim) {
+    Block next = b;
+    next.x = b.x + b.pair.width;
+    if (next.x >= t.query_end[2]) {
+        next.x = t.query[2];
+        next.y = b.y + 2;
+    }
+    const int64_t rows = smaller(2, t.query_end[1] - next.y), width = smaller(b.pair.width, t.query_end[2] - next.x);
+    for (int r = 0; r < rows; ++r)
+        prefetch_tokens<0>(query_row<T, S>(p, t, next, view, head, r), view.axis[2] * p.axis[2].dilation, width, dim);
 }
 
 template <class T, class S>
 inline void load_queries(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int64_t dim,
                          T* to, int64_t row, int64_t padded) {
-    for (int r = 0; r < b.pair.count; ++r)
+    const int64_t stride = view.axis[2] * p.axis[2].dilation;
+    for (int r = 0; r < b.pair.count; ++r) {
+        const S* from = query_row<T, S>(p, t, b, view, head, r);
+        for (int64_t x = 0; x < b.pair.width; ++x) load_token(from + x * stride, dim, to + r * row + x * padded);
+    }
+}
+
+// Rows of results, times a factor each, to the tensor.
+template <class T, class S>
+inline void store_queries(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int64_t dim,
+                          T* from, int64_t row, int64_t padded, const T* factors, int64_t factor_row) {
+    const int64_t stride = view.axis[2] * p.axis[2].dilation;
+    for (int r = 0; r < b.pair.count; ++r) {
+        S* to = query_row<T, S>(p, t, b, view, head, r);
         for (int64_t x = 0; x < b.pair.width; ++x)
-            load_token(query_element<T, S>(p, t, b, view, head, r, x), dim, to + r * row + x * padded);
+            store_scaled(from + r * row + x * padded, dim, factors[r * factor_row + x], to + x * stride);
+    }
 }
 
 // Scores of a block against the tile's keys and the additional tokens.
@@ -121,7 +159,7 @@ inline void score_block(const Problem& p, const Block& b, const Sizes<T>& sizes,
     score(s, b.pair.count, sizes.extra_vectors, dim);
 }
 
-// The window of query r of a block; those of single queries set the masks and the bias.
+// The window of row r of a block; its queries differ in masks and bias.
 template <class T>
 NBV_INLINE Window<T> block_window(const Problem& p, const Block& b, const Sizes<T>& sizes, int r, const Mask<T>* masks) {
     Window<T> w;
@@ -139,13 +177,15 @@ NBV_INLINE Window<T> block_window(const Problem& p, const Block& b, const Sizes<
     return w;
 }
 
-// Where the bias of the window's first key stands in a head's table.
-NBV_INLINE int64_t bias_offset(const Problem& p, const Tile& t, const Block& b, int r, int64_t x) {
-    const int64_t key[3] = {b.first_key[0], b.first_key[1] + b.pair.first[r], t.key[2] + b.pair.start[x]};
-    const int64_t query[3] = {b.z, b.y + r, b.x + x};
-    int64_t index[3];
-    for (int a = 0; a < 3; ++a) index[a] = key[a] - query[a] + p.axis[a].kernel - 1;
-    return (index[0] * (2 * p.axis[1].kernel - 1) + index[1]) * p.bias_width + index[2];
+// Where, in a head's table, the bias of the window's first key stands, but for the column.
+NBV_INLINE int64_t bias_row(const Problem& p, const Block& b, int r) {
+    const int64_t z = b.first_key[0] - b.z + p.axis[0].kernel - 1;
+    const int64_t y = b.first_key[1] + b.pair.first[r] - b.y - r + p.axis[1].kernel - 1;
+    return (z * (2 * p.axis[1].kernel - 1) + y) * p.bias_width;
+}
+
+NBV_INLINE int64_t bias_column(const Problem& p, const Tile& t, const Block& b, int64_t x) {
+    return t.key[2] + b.pair.start[x] - b.x - x + p.axis[2].kernel - 1;
 }
 
 template <class T>

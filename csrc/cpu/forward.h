@@ -10,7 +10,7 @@ template <class T>
 struct ForwardScratch {
     BlockBuffers<T> block;
     int64_t* offsets;
-    T *keys, *values, *extra_keys, *extra_values, *queries, *scores, *out, *sums;
+    T *keys, *values, *extra_keys, *extra_values, *queries, *scores, *out, *factors;
     Mask<T>* masks;
 
     ForwardScratch(Arena<T>& arena, const Problem& p, const Sizes<T>& s)
@@ -23,7 +23,7 @@ struct ForwardScratch {
           queries(arena.take(2 * s.block * s.dim)),
           scores(arena.take(2 * s.block * s.score_vectors * kLanes<T>)),
           out(arena.take(2 * s.block * s.dim_v)),
-          sums(arena.take(2 * s.block)),
+          factors(arena.take(2 * s.block)),
           masks(reinterpret_cast<Mask<T>*>(arena.take(s.row_vectors * kLanes<T>))) {}
 };
 
@@ -44,34 +44,32 @@ inline void forward_tile(const Problem& p, int64_t task, char* memory) {
         pack_extra<T, S>(p, t, p.extra_value, head_kv, p.dim_v, none, 0, scratch.extra_values, sizes.dim_v);
     }
     const T* bias = p.bias ? static_cast<const T*>(p.bias) + t.head * bias_table_size(p) : nullptr;
+    const T scale = static_cast<T>(p.scale * kLog2E);
     const int64_t score_width = sizes.score_vectors * kLanes<T>;
     for_each_block<T>(p, t, sizes, scratch.block, [&](const Block& b) {
         load_queries<T, S>(p, t, b, p.query, t.head, p.dim, scratch.queries, sizes.block * sizes.dim, sizes.dim);
+        prefetch_next<T, S>(p, t, b, p.query, t.head, p.dim);
         score_block(p, b, sizes, scratch.block, scratch.queries, sizes.dim, p.dim, scratch.keys, scratch.extra_keys,
                     scratch.offsets, scratch.scores);
-        for (int64_t x = 0; x < b.pair.width; ++x) {
-            if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
-            for (int r = 0; r < b.pair.count; ++r) {
-                Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
-                if (bias) w.bias = bias + bias_offset(p, t, b, r, x);
-                T* scores = scratch.scores + (r * sizes.block + x) * score_width;
-                const Normaliser<T> n = softmax<T>(w, scores, static_cast<T>(p.scale));
-                scratch.sums[r * sizes.block + x] = n.sum;
-                static_cast<T*>(p.lse)[lse_index(p, t, b, t.head, r, x)] = n.lse;
+        prefetch_results<T, S>(p, t, b, p.out, t.head, p.dim_v);
+        for (int r = 0; r < b.pair.count; ++r) {
+            Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
+            T* scores = scratch.scores + r * sizes.block * score_width;
+            T* lse = static_cast<T*>(p.lse) + lse_row(p, t, b, t.head, r);
+            for (int64_t x = 0; x < b.pair.width; ++x) {
+                if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
+                if (bias) w.bias = bias + bias_row(p, b, r) + bias_column(p, t, b, x);
+                const Normaliser<T> n = softmax<T>(w, scores + x * score_width, scale);
+                scratch.factors[r * sizes.block + x] = 1 / n.sum;
+                lse[x * lse_stride(p)] = n.lse;
             }
         }
         const Weights<T> weights{scratch.scores,    sizes.block * score_width, score_width,
                                  sizes.row_vectors, p.extra,                   block_vectors(b, sizes) * kLanes<T>};
         const Rows<T> rows{scratch.values, scratch.extra_values, sizes.dim_v, t.keys[1], t.keys[2]};
         gather<T>(b.pair, weights, rows, scratch.out, sizes.block * sizes.dim_v);
-        for (int r = 0; r < b.pair.count; ++r) {
-            for (int64_t x = 0; x < b.pair.width; ++x) {
-                T* out = scratch.out + (r * sizes.block + x) * sizes.dim_v;
-                const T factor = 1 / scratch.sums[r * sizes.block + x];
-                for (int64_t d = 0; d < sizes.dim_v; d += kLanes<T>) store(out + d, load(out + d) * factor);
-                store_token(out, p.dim_v, query_element<T, S>(p, t, b, p.out, t.head, r, x));
-            }
-        }
+        store_queries<T, S>(p, t, b, p.out, t.head, p.dim_v, scratch.out, sizes.block * sizes.dim_v, sizes.dim_v,
+                            scratch.factors, sizes.block);
     });
 }
 

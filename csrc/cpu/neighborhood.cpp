@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +23,7 @@ using torch::stable::Tensor;
 using Tensors = std::optional<Tensor>;
 using Integers = std::vector<int64_t>;
 
+constexpr double kLog2E = 1.4426950408889634;
 constexpr int64_t kMostKeptScratch = 8 << 20;
 
 // Scratch memory of this thread: kept from call to call, for fresh pages cost as much as a small call.
@@ -144,12 +144,13 @@ Tensor pad_bias(const Tensor& bias, Problem& p) {
     p.bias_width = padded_bias_width(p.axis[2].kernel);
     Tensor dense = torch::stable::to(torch::stable::contiguous(bias), std::make_optional(compute_type(p)));
     Tensor padded = torch::stable::new_zeros(dense, {p.heads, rows, p.bias_width});
-    const int64_t item = p.storage == Storage::kDouble ? 8 : 4;
-    const char* from = static_cast<const char*>(dense.const_data_ptr());
-    char* to = static_cast<char*>(padded.mutable_data_ptr());
-    for (int64_t row = 0; row < p.heads * rows; ++row)
-        std::memcpy(to + row * p.bias_width * item, from + row * width * item, width * item);
-    p.bias = to;
+    p.bias = padded.data_ptr();
+    const auto widen = [&](const auto* from, auto* to) {
+        for (int64_t row = 0; row < p.heads * rows; ++row)
+            for (int64_t x = 0; x < width; ++x) to[row * p.bias_width + x] = from[row * width + x] * kLog2E;
+    };
+    if (p.storage == Storage::kDouble) widen(static_cast<double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
+    else widen(static_cast<float*>(dense.data_ptr()), static_cast<float*>(padded.data_ptr()));
     return padded;
 }
 

@@ -24,8 +24,10 @@ NBV_INLINE void load_token(const S* from, int64_t dim, T* to) {
 }
 
 template <class T, class S>
-NBV_INLINE void store_token(const T* from, int64_t dim, S* to) {
-    for (int64_t d = 0; d < dim; ++d) from_compute(from[d], to + d);
+NBV_INLINE void store_scaled(const T* from, int64_t dim, T factor, S* to) {
+    int64_t d = 0;
+    for (; d + kLanes<T> <= dim; d += kLanes<T>) store_compute(to + d, load(from + d) * factor);
+    for (; d < dim; ++d) from_compute(from[d] * factor, to + d);
 }
 
 // kLanes tokens of kLanes dims, turned round.
@@ -80,6 +82,13 @@ inline void pack_transposed(const S* from, int64_t token_stride, int64_t count, 
     }
 }
 
+// Strided tokens defeat the hardware's prefetching, and what is asked for early costs nothing.
+template <int for_writing, class S>
+NBV_INLINE void prefetch_tokens(const S* from, int64_t stride, int64_t count, int64_t dim) {
+    for (int64_t x = 0; x < count; ++x)
+        for (int64_t d = 0; d < dim; d += 64 / sizeof(S)) __builtin_prefetch(from + x * stride + d, for_writing);
+}
+
 // Rows of keys of a tile: [z, y, x] -> as transposed rows [dim, columns] and, or, as dense tokens [x, dim padded].
 template <class T, class S>
 inline void pack_keys(const Problem& p, const Tile& t, const View& view, int64_t head, int64_t dim, T* transposed,
@@ -90,6 +99,7 @@ inline void pack_keys(const Problem& p, const Tile& t, const View& view, int64_t
             const S* from = element<T, S>(view, t.batch, (t.key[0] + z) * p.axis[0].dilation + t.group[0],
                                           (t.key[1] + y) * p.axis[1].dilation + t.group[1],
                                           t.key[2] * p.axis[2].dilation + t.group[2], head);
+            if (y + 1 < t.keys[1]) prefetch_tokens<0>(from + view.axis[1] * p.axis[1].dilation, stride, t.keys[2], dim);
             if (transposed != nullptr) {
                 pack_transposed(from, stride, t.keys[2], dim, transposed, columns);
                 transposed += dim * columns;

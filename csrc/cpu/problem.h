@@ -23,7 +23,7 @@ struct Problem {
     double scale = 1.0;
     View query, key, value, out, extra_key, extra_value;
     void* lse = nullptr;  // [batch, z, y, x, heads], in the compute type
-    // [heads, 2 kz - 1, 2 ky - 1, bias_width] in the compute type, or null; rows end in unused lanes.
+    // [heads, 2 kz - 1, 2 ky - 1, bias_width] in the compute type, times log2 e, or null; rows end in unused lanes.
     const void* bias = nullptr;
     int64_t bias_width = 0;
 

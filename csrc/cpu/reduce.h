@@ -23,12 +23,10 @@ inline void sum_row(const Problem& p, int64_t first_task, const int64_t (&group)
         for (int64_t j = 0; j < t.keys[2] * padded; j += kLanes<T>) store(into + j, load(into + j) + load(from + j));
     }
     for (int64_t x = 0; x < length; ++x) {
-        T* token = sum + x * padded;
-        for (int64_t d = 0; d < dim; ++d) token[d] *= factor;
-        store_token(token, dim,
-                    const_cast<S*>(element<T, S>(to, t.batch, z * p.axis[0].dilation + group[0],
-                                                 y * p.axis[1].dilation + group[1],
-                                                 x * p.axis[2].dilation + group[2], t.head)));
+        S* token = const_cast<S*>(element<T, S>(to, t.batch, z * p.axis[0].dilation + group[0],
+                                                y * p.axis[1].dilation + group[1],
+                                                x * p.axis[2].dilation + group[2], t.head));
+        store_scaled(sum + x * padded, dim, factor, token);
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#ifdef __F16C__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -65,16 +65,20 @@ NBV_INLINE Mask<T> first_lanes(int64_t count) {
     return lane < (Mask<T>{} + static_cast<typename Lanes<T>::integer>(count < kLanes<T> ? count : kLanes<T>));
 }
 
+// b where either is NaN.
 template <class T>
 NBV_INLINE Vec<T> maximum(Vec<T> a, Vec<T> b) {
+#ifdef __AVX__
+    if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_max_ps((__m256)a, (__m256)b);
+#endif
     return a > b ? a : b;
 }
 
 template <class T>
 NBV_INLINE T horizontal_max(Vec<T> v) {
-    T best = v[0];
-    for (int i = 1; i < kLanes<T>; ++i) best = v[i] > best ? v[i] : best;
-    return best;
+    for (int width = kLanes<T> / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; ++i) v[i] = v[i] > v[i + width] ? v[i] : v[i + width];
+    return v[0];
 }
 
 template <class T>
@@ -84,26 +88,24 @@ NBV_INLINE T horizontal_sum(Vec<T> v) {
     return v[0];
 }
 
-// exp(x) within 2 ulp for x <= 88; 0 below -87.3; NaN stays NaN. Range reduction to |r| <= ln 2 / 2, Taylor of degree 6.
-NBV_INLINE Vec<float> exponential(Vec<float> x) {
-    const Vec<float> lowest = broadcast(-87.3f);
-    const Mask<float> tiny = x < lowest;
-    const Vec<float> clamped = select<float>(tiny, lowest, x);
-    const Vec<float> shifted = clamped * 1.44269504088896f + 12582912.0f;  // 1.5 * 2^23: rounds to an integer
-    const Vec<float> n = shifted - 12582912.0f;
-    const Vec<float> r = (clamped - n * 0.693145751953125f) - n * 1.42860682030941723e-6f;
-    Vec<float> p = r * 1.38888889e-3f + 8.33333333e-3f;
-    p = p * r + 4.16666667e-2f;
-    p = p * r + 1.66666667e-1f;
-    p = p * r + 0.5f;
+// 2^x for x <= 128, relative error below 2e-7; below 2^-126 it stays there, so that nothing is denormal. NaN stays NaN.
+// x = n + r with |r| <= 1/2; the polynomial of 2^r is that of the Cephes library's exp2f.
+NBV_INLINE Vec<float> exponential2(Vec<float> x) {
+    const Vec<float> clamped = maximum<float>(broadcast(-126.0f), x);
+    const Vec<float> shifted = clamped + 12582912.0f;  // 1.5 * 2^23: rounds to an integer, which is in the last bits
+    const Vec<float> r = clamped - (shifted - 12582912.0f);
+    Vec<float> p = r * 1.535336188319500e-4f + 1.339887440266574e-3f;
+    p = p * r + 9.618437357674640e-3f;
+    p = p * r + 5.550332471162809e-2f;
+    p = p * r + 2.402264791363012e-1f;
+    p = p * r + 6.931472028550421e-1f;
     p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    const Mask<float> power = ((Mask<float>)shifted - 0x4B400000 + 127) << 23;
-    return select<float>(tiny, Vec<float>{}, p * (Vec<float>)power);
+    const Mask<float> power = ((Mask<float>)shifted << 23) + 0x3F800000;
+    return p * (Vec<float>)power;
 }
 
-NBV_INLINE Vec<double> exponential(Vec<double> x) {
-    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_exp(x[i]);
+NBV_INLINE Vec<double> exponential2(Vec<double> x) {
+    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_exp2(x[i]);
     return x;
 }
 
@@ -198,6 +200,27 @@ NBV_INLINE void from_compute(float x, Half* to) {
     to->bits = static_cast<uint16_t>(sign | half);
 #endif
 }
+
+template <class S>
+NBV_INLINE void store_compute(S* to, Vec<float> v) {
+    for (int i = 0; i < kLanes<float>; ++i) from_compute(v[i], to + i);
+}
+NBV_INLINE void store_compute(float* to, Vec<float> v) { store(to, v); }
+NBV_INLINE void store_compute(double* to, Vec<double> v) { store(to, v); }
+NBV_INLINE void store_compute(BFloat16* to, Vec<float> v) {
+    typedef uint16_t Short __attribute__((vector_size(16)));
+    typedef uint32_t Word __attribute__((vector_size(32)));
+    const Word bits = (Word)v;
+    const Word rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+    const Word nan = (Word)(v != v);
+    const Short halves = __builtin_convertvector((nan & 0x7FC0u) | (~nan & rounded), Short);
+    __builtin_memcpy(to, &halves, sizeof(halves));
+}
+#ifdef __F16C__
+NBV_INLINE void store_compute(Half* to, Vec<float> v) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+}
+#endif
 
 }  // namespace
 }  // namespace nbv

@@ -38,8 +38,12 @@ struct Normaliser {
     T sum, lse;
 };
 
+constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.6931471805599453;
+
 NBV_INLINE float logarithm(float x) { return __builtin_logf(x); }
 NBV_INLINE double logarithm(double x) { return __builtin_log(x); }
+
+// Scores and bias are in units of ln 2 from here on, powers are of 2: `scale` holds the factor log2 e, as the bias does.
 
 // scores -> exp(scale * scores + bias - max), not yet divided by their sum.
 template <class T>
@@ -56,22 +60,23 @@ NBV_INLINE Normaliser<T> softmax(const Window<T>& w, T* scores, T scale) {
     const T max = horizontal_max<T>(best);
     Vec<T> total{};
     for_each_vector(w, [&](int64_t at, Mask<T>, const T*) {
-        const Vec<T> e = exponential(load(scores + at) - max);
+        const Vec<T> e = exponential2(load(scores + at) - max);
         store(scores + at, e);
         total += e;
     });
     const T sum = horizontal_sum<T>(total);
-    return {sum, max + logarithm(sum)};
+    return {sum, max * static_cast<T>(kLn2) + logarithm(sum)};
 }
 
 // scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient.
 template <class T>
 NBV_INLINE void softmax_backward(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta, T* bias_grad) {
     const Vec<T> none{};
+    const T lse2 = lse * static_cast<T>(kLog2E);
     for_each_vector(w, [&](int64_t at, Mask<T> used, const T* bias) {
         Vec<T> s = load(scores + at) * scale;
         if (bias) s += load(bias);
-        const Vec<T> p = select<T>(used, exponential(s - lse), none);
+        const Vec<T> p = select<T>(used, exponential2(s - lse2), none);
         const Vec<T> ds = select<T>(used, p * (load(weight_grads + at) - delta), none);
         store(scores + at, p);
         store(weight_grads + at, ds);
