@@ -34,16 +34,6 @@ struct BackwardScratch {
 };
 
 template <class T, class S>
-NBV_INLINE T inner_product(const T* a, const S* b, int64_t dim) {
-    Vec<T> sum{};
-    int64_t d = 0;
-    for (; d + kLanes<T> <= dim; d += kLanes<T>) sum += load(a + d) * load_compute(b + d);
-    T total = horizontal_sum<T>(sum);
-    for (; d < dim; ++d) total += a[d] * to_compute(b[d]);
-    return total;
-}
-
-template <class T, class S>
 inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes, BackwardScratch<T>& scratch,
                           int64_t head, const Rows<T>& grad_keys, const Rows<T>& grad_values, T* grad_bias) {
     const T* bias = p.bias ? static_cast<const T*>(p.bias) + head * bias_table_size(p) : nullptr;
@@ -55,7 +45,6 @@ inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes
         load_queries<T, S>(p, t, b, p.grad_out, head, p.dim_v, scratch.grads, grad_row, sizes.dim_v);
         prefetch_next<T, S>(p, t, b, p.query, head, p.dim);
         prefetch_next<T, S>(p, t, b, p.grad_out, head, p.dim_v);
-        prefetch_next<T, S>(p, t, b, p.out, head, p.dim_v);
         score_block(p, b, sizes, scratch.block, scratch.queries, sizes.dim, p.dim, scratch.keys_transposed,
                     scratch.extra_keys_transposed, scratch.offsets, scratch.scores);
         score_block(p, b, sizes, scratch.block, scratch.grads, sizes.dim_v, p.dim_v, scratch.values_transposed,
@@ -63,18 +52,15 @@ inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes
         for (int r = 0; r < b.pair.count; ++r) {
             Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
             const int64_t first = r * sizes.block, first_lse = lse_row(p, t, b, head, r);
-            const S* out = query_row<T, S>(p, t, b, p.out, head, r);
             for (int64_t x = 0; x < b.pair.width; ++x) {
                 if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
                 const int64_t offset = bias ? bias_row(p, b, r) + bias_column(p, t, b, x) : 0;
                 if (bias) w.bias = bias + offset;
                 const int64_t at = first_lse + x * lse_stride(p);
-                const T delta = inner_product(scratch.grads + (first + x) * sizes.dim_v,
-                                              out + x * p.out.axis[2] * p.axis[2].dilation, p.dim_v) -
-                                static_cast<const T*>(p.grad_lse)[at];
                 softmax_backward<T>(w, scratch.scores + (first + x) * score_width,
                                     scratch.weight_grads + (first + x) * score_width, scale,
-                                    static_cast<const T*>(p.lse)[at], delta, bias ? grad_bias + offset : nullptr);
+                                    static_cast<const T*>(p.lse)[at], static_cast<const T*>(p.delta)[at],
+                                    bias ? grad_bias + offset : nullptr);
             }
         }
         Weights<T> weights{scratch.weight_grads, sizes.block * score_width, score_width,

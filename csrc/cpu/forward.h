@@ -10,7 +10,7 @@ template <class T>
 struct ForwardScratch {
     BlockBuffers<T> block;
     int64_t* offsets;
-    T *keys, *values, *extra_keys, *extra_values, *queries, *scores, *out, *factors;
+    T *keys, *values, *extra_keys, *extra_values, *queries, *scores, *out, *factors, *maxima;
     Mask<T>* masks;
 
     ForwardScratch(Arena<T>& arena, const Problem& p, const Sizes<T>& s)
@@ -23,9 +23,24 @@ struct ForwardScratch {
           queries(arena.take(2 * s.block * s.dim)),
           scores(arena.take(2 * s.block * s.score_vectors * kLanes<T>)),
           out(arena.take(2 * s.block * s.dim_v)),
-          factors(arena.take(2 * s.block)),
+          factors(arena.take(2 * s.block + kLanes<T>)),
+          maxima(arena.take(2 * s.block + kLanes<T>)),
           masks(reinterpret_cast<Mask<T>*>(arena.take(s.row_vectors * kLanes<T>))) {}
 };
+
+// Sums -> their reciprocals; log-sum-exps are written.
+template <class T>
+NBV_INLINE void finish_softmax(T* sums, const T* maxima, int64_t count, T* lse, int64_t stride) {
+    for (int64_t x = 0; x < count; x += kLanes<T>) {
+        const Vec<T> sum = load(sums + x);
+        const Vec<T> result = load(maxima + x) * static_cast<T>(kLn2) + logarithm(sum);
+        const int64_t used = smaller(kLanes<T>, count - x);
+        for (int64_t i = 0; i < used; ++i) {
+            sums[x + i] = 1 / sum[i];
+            lse[(x + i) * stride] = sum[i] == sum[i] ? result[i] : sum[i];
+        }
+    }
+}
 
 template <class T, class S>
 inline void forward_tile(const Problem& p, int64_t task, char* memory) {
@@ -60,9 +75,11 @@ inline void forward_tile(const Problem& p, int64_t task, char* memory) {
                 if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
                 if (bias) w.bias = bias + bias_row(p, b, r) + bias_column(p, t, b, x);
                 const Normaliser<T> n = softmax<T>(w, scores + x * score_width, scale);
-                scratch.factors[r * sizes.block + x] = 1 / n.sum;
-                lse[x * lse_stride(p)] = n.lse;
+                scratch.factors[r * sizes.block + x] = n.sum;
+                scratch.maxima[r * sizes.block + x] = n.max;
             }
+            finish_softmax(scratch.factors + r * sizes.block, scratch.maxima + r * sizes.block, b.pair.width, lse,
+                           lse_stride(p));
         }
         const Weights<T> weights{scratch.scores,    sizes.block * score_width, score_width,
                                  sizes.row_vectors, p.extra,                   block_vectors(b, sizes) * kLanes<T>};

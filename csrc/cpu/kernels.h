@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backward.h"
+#include "delta.h"
 #include "forward.h"
 #include "reduce.h"
 
@@ -48,6 +49,10 @@ void forward(const Problem& p, int64_t task, char* scratch) {
     NBV_BY_STORAGE(p.storage, forward_tile, p, task, scratch)
 }
 
+void delta(const Problem& p, int64_t first_token, int64_t last_token) {
+    NBV_BY_STORAGE(p.storage, delta_of, p, first_token, last_token)
+}
+
 void backward(const Problem& p, int64_t task, char* scratch) {
     NBV_BY_STORAGE(p.storage, backward_tile, p, task, scratch)
 }
@@ -61,7 +66,7 @@ void sum_extra(const Problem& p, int64_t token) { NBV_BY_STORAGE(p.storage, sum_
 void sum_bias(const Problem& p, int64_t head) { NBV_BY_STORAGE(p.storage, sum_bias_of, p, head) }
 
 constexpr Kernels make_kernels(const char* name) {
-    return {name, scratch_bytes, partial_key_size, partial_value_size, forward, backward, sum_key_row, sum_extra, sum_bias};
+    return {name, scratch_bytes, partial_key_size, partial_value_size, forward, delta, backward, sum_key_row, sum_extra, sum_bias};
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ using Tensors = std::optional<Tensor>;
 using Integers = std::vector<int64_t>;
 
 constexpr double kLog2E = 1.4426950408889634;
+constexpr int64_t kDeltaTokens = 256;  // of a task
 constexpr int64_t kMostKeptScratch = 8 << 20;
 
 // Scratch memory of this thread: kept from call to call, for fresh pages cost as much as a small call.
@@ -227,7 +228,12 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     p.partial_extra_key = partial_extra_key.data_ptr();
     p.partial_extra_value = partial_extra_value.data_ptr();
     p.partial_bias = partial_bias.data_ptr();
-    const int64_t bytes = kernels.scratch_bytes(p, true);
+    const Tensor delta = torch::stable::empty_like(dense_lse);
+    p.delta = delta.data_ptr();
+    const int64_t bytes = kernels.scratch_bytes(p, true), tokens = lse.numel() / p.heads;
+    run_tasks((tokens + kDeltaTokens - 1) / kDeltaTokens, 0, [&](int64_t task, char*) {
+        kernels.delta(p, task * kDeltaTokens, std::min(tokens, (task + 1) * kDeltaTokens));
+    });
     run_tasks(tasks, bytes, [&](int64_t task, char* scratch) { kernels.backward(p, task, scratch); });
     run_tasks(num_key_rows(p), bytes, [&](int64_t row, char* scratch) { kernels.sum_key_row(p, row, scratch); });
     if (bias.has_value()) run_tasks(p.heads, 0, [&](int64_t head, char*) { kernels.sum_bias(p, head); });

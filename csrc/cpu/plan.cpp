@@ -7,7 +7,7 @@
 namespace nbv {
 namespace {
 
-constexpr int64_t kTileBytes = 384 << 10;  // keys and values of a tile: they shall stay in the second-level cache
+constexpr int64_t kTileBytes = 640 << 10;  // keys and values of a tile: they shall stay in the second-level cache
 constexpr int64_t kFewTasks = 16;          // enough for a few threads to share evenly
 
 int64_t tile_bytes(const Problem& p) {

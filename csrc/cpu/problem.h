@@ -33,6 +33,7 @@ struct Problem {
     // Backward only. Each task owns one slot of each: summed afterwards, in the order of the tasks.
     View grad_out, grad_query;
     const void* grad_lse = nullptr;
+    void* delta = nullptr;  // [batch, z, y, x, heads]: dO . out - d lse, what the softmax takes off a weight's gradient
     void *partial_key = nullptr, *partial_value = nullptr;  // [tasks, tile's keys, dim padded]
     void *partial_extra_key = nullptr, *partial_extra_value = nullptr;
     void* partial_bias = nullptr;  // [tasks, heads / heads_kv, bias table]
@@ -69,6 +70,7 @@ struct Kernels {
     int64_t (*partial_key_size)(const Problem&);    // elements of one task's slot
     int64_t (*partial_value_size)(const Problem&);
     void (*forward)(const Problem&, int64_t task, char* scratch);
+    void (*delta)(const Problem&, int64_t first_token, int64_t last_token);  // of batch x z x y x x
     void (*backward)(const Problem&, int64_t task, char* scratch);
     void (*sum_key_row)(const Problem&, int64_t row, char* scratch);  // the tasks' slots, into the gradients
     void (*sum_extra)(const Problem&, int64_t token);                 // of batch x heads_kv x extra

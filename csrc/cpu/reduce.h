@@ -15,10 +15,11 @@ inline void sum_row(const Problem& p, int64_t first_task, const int64_t (&group)
     const int64_t tiles = p.num_tiles[0] * p.num_tiles[1] * p.num_tiles[2];
     Tile t{};
     for (int64_t i = 0; i < tiles; ++i) {
-        t = make_tile(p, first_task + i, true);
+        const int64_t task = first_task + i * p.heads_kv;
+        t = make_tile(p, task, true);
         if (t.empty || z < t.key[0] || z >= t.key[0] + t.keys[0] || y < t.key[1] || y >= t.key[1] + t.keys[1]) continue;
         const int64_t row = (z - t.key[0]) * t.keys[1] + y - t.key[1];
-        const T* from = static_cast<const T*>(partial) + (first_task + i) * slot + row * t.keys[2] * padded;
+        const T* from = static_cast<const T*>(partial) + task * slot + row * t.keys[2] * padded;
         T* into = sum + t.key[2] * padded;
         for (int64_t j = 0; j < t.keys[2] * padded; j += kLanes<T>) store(into + j, load(into + j) + load(from + j));
     }
@@ -37,12 +38,14 @@ inline void sum_key_row_of(const Problem& p, int64_t row, char* scratch) {
     row /= group_length(p.axis[1], 0);
     const int64_t z = row % group_length(p.axis[0], 0);
     row /= group_length(p.axis[0], 0);
-    const int64_t first_task = row * p.num_tiles[0] * p.num_tiles[1] * p.num_tiles[2];
-    int64_t group[3];
+    int64_t group[3], parts = p.num_tiles[0] * p.num_tiles[1] * p.num_tiles[2], part = 0, groups = 1;
     for (int a = 2; a >= 0; --a) {
         group[a] = row % num_groups(p.axis[a]);
         row /= num_groups(p.axis[a]);
+        part += group[a] * groups * parts;
+        groups *= num_groups(p.axis[a]);
     }
+    const int64_t first_task = backward_task(p, row / p.heads_kv, row % p.heads_kv, part, parts * groups);
     if (z >= group_length(p.axis[0], group[0]) || y >= group_length(p.axis[1], group[1])) return;
     T* sum = reinterpret_cast<T*>(scratch);
     sum_row<T, S>(p, first_task, group, z, y, p.partial_key, sizes.keys * sizes.dim, p.dim, sizes.dim,
@@ -52,11 +55,12 @@ inline void sum_key_row_of(const Problem& p, int64_t row, char* scratch) {
 }
 
 template <class T, class S>
-inline void sum_extra_token(const void* partial, int64_t tasks, int64_t first, int64_t slot, int64_t offset,
-                            int64_t dim, T factor, S* to) {
+inline void sum_extra_token(const Problem& p, const void* partial, int64_t tasks, int64_t first, int64_t slot,
+                            int64_t offset, int64_t dim, T factor, S* to) {
     for (int64_t d = 0; d < dim; ++d) {
         T sum = 0;
-        for (int64_t i = 0; i < tasks; ++i) sum += static_cast<const T*>(partial)[(first + i) * slot + offset + d];
+        for (int64_t i = 0; i < tasks; ++i)
+            sum += static_cast<const T*>(partial)[(first + i * p.heads_kv) * slot + offset + d];
         from_compute(sum * factor, to + d);
     }
 }
@@ -65,12 +69,12 @@ template <class T, class S>
 inline void sum_extra_of(const Problem& p, int64_t index) {
     const Sizes<T> sizes(p);
     const int64_t token = index % p.extra, head = index / p.extra % p.heads_kv, batch = index / p.extra / p.heads_kv;
-    const int64_t tasks = num_tasks(p, true) / (p.batch * p.heads_kv), first = index / p.extra * tasks;
+    const int64_t tasks = num_tasks(p, true) / (p.batch * p.heads_kv), first = backward_task(p, batch, head, 0, tasks);
     S* key = const_cast<S*>(element<T, S>(p.grad_extra_key, batch, 0, 0, token, head));
     S* value = const_cast<S*>(element<T, S>(p.grad_extra_value, batch, 0, 0, token, head));
-    sum_extra_token<T, S>(p.partial_extra_key, tasks, first, p.extra * sizes.dim, token * sizes.dim, p.dim,
+    sum_extra_token<T, S>(p, p.partial_extra_key, tasks, first, p.extra * sizes.dim, token * sizes.dim, p.dim,
                           static_cast<T>(p.scale), key);
-    sum_extra_token<T, S>(p.partial_extra_value, tasks, first, p.extra * sizes.dim_v, token * sizes.dim_v, p.dim_v,
+    sum_extra_token<T, S>(p, p.partial_extra_value, tasks, first, p.extra * sizes.dim_v, token * sizes.dim_v, p.dim_v,
                           T(1), value);
 }
 
@@ -83,10 +87,12 @@ inline void sum_bias_of(const Problem& p, int64_t head) {
         for (int64_t x = 0; x < width; ++x) {
             T sum = 0;
             for (int64_t batch = 0; batch < p.batch; ++batch) {
-                const int64_t first = (batch * p.heads_kv + head / group_heads) * tasks;
-                for (int64_t i = first; i < first + tasks; ++i)
-                    sum += static_cast<const T*>(p.partial_bias)[(i * group_heads + head % group_heads) * table +
-                                                                 row * p.bias_width + x];
+                for (int64_t i = 0; i < tasks; ++i)
+                    sum += static_cast<const T*>(
+                        p.partial_bias)[(backward_task(p, batch, head / group_heads, i, tasks) * group_heads +
+                                         head % group_heads) *
+                                            table +
+                                        row * p.bias_width + x];
             }
             from_compute(sum, to + row * width + x);
         }

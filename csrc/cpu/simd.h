@@ -104,6 +104,30 @@ NBV_INLINE Vec<float> exponential2(Vec<float> x) {
     return p * (Vec<float>)power;
 }
 
+// Natural logarithm of positive normal numbers, relative error below 3e-7 (polynomial of the Cephes library's logf).
+NBV_INLINE Vec<float> logarithm(Vec<float> x) {
+    const Mask<float> bits = (Mask<float>)x;
+    // x = 2^n m with m in [sqrt(1/2), sqrt(2))
+    const Mask<float> exponent = (bits - 0x3F3504F3) >> 23;
+    const Vec<float> n = __builtin_convertvector(exponent, Vec<float>);
+    const Vec<float> m = (Vec<float>)(bits - (exponent << 23)) - 1.0f;
+    Vec<float> p = m * 7.0376836292e-2f - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    const Vec<float> square = m * m;
+    return m + (p * m * square - 0.5f * square) + n * 0.6931471805599453f;
+}
+
+NBV_INLINE Vec<double> logarithm(Vec<double> x) {
+    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_log(x[i]);
+    return x;
+}
+
 NBV_INLINE Vec<double> exponential2(Vec<double> x) {
     for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_exp2(x[i]);
     return x;

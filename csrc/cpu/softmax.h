@@ -18,15 +18,20 @@ struct Window {
     int64_t bias_plane, bias_row;
 };
 
-// Calls f(offset of the scores, lanes in use, bias or null) for every vector of the window.
-template <class T, class F>
+// Calls f(offset of the scores, lanes in use, bias or null) for every vector of the window. `kShort`: the keys of a row
+// fit into one vector, as they mostly do.
+template <bool kShort, bool kBias, class T, class F>
 NBV_INLINE void for_each_vector(const Window<T>& w, F f) {
-    for (int64_t z = 0; z < w.pair->planes; ++z) {
+    const int64_t planes = w.pair->planes, rows = w.pair->rows, vectors = kShort ? 1 : w.row_vectors;
+    const int64_t width = vectors * kLanes<T>;
+    const Mask<T> mask = w.masks[0];
+    for (int64_t z = 0; z < planes; ++z) {
+        int64_t at = (z * rows + w.first) * width;
+        const T* bias = kBias ? w.bias + z * w.bias_plane : nullptr;
         for (int64_t y = w.first; y < w.last; ++y) {
-            const int64_t row = (z * w.pair->rows + y) * w.row_vectors * kLanes<T>;
-            const T* bias = w.bias ? w.bias + z * w.bias_plane + (y - w.first) * w.bias_row : nullptr;
-            for (int64_t v = 0; v < w.row_vectors; ++v)
-                f(row + v * kLanes<T>, w.masks[v], bias ? bias + v * kLanes<T> : nullptr);
+            for (int64_t v = 0; v < vectors; ++v, at += kLanes<T>)
+                f(at, kShort ? mask : w.masks[v], kBias ? bias + v * kLanes<T> : nullptr);
+            if (kBias) bias += w.bias_row;
         }
     }
     for (int64_t v = 0; v < w.extra_vectors; ++v)
@@ -35,22 +40,19 @@ NBV_INLINE void for_each_vector(const Window<T>& w, F f) {
 
 template <class T>
 struct Normaliser {
-    T sum, lse;
+    T sum, max;
 };
 
 constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.6931471805599453;
 
-NBV_INLINE float logarithm(float x) { return __builtin_logf(x); }
-NBV_INLINE double logarithm(double x) { return __builtin_log(x); }
-
 // Scores and bias are in units of ln 2 from here on, powers are of 2: `scale` holds the factor log2 e, as the bias does.
 
 // scores -> exp(scale * scores + bias - max), not yet divided by their sum.
-template <class T>
-NBV_INLINE Normaliser<T> softmax(const Window<T>& w, T* scores, T scale) {
+template <bool kShort, bool kBias, class T>
+NBV_INLINE Normaliser<T> softmax_of(const Window<T>& w, T* scores, T scale) {
     const Vec<T> lowest = broadcast(-static_cast<T>(__builtin_inf()));
     Vec<T> best = lowest;
-    for_each_vector(w, [&](int64_t at, Mask<T> used, const T* bias) {
+    for_each_vector<kShort, kBias>(w, [&](int64_t at, Mask<T> used, const T* bias) {
         Vec<T> s = load(scores + at) * scale;
         if (bias) s += load(bias);
         s = select<T>(used, s, lowest);
@@ -59,32 +61,52 @@ NBV_INLINE Normaliser<T> softmax(const Window<T>& w, T* scores, T scale) {
     });
     const T max = horizontal_max<T>(best);
     Vec<T> total{};
-    for_each_vector(w, [&](int64_t at, Mask<T>, const T*) {
+    for_each_vector<kShort, kBias>(w, [&](int64_t at, Mask<T>, const T*) {
         const Vec<T> e = exponential2(load(scores + at) - max);
         store(scores + at, e);
         total += e;
     });
     const T sum = horizontal_sum<T>(total);
-    return {sum, max * static_cast<T>(kLn2) + logarithm(sum)};
+    return {sum, max};
+}
+
+template <class T>
+NBV_INLINE Normaliser<T> softmax(const Window<T>& w, T* scores, T scale) {
+    if (w.row_vectors == 1)
+        return w.bias ? softmax_of<true, true>(w, scores, scale) : softmax_of<true, false>(w, scores, scale);
+    return w.bias ? softmax_of<false, true>(w, scores, scale) : softmax_of<false, false>(w, scores, scale);
 }
 
 // scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient.
-template <class T>
-NBV_INLINE void softmax_backward(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta, T* bias_grad) {
+template <bool kShort, bool kBias, class T>
+NBV_INLINE void softmax_backward_of(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta,
+                                    T* bias_grad) {
     const Vec<T> none{};
     const T lse2 = lse * static_cast<T>(kLog2E);
-    for_each_vector(w, [&](int64_t at, Mask<T> used, const T* bias) {
+    for_each_vector<kShort, kBias>(w, [&](int64_t at, Mask<T> used, const T* bias) {
         Vec<T> s = load(scores + at) * scale;
         if (bias) s += load(bias);
         const Vec<T> p = select<T>(used, exponential2(s - lse2), none);
         const Vec<T> ds = select<T>(used, p * (load(weight_grads + at) - delta), none);
         store(scores + at, p);
         store(weight_grads + at, ds);
-        if (bias_grad && bias) {
+        if (kBias && bias) {
             T* to = bias_grad + (bias - w.bias);
             store(to, load(to) + ds);
         }
     });
+}
+
+template <class T>
+NBV_INLINE void softmax_backward(const Window<T>& w, T* scores, T* grads, T scale, T lse, T delta, T* bias_grad) {
+    if (w.row_vectors == 1) {
+        if (w.bias) softmax_backward_of<true, true>(w, scores, grads, scale, lse, delta, bias_grad);
+        else softmax_backward_of<true, false>(w, scores, grads, scale, lse, delta, bias_grad);
+    } else if (w.bias) {
+        softmax_backward_of<false, true>(w, scores, grads, scale, lse, delta, bias_grad);
+    } else {
+        softmax_backward_of<false, false>(w, scores, grads, scale, lse, delta, bias_grad);
+    }
 }
 
 }  // namespace

@@ -21,9 +21,13 @@ struct Tile {
     bool empty;
 };
 
+// Heads change fastest: those of a token lie side by side in memory.
 inline Tile make_tile(const Problem& p, int64_t task, bool backward) {
     Tile t;
     int64_t index[3];
+    const int64_t heads = backward ? p.heads_kv : p.heads;
+    t.head = task % heads;
+    task /= heads;
     for (int a = 2; a >= 0; --a) {
         index[a] = task % p.num_tiles[a];
         task /= p.num_tiles[a];
@@ -32,9 +36,7 @@ inline Tile make_tile(const Problem& p, int64_t task, bool backward) {
         t.group[a] = task % num_groups(p.axis[a]);
         task /= num_groups(p.axis[a]);
     }
-    const int64_t heads = backward ? p.heads_kv : p.heads;
-    t.head = task % heads;
-    t.batch = task / heads;
+    t.batch = task;
     t.empty = false;
     for (int a = 0; a < 3; ++a) {
         t.length[a] = group_length(p.axis[a], t.group[a]);
@@ -48,6 +50,11 @@ inline Tile make_tile(const Problem& p, int64_t task, bool backward) {
         t.keys[a] = window_end(p.axis[a], t.length[a], t.query_end[a] - 1) - t.key[a];
     }
     return t;
+}
+
+// The number of a backward task: `part` counts the tiles of all residue groups.
+NBV_INLINE int64_t backward_task(const Problem& p, int64_t batch, int64_t head_kv, int64_t part, int64_t parts) {
+    return (batch * parts + part) * p.heads_kv + head_kv;
 }
 
 // Most keys that any tile has along an axis.
