@@ -34,7 +34,7 @@ def extension_arguments() -> dict:
         def build_extensions(self) -> None:
             compile_one = self.compiler._compile
 
-            def compile_with_isa(obj, src, ext, cc_args, extra_postargs, pp_opts):  # noqa: ANN001, ANN202
+            def compile_with_isa(obj, src, ext, cc_args, extra_postargs, pp_opts):
                 isa = ISA_FLAGS.get(os.path.basename(src), [])
                 compile_one(obj, src, ext, cc_args, [*extra_postargs, *isa], pp_opts)
 

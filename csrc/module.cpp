@@ -1,7 +1,7 @@
 // The Python module vision._C: importing it registers the operators.
 #include <Python.h>
 
-extern "C" PyObject* PyInit__C() {
+PyMODINIT_FUNC PyInit__C() {
     static PyModuleDef module = {PyModuleDef_HEAD_INIT, "_C", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
     return PyModule_Create(&module);
 }

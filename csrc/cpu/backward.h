@@ -1,5 +1,5 @@
-// Backward pass of one tile. Gradients of queries are written; those of keys, values and bias, to which other tiles add,
-// go to slots of this task alone, so that the order of additions, and with it every bit, is the same in every run.
+// Backward pass of one tile. Gradients of queries are written; those of keys, values and bias, to which other tiles
+// add, go to slots of this task alone, so that the order of additions, and with it every bit, is the same in every run.
 #pragma once
 
 #include "blocks.h"
@@ -63,8 +63,12 @@ inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes
                                     bias ? grad_bias + offset : nullptr);
             }
         }
-        Weights<T> weights{scratch.weight_grads, sizes.block * score_width, score_width,
-                           sizes.row_vectors,    p.extra,                   block_vectors(b, sizes) * kLanes<T>};
+        Weights<T> weights{scratch.weight_grads,
+                           sizes.block * score_width,
+                           score_width,
+                           sizes.row_vectors,
+                           p.extra,
+                           block_vectors(b, sizes) * kLanes<T>};
         const Rows<T> keys{scratch.keys, scratch.extra_keys, sizes.dim, t.keys[1], t.keys[2]};
         gather<T>(b.pair, weights, keys, scratch.grad_queries, query_row_size);
         scatter<T>(b.pair, weights, scratch.queries, query_row_size, grad_keys);

@@ -26,7 +26,8 @@ struct BlockBuffers {
 };
 
 template <class T, class F>
-inline void for_each_block(const Problem& p, const Tile& t, const Sizes<T>& sizes, const BlockBuffers<T>& buffers, F f) {
+inline void for_each_block(const Problem& p, const Tile& t, const Sizes<T>& sizes, const BlockBuffers<T>& buffers,
+                           F f) {
     const Axis *az = &p.axis[0], *ay = &p.axis[1], *ax = &p.axis[2];
     for (int64_t v = 0; v < sizes.extra_vectors; ++v) buffers.extra_offsets[v] = v * kLanes<T>;
     Block b;
@@ -71,7 +72,8 @@ NBV_INLINE int64_t block_vectors(const Block& b, const Sizes<T>& sizes) {
 
 // Turns key rows into offsets within transposed rows of `row_size` elements.
 template <class T>
-NBV_INLINE void row_offsets(const int64_t* key_rows, int64_t count, const Sizes<T>& sizes, int64_t row_size, int64_t* to) {
+NBV_INLINE void row_offsets(const int64_t* key_rows, int64_t count, const Sizes<T>& sizes, int64_t row_size,
+                            int64_t* to) {
     for (int64_t i = 0; i < count; i += sizes.row_vectors)
         for (int64_t v = 0; v < sizes.row_vectors; ++v) to[i + v] = key_rows[i] * row_size + v * kLanes<T>;
 }
@@ -101,12 +103,14 @@ template <class T, class S>
 NBV_INLINE void prefetch_results(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head,
                                  int64_t dim) {
     for (int r = 0; r < b.pair.count; ++r)
-        prefetch_tokens<1>(query_row<T, S>(p, t, b, view, head, r), view.axis[2] * p.axis[2].dilation, b.pair.width, dim);
+        prefetch_tokens<1>(query_row<T, S>(p, t, b, view, head, r), view.axis[2] * p.axis[2].dilation, b.pair.width,
+                           dim);
 }
 
 // Asks for the queries of the block after this one, that they arrive while this one is worked on.
 template <class T, class S>
-NBV_INLINE void prefetch_next(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int64_t dim) {
+NBV_INLINE void prefetch_next(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head,
+                              int64_t dim) {
     Block next = b;
     next.x = b.x + b.pair.width;
     if (next.x >= t.query_end[2]) {
@@ -147,8 +151,8 @@ inline void score_block(const Problem& p, const Block& b, const Sizes<T>& sizes,
                         int64_t* offsets, T* scores) {
     const int64_t vectors = block_vectors(b, sizes), width = sizes.score_vectors * kLanes<T>;
     row_offsets(buffers.offsets, vectors, sizes, dim * sizes.columns, offsets);
-    Score<T> s{queries,      sizes.block * padded, padded, keys,  offsets, b.pair.start, sizes.columns,
-               b.pair.width, scores,               sizes.block * width,    width};
+    Score<T> s{queries, sizes.block * padded, padded, keys, offsets, b.pair.start, sizes.columns, b.pair.width,
+               scores,  sizes.block * width,  width};
     score(s, b.pair.count, vectors, dim);
     if (p.extra == 0) return;
     s.keys = extra_keys;
@@ -161,7 +165,8 @@ inline void score_block(const Problem& p, const Block& b, const Sizes<T>& sizes,
 
 // The window of row r of a block; its queries differ in masks and bias.
 template <class T>
-NBV_INLINE Window<T> block_window(const Problem& p, const Block& b, const Sizes<T>& sizes, int r, const Mask<T>* masks) {
+NBV_INLINE Window<T> block_window(const Problem& p, const Block& b, const Sizes<T>& sizes, int r,
+                                  const Mask<T>* masks) {
     Window<T> w;
     w.pair = &b.pair;
     w.first = b.pair.first[r];

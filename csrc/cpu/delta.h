@@ -1,4 +1,5 @@
-// What the softmax takes off every weight's gradient, dO . out - d lse: a pass of its own, for here memory is read in order.
+// What the softmax takes off every weight's gradient, dO . out - d lse: a pass of its own, for here memory is read in
+// order.
 #pragma once
 
 #include "pack.h"
@@ -26,8 +27,7 @@ inline void delta_of(const Problem& p, int64_t first_token, int64_t last_token) 
             const int64_t at = token * p.heads + head;
             const S* out = element<T, S>(p.out, batch, z, y, x, head);
             const S* grad = element<T, S>(p.grad_out, batch, z, y, x, head);
-            static_cast<T*>(p.delta)[at] =
-                inner_product<T>(out, grad, p.dim_v) - static_cast<const T*>(p.grad_lse)[at];
+            static_cast<T*>(p.delta)[at] = inner_product<T>(out, grad, p.dim_v) - static_cast<const T*>(p.grad_lse)[at];
         }
     }
 }

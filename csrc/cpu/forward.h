@@ -81,8 +81,8 @@ inline void forward_tile(const Problem& p, int64_t task, char* memory) {
             finish_softmax(scratch.factors + r * sizes.block, scratch.maxima + r * sizes.block, b.pair.width, lse,
                            lse_stride(p));
         }
-        const Weights<T> weights{scratch.scores,    sizes.block * score_width, score_width,
-                                 sizes.row_vectors, p.extra,                   block_vectors(b, sizes) * kLanes<T>};
+        const Weights<T> weights{scratch.scores, sizes.block * score_width,          score_width, sizes.row_vectors,
+                                 p.extra,        block_vectors(b, sizes) * kLanes<T>};
         const Rows<T> rows{scratch.values, scratch.extra_values, sizes.dim_v, t.keys[1], t.keys[2]};
         gather<T>(b.pair, weights, rows, scratch.out, sizes.block * sizes.dim_v);
         store_queries<T, S>(p, t, b, p.out, t.head, p.dim_v, scratch.out, sizes.block * sizes.dim_v, sizes.dim_v,

@@ -37,12 +37,16 @@ int64_t partial_value_size(const Problem& p) {
 }
 
 // Calls `function`<compute type, storage type> by the tensors' storage type.
-#define NBV_BY_STORAGE(storage, function, ...)                                    \
-    switch (storage) {                                                            \
-        case Storage::kFloat: return function<float, float>(__VA_ARGS__);         \
-        case Storage::kDouble: return function<double, double>(__VA_ARGS__);      \
-        case Storage::kBFloat16: return function<float, BFloat16>(__VA_ARGS__);   \
-        case Storage::kHalf: return function<float, Half>(__VA_ARGS__);           \
+#define NBV_BY_STORAGE(storage, function, ...)             \
+    switch (storage) {                                     \
+        case Storage::kFloat:                              \
+            return function<float, float>(__VA_ARGS__);    \
+        case Storage::kDouble:                             \
+            return function<double, double>(__VA_ARGS__);  \
+        case Storage::kBFloat16:                           \
+            return function<float, BFloat16>(__VA_ARGS__); \
+        case Storage::kHalf:                               \
+            return function<float, Half>(__VA_ARGS__);     \
     }
 
 void forward(const Problem& p, int64_t task, char* scratch) {
@@ -66,7 +70,8 @@ void sum_extra(const Problem& p, int64_t token) { NBV_BY_STORAGE(p.storage, sum_
 void sum_bias(const Problem& p, int64_t head) { NBV_BY_STORAGE(p.storage, sum_bias_of, p, head) }
 
 constexpr Kernels make_kernels(const char* name) {
-    return {name, scratch_bytes, partial_key_size, partial_value_size, forward, delta, backward, sum_key_row, sum_extra, sum_bias};
+    return {name,  scratch_bytes, partial_key_size, partial_value_size, forward,
+            delta, backward,      sum_key_row,      sum_extra,          sum_bias};
 }
 
 }  // namespace

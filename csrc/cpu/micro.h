@@ -1,5 +1,5 @@
-// The three products all of attention is made of, on packed data; queries are taken in pairs of neighbouring rows, so that
-// what is loaded of a key serves two.
+// The three products all of attention is made of, on packed data; queries are taken in pairs of neighbouring rows, so
+// that what is loaded of a key serves two.
 //   score:   keys in the lanes, one broadcast value of the query at a time     (q k^T, and dO v^T)
 //   gather:  channels in the lanes, one broadcast weight at a time             (P v, and dS k)
 //   scatter: channels in the lanes, added to the keys' rows in memory          (P^T dO, and dS^T q)
@@ -10,27 +10,27 @@
 namespace nbv {
 namespace {
 
-// The queries of a block and their windows, relative to the tile's keys. Query r of x has rows [first[r], last[r]) of the
-// pair's `rows` key rows, in each of `planes` planes.
+// The queries of a block and their windows, relative to the tile's keys. Query r of x has rows [first[r], last[r]) of
+// the pair's `rows` key rows, in each of `planes` planes.
 struct Pair {
-    int64_t count;                      // 1 or 2 query rows
-    int64_t width;                      // queries in a row
-    const int64_t* start;               // [width] first key column
-    const int64_t* keys;                // [width] number of key columns
+    int64_t count;         // 1 or 2 query rows
+    int64_t width;         // queries in a row
+    const int64_t* start;  // [width] first key column
+    const int64_t* keys;   // [width] number of key columns
     int64_t planes, rows;
-    int64_t plane, row;                 // first key plane and key row, within the tile
+    int64_t plane, row;  // first key plane and key row, within the tile
     int64_t first[2], last[2];
 };
 
 template <class T>
 struct Score {
-    const T* query;            // [2, block, dim]
+    const T* query;  // [2, block, dim]
     int64_t query_row, query_dim;
-    const T* keys;             // transposed
-    const int64_t* offsets;    // of every key vector, without the query's column
-    const int64_t* start;      // column of each query, or null
+    const T* keys;           // transposed
+    const int64_t* offsets;  // of every key vector, without the query's column
+    const int64_t* start;    // column of each query, or null
     int64_t columns, width;
-    T* scores;                 // [2, block, score_vectors * lanes]
+    T* scores;  // [2, block, score_vectors * lanes]
     int64_t score_row, score_query;
 };
 
@@ -63,14 +63,22 @@ inline void score_vectors(const Score<T>& s, int64_t vector, int64_t first_dim, 
 template <class T, int R>
 inline void score_chunk(const Score<T>& s, int64_t vector, int64_t count, int64_t first_dim, int64_t last_dim) {
     switch (count) {
-        case 1: return score_vectors<T, R, 1>(s, vector, first_dim, last_dim);
-        case 2: return score_vectors<T, R, 2>(s, vector, first_dim, last_dim);
-        case 3: return score_vectors<T, R, 3>(s, vector, first_dim, last_dim);
-        case 4: return score_vectors<T, R, 4>(s, vector, first_dim, last_dim);
-        case 5: return score_vectors<T, R, 5>(s, vector, first_dim, last_dim);
-        case 6: return score_vectors<T, R, 6>(s, vector, first_dim, last_dim);
-        case 7: return score_vectors<T, R, 7>(s, vector, first_dim, last_dim);
-        default: return score_vectors<T, R, 8>(s, vector, first_dim, last_dim);
+        case 1:
+            return score_vectors<T, R, 1>(s, vector, first_dim, last_dim);
+        case 2:
+            return score_vectors<T, R, 2>(s, vector, first_dim, last_dim);
+        case 3:
+            return score_vectors<T, R, 3>(s, vector, first_dim, last_dim);
+        case 4:
+            return score_vectors<T, R, 4>(s, vector, first_dim, last_dim);
+        case 5:
+            return score_vectors<T, R, 5>(s, vector, first_dim, last_dim);
+        case 6:
+            return score_vectors<T, R, 6>(s, vector, first_dim, last_dim);
+        case 7:
+            return score_vectors<T, R, 7>(s, vector, first_dim, last_dim);
+        default:
+            return score_vectors<T, R, 8>(s, vector, first_dim, last_dim);
     }
 }
 
@@ -88,8 +96,10 @@ inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_
         const int64_t begin = vectors * c / chunks, count = vectors * (c + 1) / chunks - begin;
         for (int64_t d = 0; d < dim; d += dims) {
             const int64_t end = dim - d < dims + dims / 2 ? dim : d + dims;
-            if (pair_count == 2) score_chunk<T, 2>(s, begin, count, d, end);
-            else score_chunk<T, 1>(s, begin, count, d, end);
+            if (pair_count == 2)
+                score_chunk<T, 2>(s, begin, count, d, end);
+            else
+                score_chunk<T, 1>(s, begin, count, d, end);
             if (end == dim) break;
         }
     }
@@ -97,16 +107,16 @@ inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_
 
 template <class T>
 struct Weights {
-    T* data;                // [2, block, score_vectors * lanes]
-    int64_t row, query;     // strides of query row and query
-    int64_t row_vectors;    // lanes of a key row: row_vectors * lanes
+    T* data;              // [2, block, score_vectors * lanes]
+    int64_t row, query;   // strides of query row and query
+    int64_t row_vectors;  // lanes of a key row: row_vectors * lanes
     int64_t extra, extra_begin;
 };
 
 template <class T>
 struct Rows {
-    T* data;                // [keys of the tile, dim padded]
-    T* extra;               // [additional tokens, dim padded]
+    T* data;   // [keys of the tile, dim padded]
+    T* extra;  // [additional tokens, dim padded]
     int64_t dim;
     int64_t tile_rows, tile_columns;
 };
@@ -157,15 +167,20 @@ inline void gather_channels(const Pair& pair, const Weights<T>& w, const Rows<T>
                 const T* at[2] = {weights[0] + offset, weights[1] + offset};
                 const bool one = y >= pair.first[0] && y < pair.last[0];
                 const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
-                if (one && two) gather_row<T, 2, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
-                else if (one) gather_row<T, 1, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
-                else if (two) gather_row<T, 1, D, U>(sum, 1, at, row, rows.dim, pair.keys[x]);
+                if (one && two)
+                    gather_row<T, 2, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
+                else if (one)
+                    gather_row<T, 1, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
+                else if (two)
+                    gather_row<T, 1, D, U>(sum, 1, at, row, rows.dim, pair.keys[x]);
             }
         }
         if (w.extra > 0) {
             const T* at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
-            if (pair.count == 2) gather_row<T, 2, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
-            else gather_row<T, 1, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
+            if (pair.count == 2)
+                gather_row<T, 2, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
+            else
+                gather_row<T, 1, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
         }
         for (int r = 0; r < pair.count; ++r) {
             for (int d = 0; d < D; ++d) {
@@ -182,10 +197,21 @@ inline void gather(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, T
     constexpr int lanes = kLanes<T>;
     for (int64_t channel = 0; channel < rows.dim;) {
         switch (smaller(4, (rows.dim - channel) / lanes)) {
-            case 4: gather_channels<T, 4>(pair, w, rows, channel, out, out_row); channel += 4 * lanes; break;
-            case 3: gather_channels<T, 3>(pair, w, rows, channel, out, out_row); channel += 3 * lanes; break;
-            case 2: gather_channels<T, 2>(pair, w, rows, channel, out, out_row); channel += 2 * lanes; break;
-            default: gather_channels<T, 1>(pair, w, rows, channel, out, out_row); channel += lanes;
+            case 4:
+                gather_channels<T, 4>(pair, w, rows, channel, out, out_row);
+                channel += 4 * lanes;
+                break;
+            case 3:
+                gather_channels<T, 3>(pair, w, rows, channel, out, out_row);
+                channel += 3 * lanes;
+                break;
+            case 2:
+                gather_channels<T, 2>(pair, w, rows, channel, out, out_row);
+                channel += 2 * lanes;
+                break;
+            default:
+                gather_channels<T, 1>(pair, w, rows, channel, out, out_row);
+                channel += lanes;
         }
     }
 }
@@ -218,8 +244,7 @@ inline void scatter_channels(const Pair& pair, const Weights<T>& w, const T* val
     for (int64_t x = 0; x < pair.width; ++x) {
         Vec<T> value[2][D] = {};
         for (int r = 0; r < pair.count; ++r)
-            for (int d = 0; d < D; ++d)
-                value[r][d] = load(values + r * value_row + x * rows.dim + channel + d * lanes);
+            for (int d = 0; d < D; ++d) value[r][d] = load(values + r * value_row + x * rows.dim + channel + d * lanes);
         const T* weights[2] = {w.data + x * w.query, w.data + x * w.query + w.row};
         T* first = rows.data + pair.start[x] * rows.dim + channel;
         for (int64_t z = 0; z < pair.planes; ++z) {
@@ -230,15 +255,20 @@ inline void scatter_channels(const Pair& pair, const Weights<T>& w, const T* val
                 const T* at[2] = {weights[0] + offset, weights[1] + offset};
                 const bool one = y >= pair.first[0] && y < pair.last[0];
                 const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
-                if (one && two) scatter_row<T, 2, D>(value, 0, at, row, rows.dim, pair.keys[x]);
-                else if (one) scatter_row<T, 1, D>(value, 0, at, row, rows.dim, pair.keys[x]);
-                else if (two) scatter_row<T, 1, D>(value, 1, at, row, rows.dim, pair.keys[x]);
+                if (one && two)
+                    scatter_row<T, 2, D>(value, 0, at, row, rows.dim, pair.keys[x]);
+                else if (one)
+                    scatter_row<T, 1, D>(value, 0, at, row, rows.dim, pair.keys[x]);
+                else if (two)
+                    scatter_row<T, 1, D>(value, 1, at, row, rows.dim, pair.keys[x]);
             }
         }
         if (w.extra > 0) {
             const T* at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
-            if (pair.count == 2) scatter_row<T, 2, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
-            else scatter_row<T, 1, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
+            if (pair.count == 2)
+                scatter_row<T, 2, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
+            else
+                scatter_row<T, 1, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
         }
     }
 }
@@ -248,10 +278,21 @@ inline void scatter(const Pair& pair, const Weights<T>& w, const T* values, int6
     constexpr int lanes = kLanes<T>;
     for (int64_t channel = 0; channel < rows.dim;) {
         switch (smaller(4, (rows.dim - channel) / lanes)) {
-            case 4: scatter_channels<T, 4>(pair, w, values, value_row, channel, rows); channel += 4 * lanes; break;
-            case 3: scatter_channels<T, 3>(pair, w, values, value_row, channel, rows); channel += 3 * lanes; break;
-            case 2: scatter_channels<T, 2>(pair, w, values, value_row, channel, rows); channel += 2 * lanes; break;
-            default: scatter_channels<T, 1>(pair, w, values, value_row, channel, rows); channel += lanes;
+            case 4:
+                scatter_channels<T, 4>(pair, w, values, value_row, channel, rows);
+                channel += 4 * lanes;
+                break;
+            case 3:
+                scatter_channels<T, 3>(pair, w, values, value_row, channel, rows);
+                channel += 3 * lanes;
+                break;
+            case 2:
+                scatter_channels<T, 2>(pair, w, values, value_row, channel, rows);
+                channel += 2 * lanes;
+                break;
+            default:
+                scatter_channels<T, 1>(pair, w, values, value_row, channel, rows);
+                channel += lanes;
         }
     }
 }

@@ -1,5 +1,5 @@
-// The operators nbv::neighborhood_attention and nbv::neighborhood_attention_backward on the CPU: from tensors to a Problem,
-// and its tasks onto torch's threads. Schema, autograd and argument checks are in vision/ops.
+// The operators nbv::neighborhood_attention and nbv::neighborhood_attention_backward on the CPU: from tensors to a
+// Problem, and its tasks onto torch's threads. Schema, autograd and argument checks are in vision/ops.
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
@@ -63,15 +63,23 @@ void run_tasks(int64_t count, int64_t bytes, const F& task) {
     });
 }
 
-void check(bool condition, const std::string& message) { STD_TORCH_CHECK(condition, "neighborhood_attention: ", message); }
+void check(bool condition, const std::string& message) {
+    STD_TORCH_CHECK(condition, "neighborhood_attention: ", message);
+}
 
 Storage storage_of(ScalarType type) {
     switch (type) {
-        case ScalarType::Float: return Storage::kFloat;
-        case ScalarType::Double: return Storage::kDouble;
-        case ScalarType::BFloat16: return Storage::kBFloat16;
-        case ScalarType::Half: return Storage::kHalf;
-        default: check(false, "the dtype must be float32, float64, bfloat16 or float16"); return Storage::kFloat;
+        case ScalarType::Float:
+            return Storage::kFloat;
+        case ScalarType::Double:
+            return Storage::kDouble;
+        case ScalarType::BFloat16:
+            return Storage::kBFloat16;
+        case ScalarType::Half:
+            return Storage::kHalf;
+        default:
+            check(false, "the dtype must be float32, float64, bfloat16 or float16");
+            return Storage::kFloat;
     }
 }
 
@@ -114,7 +122,8 @@ Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value
     check(key.size(0) == p.batch && value.size(0) == p.batch && value.size(rank + 1) == p.heads_kv &&
               key.size(rank + 2) == p.dim && p.heads_kv > 0 && p.heads % p.heads_kv == 0,
           "key or value does not fit query");
-    check(key.scalar_type() == query.scalar_type() && value.scalar_type() == query.scalar_type(), "dtypes must be equal");
+    check(key.scalar_type() == query.scalar_type() && value.scalar_type() == query.scalar_type(),
+          "dtypes must be equal");
     p.scale = scale;
     p.query = view_of(query);
     p.key = view_of(key);
@@ -150,8 +159,10 @@ Tensor pad_bias(const Tensor& bias, Problem& p) {
         for (int64_t row = 0; row < p.heads * rows; ++row)
             for (int64_t x = 0; x < width; ++x) to[row * p.bias_width + x] = from[row * width + x] * kLog2E;
     };
-    if (p.storage == Storage::kDouble) widen(static_cast<double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
-    else widen(static_cast<float*>(dense.data_ptr()), static_cast<float*>(padded.data_ptr()));
+    if (p.storage == Storage::kDouble)
+        widen(static_cast<double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
+    else
+        widen(static_cast<float*>(dense.data_ptr()), static_cast<float*>(padded.data_ptr()));
     return padded;
 }
 

@@ -1,4 +1,5 @@
-// Between the tensors' layout and the kernels': any storage type and strides to dense rows of the compute type, and back.
+// Between the tensors' layout and the kernels': any storage type and strides to dense rows of the compute type, and
+// back.
 #pragma once
 
 #include "tile.h"
@@ -10,6 +11,13 @@ template <class T, class S>
 NBV_INLINE const S* element(const View& view, int64_t batch, int64_t z, int64_t y, int64_t x, int64_t head) {
     return reinterpret_cast<const S*>(view.data) + batch * view.batch + z * view.axis[0] + y * view.axis[1] +
            x * view.axis[2] + head * view.head;
+}
+
+// Strided tokens defeat the hardware's prefetching, and what is asked for early costs nothing.
+template <int for_writing, class S>
+NBV_INLINE void prefetch_tokens(const S* from, int64_t stride, int64_t count, int64_t dim) {
+    for (int64_t x = 0; x < count; ++x)
+        for (int64_t d = 0; d < dim; d += 64 / sizeof(S)) __builtin_prefetch(from + x * stride + d, for_writing);
 }
 
 // One token: dim values, then zeros up to a whole vector.
@@ -68,6 +76,9 @@ template <class T, class S>
 inline void pack_transposed(const S* from, int64_t token_stride, int64_t count, int64_t dim, T* to, int64_t columns) {
     constexpr int lanes = kLanes<T>;
     for (int64_t x = 0; x < count; x += lanes) {
+        if (x + 2 * lanes < count)
+            prefetch_tokens<0>(from + (x + 2 * lanes) * token_stride, token_stride,
+                               smaller(lanes, count - x - 2 * lanes), dim);
         int64_t d = 0;
         for (; d + lanes <= dim; d += lanes) {
             Vec<T> block[lanes];
@@ -82,13 +93,6 @@ inline void pack_transposed(const S* from, int64_t token_stride, int64_t count, 
     }
 }
 
-// Strided tokens defeat the hardware's prefetching, and what is asked for early costs nothing.
-template <int for_writing, class S>
-NBV_INLINE void prefetch_tokens(const S* from, int64_t stride, int64_t count, int64_t dim) {
-    for (int64_t x = 0; x < count; ++x)
-        for (int64_t d = 0; d < dim; d += 64 / sizeof(S)) __builtin_prefetch(from + x * stride + d, for_writing);
-}
-
 // Rows of keys of a tile: [z, y, x] -> as transposed rows [dim, columns] and, or, as dense tokens [x, dim padded].
 template <class T, class S>
 inline void pack_keys(const Problem& p, const Tile& t, const View& view, int64_t head, int64_t dim, T* transposed,
@@ -99,13 +103,17 @@ inline void pack_keys(const Problem& p, const Tile& t, const View& view, int64_t
             const S* from = element<T, S>(view, t.batch, (t.key[0] + z) * p.axis[0].dilation + t.group[0],
                                           (t.key[1] + y) * p.axis[1].dilation + t.group[1],
                                           t.key[2] * p.axis[2].dilation + t.group[2], head);
-            if (y + 1 < t.keys[1]) prefetch_tokens<0>(from + view.axis[1] * p.axis[1].dilation, stride, t.keys[2], dim);
+            if (y + 1 < t.keys[1])
+                prefetch_tokens<0>(from + view.axis[1] * p.axis[1].dilation, stride, smaller(16, t.keys[2]), dim);
             if (transposed != nullptr) {
                 pack_transposed(from, stride, t.keys[2], dim, transposed, columns);
                 transposed += dim * columns;
             }
             if (dense != nullptr) {
-                for (int64_t x = 0; x < t.keys[2]; ++x) load_token(from + x * stride, dim, dense + x * dense_dim);
+                for (int64_t x = 0; x < t.keys[2]; ++x) {
+                    if (x + 16 < t.keys[2]) prefetch_tokens<0>(from + (x + 16) * stride, stride, 1, dim);
+                    load_token(from + x * stride, dim, dense + x * dense_dim);
+                }
                 dense += t.keys[2] * dense_dim;
             }
         }

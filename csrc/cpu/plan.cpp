@@ -40,7 +40,9 @@ void choose_tiles(Problem& p) {
             p.num_tiles[a] = (std::max<int64_t>(1, group_length(p.axis[a], 0)) + p.tile[a] - 1) / p.tile[a];
         // Halve the axis that loses least by it: the longest in windows; rows rather than columns.
         int axis = 0;
-        const auto windows = [&](int a) { return static_cast<double>(p.tile[a]) / p.axis[a].kernel / (a == 2 ? 2 : 1); };
+        const auto windows = [&](int a) {
+            return static_cast<double>(p.tile[a]) / p.axis[a].kernel / (a == 2 ? 2 : 1);
+        };
         for (int a = 1; a < 3; ++a)
             if (windows(a) > windows(axis)) axis = a;
         const bool large = tile_bytes(p) > kTileBytes && windows(axis) > 0.5;

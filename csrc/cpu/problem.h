@@ -67,7 +67,7 @@ inline int64_t num_key_rows(const Problem& p) {
 struct Kernels {
     const char* name;
     int64_t (*scratch_bytes)(const Problem&, bool backward);
-    int64_t (*partial_key_size)(const Problem&);    // elements of one task's slot
+    int64_t (*partial_key_size)(const Problem&);  // elements of one task's slot
     int64_t (*partial_value_size)(const Problem&);
     void (*forward)(const Problem&, int64_t task, char* scratch);
     void (*delta)(const Problem&, int64_t first_token, int64_t last_token);  // of batch x z x y x x

@@ -24,9 +24,9 @@ inline void sum_row(const Problem& p, int64_t first_task, const int64_t (&group)
         for (int64_t j = 0; j < t.keys[2] * padded; j += kLanes<T>) store(into + j, load(into + j) + load(from + j));
     }
     for (int64_t x = 0; x < length; ++x) {
-        S* token = const_cast<S*>(element<T, S>(to, t.batch, z * p.axis[0].dilation + group[0],
-                                                y * p.axis[1].dilation + group[1],
-                                                x * p.axis[2].dilation + group[2], t.head));
+        S* token =
+            const_cast<S*>(element<T, S>(to, t.batch, z * p.axis[0].dilation + group[0],
+                                         y * p.axis[1].dilation + group[1], x * p.axis[2].dilation + group[2], t.head));
         store_scaled(sum + x * padded, dim, factor, token);
     }
 }
@@ -50,8 +50,8 @@ inline void sum_key_row_of(const Problem& p, int64_t row, char* scratch) {
     T* sum = reinterpret_cast<T*>(scratch);
     sum_row<T, S>(p, first_task, group, z, y, p.partial_key, sizes.keys * sizes.dim, p.dim, sizes.dim,
                   static_cast<T>(p.scale), p.grad_key, sum);
-    sum_row<T, S>(p, first_task, group, z, y, p.partial_value, sizes.keys * sizes.dim_v, p.dim_v, sizes.dim_v,
-                  T(1), p.grad_value, sum);
+    sum_row<T, S>(p, first_task, group, z, y, p.partial_value, sizes.keys * sizes.dim_v, p.dim_v, sizes.dim_v, T(1),
+                  p.grad_value, sum);
 }
 
 template <class T, class S>

@@ -10,11 +10,11 @@ namespace {
 template <class T>
 struct Window {
     const Pair* pair;
-    int64_t first, last;        // key rows of this query
+    int64_t first, last;  // key rows of this query
     int64_t row_vectors, extra_vectors, extra;
-    int64_t extra_begin;        // in elements
-    const Mask<T>* masks;       // [row_vectors] lanes that hold keys
-    const T* bias;              // of the first key, or null
+    int64_t extra_begin;   // in elements
+    const Mask<T>* masks;  // [row_vectors] lanes that hold keys
+    const T* bias;         // of the first key, or null
     int64_t bias_plane, bias_row;
 };
 
@@ -45,7 +45,8 @@ struct Normaliser {
 
 constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.6931471805599453;
 
-// Scores and bias are in units of ln 2 from here on, powers are of 2: `scale` holds the factor log2 e, as the bias does.
+// Scores and bias are in units of ln 2 from here on, powers are of 2: `scale` holds the factor log2 e, as the bias
+// does.
 
 // scores -> exp(scale * scores + bias - max), not yet divided by their sum.
 template <bool kShort, bool kBias, class T>
@@ -100,8 +101,10 @@ NBV_INLINE void softmax_backward_of(const Window<T>& w, T* scores, T* weight_gra
 template <class T>
 NBV_INLINE void softmax_backward(const Window<T>& w, T* scores, T* grads, T scale, T lse, T delta, T* bias_grad) {
     if (w.row_vectors == 1) {
-        if (w.bias) softmax_backward_of<true, true>(w, scores, grads, scale, lse, delta, bias_grad);
-        else softmax_backward_of<true, false>(w, scores, grads, scale, lse, delta, bias_grad);
+        if (w.bias)
+            softmax_backward_of<true, true>(w, scores, grads, scale, lse, delta, bias_grad);
+        else
+            softmax_backward_of<true, false>(w, scores, grads, scale, lse, delta, bias_grad);
     } else if (w.bias) {
         softmax_backward_of<false, true>(w, scores, grads, scale, lse, delta, bias_grad);
     } else {

@@ -65,14 +65,14 @@ inline int64_t max_keys(const Axis& axis, int64_t tile) {
 // Sizes in elements of type T.
 template <class T>
 struct Sizes {
-    int64_t dim, dim_v;      // padded to whole vectors
-    int64_t columns;         // between two dims of a transposed key row: an odd number of cache lines, against conflicts
-    int64_t row_vectors;     // vectors that hold the window's keys of one row
-    int64_t extra_vectors;   // ... and the additional tokens
-    int64_t score_vectors;   // ... and all keys of a pair of queries
-    int64_t keys;            // most keys of a tile
+    int64_t dim, dim_v;     // padded to whole vectors
+    int64_t columns;        // between two dims of a transposed key row: an odd number of cache lines, against conflicts
+    int64_t row_vectors;    // vectors that hold the window's keys of one row
+    int64_t extra_vectors;  // ... and the additional tokens
+    int64_t score_vectors;  // ... and all keys of a pair of queries
+    int64_t keys;           // most keys of a tile
     int64_t key_rows;
-    int64_t block;           // queries of a row worked on together
+    int64_t block;  // queries of a row worked on together
 
     explicit Sizes(const Problem& p) {
         constexpr int64_t lanes = kLanes<T>, line = 64 / sizeof(T);
