@@ -78,6 +78,16 @@ def test_doctor_looks_at_extensions(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "not built" in findings[0].detail and "undefined symbol: f" in findings[1].detail
 
 
+def test_doctor_lists_backends_in_order_of_preference(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vision.ops import native
+
+    monkeypatch.setattr(native, "_MISSING", "the reason")
+    rows = [finding for finding in doctor.examine() if finding.section == "backends"]
+    assert [finding.name for finding in rows] == ["native", "natten", "flex", "reference"]
+    assert rows[0].state == "absent" and rows[0].detail == "the reason"
+    assert rows[-1].state == "ok" and rows[-1].detail
+
+
 def test_models_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--json"]) == 0
     models = {model["name"]: model for model in json.loads(capsys.readouterr().out)}

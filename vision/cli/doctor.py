@@ -83,6 +83,7 @@ def examine() -> list[Finding]:
         Finding("versions", "stack", *_stack()),
         *_hardware(),
         *(_extension(name, purpose) for name, purpose in EXTENSIONS),
+        *_backends(),
         *_weights(),
     ]
 
@@ -153,6 +154,18 @@ def _extension(name: str, purpose: str) -> Finding:
             "extension", name, "missing", f"{purpose}: built, but cannot be loaded ({error}); build it again"
         )
     return Finding("extension", name, "ok", f"{purpose}: loaded from {getattr(module, '__file__', None)}")
+
+
+def _backends() -> list[Finding]:
+    """What computes neighborhood attention here, in order of preference."""
+    if "torch" not in sys.modules:  # the hardware section has said why
+        return []
+    from vision.ops.backends import describe_backends
+
+    return [
+        Finding("backends", name, "ok" if missing is None else "absent", purpose if missing is None else missing)
+        for name, missing, purpose in describe_backends()
+    ]
 
 
 def _weights() -> list[Finding]:

@@ -1,0 +1,20 @@
+"""Neighborhood attention operators, heads-last `[B, *spatial, heads, dim]`."""
+
+from vision.ops.merge import merge_attentions
+from vision.ops.neighborhood import na1d, na2d, na3d
+from vision.ops.unfused import na1d_av, na1d_qk, na2d_av, na2d_qk, na3d_av, na3d_qk
+from vision.ops.window import neighborhood_mask
+
+__all__ = [
+    "merge_attentions",
+    "na1d",
+    "na1d_av",
+    "na1d_qk",
+    "na2d",
+    "na2d_av",
+    "na2d_qk",
+    "na3d",
+    "na3d_av",
+    "na3d_qk",
+    "neighborhood_mask",
+]

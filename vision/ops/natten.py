@@ -1,0 +1,69 @@
+"""Neighborhood attention through NATTEN (0.20 or newer) where its compiled library is installed; SHI Labs, MIT."""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from vision.ops.arguments import Call
+
+_MOST_DIM = 256
+
+
+def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
+    """Output `[B, *spatial, heads, dim]` and LSE `[B, *spatial, heads]`."""
+    function = getattr(_natten(), f"na{len(call.kernel_size)}d")
+    return function(
+        call.query,
+        call.key,
+        call.value,
+        kernel_size=call.kernel_size,
+        stride=call.stride,
+        dilation=call.dilation,
+        is_causal=call.is_causal,
+        scale=call.scale,
+        additional_keys=call.additional_keys,
+        additional_values=call.additional_values,
+        return_lse=True,
+    )
+
+
+def missing() -> str | None:
+    """Why NATTEN's kernels are not on this machine, or None."""
+    module = _natten()
+    if module is None:
+        return "not installed: pip install 'neighborhood-vision[natten]'"
+    if not getattr(module, "HAS_LIBNATTEN", False):
+        return "installed without its compiled library libnatten, see https://natten.org/install"
+    return None
+
+
+def why_not(call: Call) -> str | None:
+    """Why NATTEN cannot do `call`, or None."""
+    query, value = call.query, call.value
+    reasons = (
+        (query.device.type != "cuda", f"kernels for cuda only, not for {query.device.type}"),
+        (query.dtype == torch.float64, "no float64"),
+        (call.bias is not None, "no positional bias since version 0.20"),
+        (1 in call.kernel_size, f"it needs kernel sizes of at least 2, got {call.kernel_size}"),
+        (query.shape[-1] != value.shape[-1], f"it needs value dim = head dim {query.shape[-1]}, got {value.shape[-1]}"),
+        (query.shape[-1] % 8 != 0, f"it needs a head dim that is a multiple of 8, got {query.shape[-1]}"),
+        (query.shape[-1] > _MOST_DIM, f"it needs a head dim of at most {_MOST_DIM}, got {query.shape[-1]}"),
+        (call.scale == 0, "it takes scale 0 for its default"),
+        (query.shape[0] == 0, "no empty batch"),
+        (call.return_lse and call.needs_grad, "no gradient of the LSE"),
+    )
+    absent = missing()
+    return absent if absent is not None else next((reason for applies, reason in reasons if applies), None)
+
+
+@lru_cache(maxsize=1)
+def _natten() -> ModuleType | None:
+    try:
+        return importlib.import_module("natten")
+    except ImportError:
+        return None
