@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-PACKAGES = ["vision.models", "vision.datasets", "vision.metrics", "vision.apis", "backbones", "heads"]
+PACKAGES = ["vision.layers", "vision.models", "vision.datasets", "vision.metrics", "vision.apis", "backbones", "heads"]
 
 
 @pytest.mark.parametrize("name", PACKAGES)
