@@ -1,0 +1,127 @@
+"""Export to ONNX: the decomposition against the operator, and onnxruntime against PyTorch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from vision.layers import NeighborhoodAttention1D, NeighborhoodAttention2D, NeighborhoodAttention3D
+from vision.onnx import export, tiled_attention
+from vision.ops import na1d, na2d, na3d
+
+ATTENTION = {1: na1d, 2: na2d, 3: na3d}
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> dict[str, Any]:
+    rank = draw(st.integers(1, 3))
+    kernel = [draw(st.integers(1, [12, 5, 3][rank - 1])) for _ in range(rank)]
+    dilation = [draw(st.integers(1, 3)) for _ in range(rank)]
+    return {
+        "batch": draw(st.integers(0, 2)),
+        "shape": [k * d + draw(st.integers(0, [60, 9, 3][rank - 1])) for k, d in zip(kernel, dilation, strict=True)],
+        "kernel": kernel,
+        "dilation": dilation,
+        "stride": [draw(st.integers(1, k)) for k in kernel],
+        "is_causal": [draw(st.booleans()) for _ in kernel],
+        "heads": draw(st.sampled_from([(2, 2), (4, 2), (3, 1)])),
+        "bias": draw(st.booleans()),
+        "additional": draw(st.booleans()),
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_tiles_equal_the_reference(problem: dict[str, Any]) -> None:
+    batch, shape, (heads, heads_kv) = problem["batch"], problem["shape"], problem["heads"]
+    q = torch.randn(batch, *shape, heads, 5, dtype=torch.float64)
+    k = torch.randn(batch, *shape, heads_kv, 5, dtype=torch.float64)
+    v = torch.randn(batch, *shape, heads_kv, 3, dtype=torch.float64)
+    bias = torch.randn(heads, *[2 * size - 1 for size in problem["kernel"]], dtype=torch.float64)
+    extra_k, extra_v = torch.randn_like(k.flatten(1, -3)[:, :3]), torch.randn_like(v.flatten(1, -3)[:, :3])
+    window = [tuple(problem[name]) for name in ("kernel", "stride", "dilation", "is_causal")]
+    options = {
+        "bias": bias if problem["bias"] else None,
+        "additional_keys": extra_k if problem["additional"] else None,
+        "additional_values": extra_v if problem["additional"] else None,
+    }
+    expected = ATTENTION[len(shape)](q, k, v, *window, 0.3, **options, return_lse=True, backend="reference")
+    found = tiled_attention(q, k, v, *options.values(), *window, 0.3)
+    torch.testing.assert_close(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1])
+
+
+MODULES = [
+    (NeighborhoodAttention1D, (40,), {"kernel_size": 7, "dilation": 3, "rel_pos_bias": True}),
+    (NeighborhoodAttention1D, (20,), {"kernel_size": 6, "stride": 4, "is_causal": True}),
+    (NeighborhoodAttention2D, (19, 23), {"kernel_size": 7, "dilation": (1, 3), "rel_pos_bias": True}),
+    (NeighborhoodAttention2D, (12, 9), {"kernel_size": (4, 3), "stride": (4, 2), "is_causal": (False, True)}),
+    (NeighborhoodAttention2D, (10, 9), {"kernel_size": 7, "dilation": 2, "rel_pos_bias": True}),  # padded
+    (NeighborhoodAttention3D, (4, 7, 6), {"kernel_size": (2, 3, 3), "dilation": (2, 1, 2), "rel_pos_bias": True}),
+]
+
+
+@pytest.mark.parametrize(("kind", "shape", "options"), MODULES)
+def test_modules_in_onnxruntime(kind: type[nn.Module], shape: tuple[int, ...], options: dict, tmp_path: Path) -> None:
+    module = kind(16, 2, **options)
+    path = export(
+        module,
+        (torch.randn(2, *shape, 16),),
+        tmp_path / "attention.onnx",
+        input_names=["x"],
+        output_names=["y"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+    )
+    assert module.training and [file.name for file in tmp_path.iterdir()] == ["attention.onnx"]
+    session = onnxruntime.InferenceSession(path)
+    for batch in (1, 3):
+        x = torch.randn(batch, *shape, 16)
+        (y,) = session.run(["y"], {"x": x.numpy()})
+        np.testing.assert_allclose(y, module.eval()(x).detach().numpy(), atol=1e-4)
+
+
+class Attend(nn.Module):
+    """Grouped queries, additional tokens, bias and LSE: what no layer asks for at once."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, more_k: Tensor, more_v: Tensor) -> Any:
+        tokens = {"additional_keys": more_k, "additional_values": more_v}
+        return na2d(q, k, v, 5, 2, (1, 2), (False, True), 0.4, bias=bias, **tokens, return_lse=True)
+
+
+def test_operator_with_everything_in_onnxruntime(tmp_path: Path) -> None:
+    shapes = [(1, 9, 11, 4, 6), (1, 9, 11, 2, 6), (1, 9, 11, 2, 5), (4, 9, 9), (1, 3, 2, 6), (1, 3, 2, 5)]
+    inputs = tuple(torch.randn(shape) for shape in shapes)
+    session = onnxruntime.InferenceSession(export(Attend(), inputs, tmp_path / "attend.onnx"))
+    found = session.run(None, {i.name: x.numpy() for i, x in zip(session.get_inputs(), inputs, strict=True)})
+    for ours, theirs in zip(Attend()(*inputs), found, strict=True):
+        np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4)
+
+
+def test_a_failed_export_leaves_the_file_and_the_mode_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "attention.onnx"
+    path.write_text("old")
+    module = NeighborhoodAttention1D(8, 2, 3)
+    with pytest.raises(ValueError, match="takes"):
+        export(module, (torch.zeros(1, 8),), path)
+    assert module.training and path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        export(nn.Identity(), (torch.zeros(1),), tmp_path / "none" / "model.onnx")
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
+def test_a_missing_package_names_the_extra(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"needs {package}: pip install 'neighborhood-vision\[onnx\]'"):
+        export(nn.Identity(), (torch.zeros(1),), tmp_path / "model.onnx")

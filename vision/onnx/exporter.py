@@ -1,0 +1,103 @@
+"""Export of models with neighborhood attention to ONNX, in standard operators only."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from vision.onnx.attention import tiled_attention
+
+
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """Table for `torch.export.ExportedProgram.run_decompositions`: this package's operators in ATen operators."""
+    importlib.import_module("vision.ops")  # registers the operator
+    return {torch.ops.nbv.neighborhood_attention.default: tiled_attention}
+
+
+def export(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    path: str | os.PathLike[str],
+    *,
+    kwargs: Mapping[str, Any] | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    dynamic_shapes: Any = None,
+    opset_version: int | None = None,
+) -> Path:
+    """Write `model` in evaluation mode as an ONNX file, which appears under `path` complete or not at all.
+
+    Weights beyond the 2 GB that one file can hold are written beside it, as `path` with `.data` added.
+
+    Args:
+        model: any module; its mode is left as it was.
+        args: example inputs.
+        path: file to write.
+        kwargs: example keyword inputs.
+        input_names: names of the graph's inputs.
+        output_names: names of the graph's outputs.
+        dynamic_shapes: as for `torch.export.export`; the sides of the grid under the attention must be fixed.
+        opset_version: ONNX operator set, torch's choice if None.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ImportError: onnx or onnxscript is missing.
+        ValueError: a side of the grid is dynamic, or the model is not on the CPU.
+        FileNotFoundError: the folder of `path` does not exist.
+    """
+    for package in ("onnx", "onnxscript"):
+        _require(package)
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
+    devices = sorted({str(tensor.device) for tensor in model.state_dict().values() if tensor.device.type != "cpu"})
+    if devices:
+        raise ValueError(f"export takes a model on the CPU, got one on {', '.join(devices)}; call model.cpu() first")
+    program = _capture(model, args, dict(kwargs or {}), dynamic_shapes)
+    onnx_program = torch.onnx.export(
+        program,
+        input_names=input_names,
+        output_names=output_names,
+        opset_version=opset_version,
+        dynamo=True,
+        verbose=False,
+    )
+    assert onnx_program is not None
+    # The file names the one that holds its weights, so that both get their names before they move.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        onnx_program.save(Path(folder, path.name))
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == path.name):
+            file.replace(path.parent / file.name)
+    return path
+
+
+def _capture(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any) -> ExportedProgram:
+    """The graph in evaluation mode, its neighborhood attention already decomposed."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+            return program.run_decompositions(decompositions())
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _require(package: str) -> None:
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(
+            f"export to ONNX needs {package}: pip install 'neighborhood-vision[onnx]'", name=package
+        ) from error
