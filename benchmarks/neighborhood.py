@@ -1,0 +1,237 @@
+"""Speed of neighborhood attention on the CPU beside its peers and the machine's matrix product, in one run.
+
+    python benchmarks/neighborhood.py [--threads 2] [--repeat 30] [--quick]
+
+Useful FLOP: forward 4 B N window heads dim, backward 2.5 times that. "% GEMM" is their rate over that of a 1024^3 torch
+matmul, which is measured again before every row, for machines change their pace. Times are medians in milliseconds.
+Peers compute the same, or, "full SDPA", attention to all tokens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import platform
+import resource
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import vision
+from vision.ops import na1d, na2d, na3d, native, neighborhood_mask
+
+
+class Case(NamedTuple):
+    """One call: B = 1, self attention."""
+
+    shape: tuple[int, ...]
+    heads: int
+    dim: int
+    kernel_size: tuple[int, ...]
+    dilation: int = 1
+    bias: bool = False
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def flop(self) -> float:
+        """Useful ones of the forward pass."""
+        return 4.0 * math.prod(self.shape) * math.prod(self.kernel_size) * self.heads * self.dim
+
+    def __str__(self) -> str:
+        words = ["x".join(map(str, self.shape)), f"h{self.heads}", f"d{self.dim}"]
+        words.append("k" + ",".join(map(str, self.kernel_size)))
+        words += [f"dil{self.dilation}"] * (self.dilation > 1) + ["bias"] * self.bias
+        return " ".join([*words, str(self.dtype).removeprefix("torch.").replace("bfloat", "bf").replace("float", "fp")])
+
+
+TARGETS = [
+    Case((56, 56), 4, 32, (7, 7)),
+    Case((56, 56), 2, 32, (7, 7), 8),
+    Case((28, 28), 4, 32, (7, 7), 4),
+    Case((14, 14), 8, 32, (7, 7), 2),
+]
+BIAS = [case._replace(bias=True) for case in TARGETS]
+DTYPES = [case._replace(dtype=torch.bfloat16) for case in TARGETS] + [TARGETS[0]._replace(dtype=torch.float16)]
+SWEEP = [
+    *(Case((56, 56), 4, dim, (7, 7)) for dim in (16, 24, 64, 128)),
+    *(Case((56, 56), 4, 32, (k, k)) for k in (3, 5, 9, 11, 13)),
+    Case((4096,), 4, 32, (63,)),
+    Case((8, 28, 28), 4, 32, (3, 7, 7)),
+]
+SIZES = [Case((n, n), 2, 32, (7, 7)) for n in (14, 28, 56, 112, 224, 512)]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--quick", action="store_true", help="the four target shapes only")
+    args = parser.parse_args()
+    reason = native.missing()
+    if reason is not None:
+        raise SystemExit(f"nothing to measure: {reason}")
+    torch.set_num_threads(args.threads)
+    warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")  # it is eager on CPU
+    print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads")
+    print(f"vision {vision.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
+    print(f"missing peers: {', '.join(missing_peers()) or 'none'}\n")
+    print_memory()  # first, while the peak is that of this call
+    tables = {"target shapes": TARGETS, "with bias": BIAS, "half precision": DTYPES, "other shapes": SWEEP}
+    for title, cases in tables.items():
+        print_header(title)
+        for case in cases:
+            print_row(case, args.repeat)
+        if args.quick:
+            break
+    print_peers(args.repeat)
+    if not args.quick:
+        print_sizes(args.repeat)
+        print_threads(args.repeat)
+
+
+def missing_peers() -> list[str]:
+    """Peers that are not installed."""
+    return [name for name in ("natten",) if importlib.util.find_spec(name) is None]
+
+
+def inputs(case: Case, grad: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Query, key, value `[1, *shape, heads, dim]` and bias."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator).to(case.dtype).requires_grad_(grad)
+
+    query, key, value = (draw(1, *case.shape, case.heads, case.dim) for _ in range(3))
+    bias = draw(case.heads, *(2 * k - 1 for k in case.kernel_size)) if case.bias else None
+    return query, key, value, bias
+
+
+def attention(case: Case, backend: str = "native") -> Callable[[], Tensor]:
+    """The forward pass."""
+    query, key, value, bias = inputs(case)
+    function = (na1d, na2d, na3d)[len(case.shape) - 1]
+    return lambda: function(query, key, value, case.kernel_size, dilation=case.dilation, bias=bias, backend=backend)
+
+
+def with_backward(case: Case) -> Callable[[], object]:
+    """Forward and backward pass of our kernels."""
+    function = (na1d, na2d, na3d)[len(case.shape) - 1]
+    *qkv, bias = inputs(case, grad=True)
+    wanted = [*qkv, bias] if bias is not None else qkv
+    grad = torch.randn_like(qkv[0])
+
+    def call() -> object:
+        out = function(*qkv, case.kernel_size, dilation=case.dilation, bias=bias, backend="native")
+        return torch.autograd.grad(out, wanted, grad)
+
+    return call
+
+
+def median_ms(call: Callable[[], object], repeat: int) -> float:
+    """Median milliseconds of a call, after warming up."""
+    times = []
+    for _ in range(repeat + 3):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[3:]) * 1e3
+
+
+def gemm_rate() -> float:
+    """FLOP a second of a 1024^3 product."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    return 2 * 1024**3 / median_ms(lambda: a @ b, 15) * 1e3
+
+
+def print_header(title: str) -> None:
+    """Column names."""
+    print(f"{title:<34}{'GFLOP/s':>8}{'forward':>10}{'% GEMM':>8}{'fwd+bwd':>10}{'% GEMM':>8}")
+
+
+def print_row(case: Case, repeat: int) -> None:
+    """One shape: times, and shares of the GEMM rate measured just before."""
+    rate = gemm_rate()
+    with torch.no_grad():
+        forward = median_ms(attention(case), repeat)
+    both = median_ms(with_backward(case), repeat)
+    shares = case.flop / forward * 1e3 / rate * 100, 3.5 * case.flop / both * 1e3 / rate * 100
+    print(f"{case!s:<34}{rate / 1e9:8.0f}{forward:10.3f}{shares[0]:8.1f}{both:10.3f}{shares[1]:8.1f}", flush=True)
+
+
+def print_peers(repeat: int) -> None:
+    """Ours and every peer on the target shapes, forward, milliseconds and the ratio to ours."""
+    names = "".join(f"{name:>18}" for name in ("masked SDPA", "full SDPA", "flex", "reference"))
+    print(f"\n{'forward, ms (times ours)':<34}{'ours':>8}{names}")
+    for case in TARGETS:
+        query, key, value, _ = inputs(case)
+        flat = [t.flatten(1, -3).transpose(1, 2).contiguous() for t in (query, key, value)]
+        mask = neighborhood_mask(case.shape, case.kernel_size, dilation=case.dilation).flatten(-len(case.shape))
+        mask = mask.flatten(0, -2)
+        calls = [
+            lambda flat=flat, mask=mask: F.scaled_dot_product_attention(*flat, attn_mask=mask),
+            lambda flat=flat: F.scaled_dot_product_attention(*flat),
+            attention(case, "flex"),
+            attention(case, "reference"),
+        ]
+        with torch.no_grad():
+            ours = median_ms(attention(case), repeat)
+            peers = [median_ms(call, min(repeat, 5)) for call in calls]
+        cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in peers)
+        print(f"{case!s:<34}{ours:8.2f}{cells}", flush=True)
+
+
+def print_sizes(repeat: int) -> None:
+    """Time a query over sizes: it should not depend on them."""
+    print(f"\n{'linear in N':<34}{'forward':>10}{'ns/query':>10}{'fwd+bwd':>10}{'ns/query':>10}")
+    for case in SIZES:
+        tokens = math.prod(case.shape) * case.heads
+        count = max(5, min(repeat, 2_000_000 // tokens))
+        with torch.no_grad():
+            forward = median_ms(attention(case), count)
+        both = median_ms(with_backward(case), count)
+        figures = f"{forward:10.3f}{forward / tokens * 1e6:10.0f}{both:10.3f}{both / tokens * 1e6:10.0f}"
+        print(f"{case!s:<34}{figures}", flush=True)
+
+
+def print_threads(repeat: int) -> None:
+    """One thread against those asked for."""
+    threads = torch.get_num_threads()
+    print(f"\n{'scaling':<34}{'1 thread':>10}{f'{threads} threads':>12}{'ratio':>8}")
+    for name, call in (("forward", attention(TARGETS[0])), ("fwd+bwd", with_backward(TARGETS[0]))):
+        times: dict[int, list[float]] = {1: [], threads: []}
+        for _ in range(3):
+            for count in times:
+                torch.set_num_threads(count)
+                times[count].append(median_ms(call, repeat))
+        one, many = (statistics.median(ms) for ms in times.values())
+        print(f"{f'{TARGETS[0]} {name}':<34}{one:10.3f}{many:12.3f}{one / many:8.2f}")
+    torch.set_num_threads(threads)
+
+
+def print_memory() -> None:
+    """Growth of the process' peak memory by one forward pass, against q, k, v and out together."""
+    case = Case((512, 512), 4, 32, (7, 7))
+    size = 4 * math.prod(case.shape) * case.heads * case.dim * 4 / 2**20
+    call = attention(case)
+    before = peak_mib()
+    with torch.no_grad():
+        call()
+    extra = peak_mib() - before - size / 4  # out itself is no extra
+    print(f"peak extra memory of forward, {case}: {extra:.0f} MiB; q, k, v and out: {size:.0f} MiB\n")
+
+
+def peak_mib() -> float:
+    """Most memory that the process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
