@@ -43,8 +43,8 @@ inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes
     for_each_block<T>(p, t, sizes, scratch.block, [&](const Block& b) {
         load_queries<T, S>(p, t, b, p.query, head, p.dim, scratch.queries, query_row_size, sizes.dim);
         load_queries<T, S>(p, t, b, p.grad_out, head, p.dim_v, scratch.grads, grad_row, sizes.dim_v);
-        prefetch_next<T, S>(p, t, b, p.query, head, p.dim);
-        prefetch_next<T, S>(p, t, b, p.grad_out, head, p.dim_v);
+        const Ahead<S> ahead = look_ahead<T, S>(p, t, b, head, p.query, p.dim, p.grad_query, p.dim);
+        const Ahead<S> grads_ahead = look_ahead<T, S>(p, t, b, head, p.grad_out, p.dim_v, p.grad_query, 0);
         score_block(p, b, sizes, scratch.block, scratch.queries, sizes.dim, p.dim, scratch.keys_transposed,
                     scratch.extra_keys_transposed, scratch.offsets, scratch.scores);
         score_block(p, b, sizes, scratch.block, scratch.grads, sizes.dim_v, p.dim_v, scratch.values_transposed,
@@ -53,6 +53,8 @@ inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes
             Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
             const int64_t first = r * sizes.block, first_lse = lse_row(p, t, b, head, r);
             for (int64_t x = 0; x < b.pair.width; ++x) {
+                ahead.step(r, x);
+                grads_ahead.step(r, x);
                 if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
                 const int64_t offset = bias ? bias_row(p, b, r) + bias_column(p, t, b, x) : 0;
                 if (bias) w.bias = bias + offset;

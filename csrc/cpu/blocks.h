@@ -98,28 +98,40 @@ NBV_INLINE int64_t lse_row(const Problem& p, const Tile& t, const Block& b, int6
 
 NBV_INLINE int64_t lse_stride(const Problem& p) { return p.axis[2].dilation * p.heads; }
 
-// Asks for the lines that the block's results will be written to.
-template <class T, class S>
-NBV_INLINE void prefetch_results(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head,
-                                 int64_t dim) {
-    for (int r = 0; r < b.pair.count; ++r)
-        prefetch_tokens<1>(query_row<T, S>(p, t, b, view, head, r), view.axis[2] * p.axis[2].dilation, b.pair.width,
-                           dim);
-}
+// Asks, query by query while a block is worked on, for the lines that its results will be written to, and for the
+// queries of the block after it. All at once they would wait for each other.
+template <class S>
+struct Ahead {
+    const S* next[2];
+    const S* out[2];
+    int64_t next_stride, out_stride, next_width, next_dim, out_dim;
 
-// Asks for the queries of the block after this one, that they arrive while this one is worked on.
+    NBV_INLINE void step(int r, int64_t x) const {
+        if (next[r] != nullptr && x < next_width) prefetch_tokens<0>(next[r] + x * next_stride, 0, 1, next_dim);
+        if (out[r] != nullptr) prefetch_tokens<1>(out[r] + x * out_stride, 0, 1, out_dim);
+    }
+};
+
 template <class T, class S>
-NBV_INLINE void prefetch_next(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head,
-                              int64_t dim) {
+NBV_INLINE Ahead<S> look_ahead(const Problem& p, const Tile& t, const Block& b, int64_t head, const View& queries,
+                               int64_t dim, const View& results, int64_t result_dim) {
     Block next = b;
     next.x = b.x + b.pair.width;
     if (next.x >= t.query_end[2]) {
         next.x = t.query[2];
         next.y = b.y + 2;
     }
-    const int64_t rows = smaller(2, t.query_end[1] - next.y), width = smaller(b.pair.width, t.query_end[2] - next.x);
-    for (int r = 0; r < rows; ++r)
-        prefetch_tokens<0>(query_row<T, S>(p, t, next, view, head, r), view.axis[2] * p.axis[2].dilation, width, dim);
+    Ahead<S> ahead;
+    for (int r = 0; r < 2; ++r) {
+        ahead.next[r] = next.y + r < t.query_end[1] ? query_row<T, S>(p, t, next, queries, head, r) : nullptr;
+        ahead.out[r] = r < b.pair.count ? query_row<T, S>(p, t, b, results, head, r) : nullptr;
+    }
+    ahead.next_stride = queries.axis[2] * p.axis[2].dilation;
+    ahead.out_stride = results.axis[2] * p.axis[2].dilation;
+    ahead.next_width = t.query_end[2] - next.x;
+    ahead.next_dim = dim;
+    ahead.out_dim = result_dim;
+    return ahead;
 }
 
 template <class T, class S>

@@ -63,15 +63,15 @@ inline void forward_tile(const Problem& p, int64_t task, char* memory) {
     const int64_t score_width = sizes.score_vectors * kLanes<T>;
     for_each_block<T>(p, t, sizes, scratch.block, [&](const Block& b) {
         load_queries<T, S>(p, t, b, p.query, t.head, p.dim, scratch.queries, sizes.block * sizes.dim, sizes.dim);
-        prefetch_next<T, S>(p, t, b, p.query, t.head, p.dim);
         score_block(p, b, sizes, scratch.block, scratch.queries, sizes.dim, p.dim, scratch.keys, scratch.extra_keys,
                     scratch.offsets, scratch.scores);
-        prefetch_results<T, S>(p, t, b, p.out, t.head, p.dim_v);
+        const Ahead<S> ahead = look_ahead<T, S>(p, t, b, t.head, p.query, p.dim, p.out, p.dim_v);
         for (int r = 0; r < b.pair.count; ++r) {
             Window<T> w = block_window<T>(p, b, sizes, r, scratch.masks);
             T* scores = scratch.scores + r * sizes.block * score_width;
             T* lse = static_cast<T*>(p.lse) + lse_row(p, t, b, t.head, r);
             for (int64_t x = 0; x < b.pair.width; ++x) {
+                ahead.step(r, x);
                 if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
                 if (bias) w.bias = bias + bias_row(p, b, r) + bias_column(p, t, b, x);
                 const Normaliser<T> n = softmax<T>(w, scores + x * score_width, scale);

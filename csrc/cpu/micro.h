@@ -51,7 +51,7 @@ inline void score_vectors(const Score<T>& s, int64_t vector, int64_t first_dim, 
             Vec<T> q[R];
             for (int r = 0; r < R; ++r) q[r] = broadcast(query[r][d]);
             for (int m = 0; m < M; ++m) {
-                const Vec<T> k = load(keys[m] + d * s.columns);
+                const Vec<T> k = R > 1 ? load_once(keys[m] + d * s.columns) : load(keys[m] + d * s.columns);
                 for (int r = 0; r < R; ++r) sum[r][m] += q[r] * k;
             }
         }
@@ -130,7 +130,7 @@ NBV_INLINE void gather_row(Vec<T> (&sum)[2][U][D], int only, const T* const* wei
             if (R == 2) {
                 const Vec<T> w0 = broadcast(weights[0][c + u]), w1 = broadcast(weights[1][c + u]);
                 for (int d = 0; d < D; ++d) {
-                    const Vec<T> v = load(rows + (c + u) * dim + d * kLanes<T>);
+                    const Vec<T> v = load_once(rows + (c + u) * dim + d * kLanes<T>);
                     sum[0][u][d] += w0 * v;
                     sum[1][u][d] += w1 * v;
                 }

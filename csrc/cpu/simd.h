@@ -52,6 +52,16 @@ NBV_INLINE Vec<T> broadcast(T x) {
     return Vec<T>{} + x;
 }
 
+// A load into a register, once: left alone, the compiler loads again for every use.
+template <class T>
+NBV_INLINE Vec<T> load_once(const T* from) {
+    Vec<T> v = load(from);
+#ifdef __AVX__
+    asm("" : "+v"(v));
+#endif
+    return v;
+}
+
 template <class T>
 NBV_INLINE Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
     return (Vec<T>)((mask & (Mask<T>)yes) | (~mask & (Mask<T>)no));
