@@ -7,13 +7,33 @@
 namespace nbv {
 namespace {
 
-constexpr int64_t kTileBytes = 640 << 10;  // keys and values of a tile: they shall stay in the second-level cache
-constexpr int64_t kFewTasks = 16;          // enough for a few threads to share evenly
+constexpr int64_t kRowBytes = 512 << 10;  // keys and values of a pair's rows: they shall stay in the second-level cache
+constexpr int64_t kTileBytes = 2 << 20;   // all of a tile's, which a thread holds
+constexpr int64_t kFewTasks = 16;         // enough for a few threads to share evenly
 
-int64_t tile_bytes(const Problem& p) {
-    int64_t keys = 1;
-    for (int a = 0; a < 3; ++a) keys *= std::min(group_length(p.axis[a], 0), p.tile[a] + p.axis[a].kernel - 1);
-    return keys * (p.dim + p.dim_v) * 4;
+int64_t max_keys(const Problem& p, int a) {
+    return std::min(group_length(p.axis[a], 0), p.tile[a] + p.axis[a].kernel - 1);
+}
+
+int64_t key_bytes(const Problem& p) { return (p.dim + p.dim_v) * 4; }
+
+int64_t row_bytes(const Problem& p) {
+    return p.axis[0].kernel * (p.axis[1].kernel + 1) * max_keys(p, 2) * key_bytes(p);
+}
+
+int64_t tile_bytes(const Problem& p) { return max_keys(p, 0) * max_keys(p, 1) * max_keys(p, 2) * key_bytes(p); }
+
+double windows(const Problem& p, int a) { return static_cast<double>(p.tile[a]) / p.axis[a].kernel; }
+
+void count_tiles(Problem& p) {
+    for (int a = 0; a < 3; ++a)
+        p.num_tiles[a] = (std::max<int64_t>(1, group_length(p.axis[a], 0)) + p.tile[a] - 1) / p.tile[a];
+}
+
+void halve(Problem& p, int a) {
+    p.tile[a] = (p.tile[a] + 1) / 2;
+    if (a == 1) p.tile[a] += p.tile[a] % 2;  // query rows go in pairs
+    count_tiles(p);
 }
 
 const Kernels& choose_kernels() {
@@ -32,24 +52,17 @@ const Kernels& choose_kernels() {
 
 }  // namespace
 
-// By the shapes alone, never the number of threads: results are the same bits on any.
+// By the shapes alone, never the number of threads: results are the same bits on any. Every cut makes tiles share keys,
+// so that the axis with the most windows is cut, and none that has fewer than two.
 void choose_tiles(Problem& p) {
     for (int a = 0; a < 3; ++a) p.tile[a] = std::max<int64_t>(1, group_length(p.axis[a], 0));
-    for (;;) {
-        for (int a = 0; a < 3; ++a)
-            p.num_tiles[a] = (std::max<int64_t>(1, group_length(p.axis[a], 0)) + p.tile[a] - 1) / p.tile[a];
-        // Halve the axis that loses least by it: the longest in windows; rows rather than columns.
-        int axis = 0;
-        const auto windows = [&](int a) {
-            return static_cast<double>(p.tile[a]) / p.axis[a].kernel / (a == 2 ? 2 : 1);
-        };
-        for (int a = 1; a < 3; ++a)
-            if (windows(a) > windows(axis)) axis = a;
-        const bool large = tile_bytes(p) > kTileBytes && windows(axis) > 0.5;
-        const bool few = num_tasks(p, true) < kFewTasks && windows(axis) >= 2.0;
-        if ((!large && !few) || p.tile[axis] < 4) return;
-        p.tile[axis] = (p.tile[axis] + 1) / 2;
-        if (axis != 2) p.tile[axis] += p.tile[axis] % 2;  // query rows go in pairs
+    count_tiles(p);
+    while (row_bytes(p) > kRowBytes && windows(p, 2) >= 2 && p.tile[2] >= 32) halve(p, 2);
+    while (tile_bytes(p) > kTileBytes || num_tasks(p, true) < kFewTasks) {
+        int axis = windows(p, 0) > windows(p, 1) ? 0 : 1;
+        if (windows(p, axis) < 2 || p.tile[axis] < 4) axis = 2;
+        if (windows(p, axis) < 2 || p.tile[axis] < 8) return;
+        halve(p, axis);
     }
 }
 
