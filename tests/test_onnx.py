@@ -106,6 +106,28 @@ def test_operator_with_everything_in_onnxruntime(tmp_path: Path) -> None:
         np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4)
 
 
+class Operator(nn.Module):
+    """The operator itself, which stays in the graph whatever kernels this machine has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        window = ((3, 3), (1, 1), (1, 1), (0, 0))
+        return torch.ops.nbv.neighborhood_attention(x, x, x, None, None, None, *window, 0.5)[0]
+
+
+def test_the_operator_becomes_standard_nodes(tmp_path: Path) -> None:
+    x = torch.randn(1, 6, 7, 2, 4)
+    session = onnxruntime.InferenceSession(export(Operator(), (x,), tmp_path / "operator.onnx", input_names=["x"]))
+    (found,) = session.run(None, {"x": x.numpy()})
+    np.testing.assert_allclose(found, na2d(x, x, x, 3, scale=0.5, backend="reference").numpy(), atol=1e-4)
+
+
+def test_dynamic_sides_are_refused(tmp_path: Path) -> None:
+    shapes = ({1: torch.export.Dim("height", min=4)},)
+    with pytest.raises(ValueError, match="neighborhood attention exports with fixed spatial sizes"):
+        export(Operator(), (torch.randn(1, 6, 7, 2, 4),), tmp_path / "operator.onnx", dynamic_shapes=shapes)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failed_export_leaves_the_file_and_the_mode_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "attention.onnx"
     path.write_text("old")

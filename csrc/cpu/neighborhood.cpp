@@ -25,7 +25,9 @@ using Integers = std::vector<int64_t>;
 
 constexpr double kLog2E = 1.4426950408889634;
 constexpr int64_t kDeltaTokens = 256;  // of a task
-constexpr int64_t kMostKeptScratch = 8 << 20;
+constexpr int64_t kMostKeptScratch = 16 << 20;
+
+int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Scratch memory of this thread: kept from call to call, for fresh pages cost as much as a small call.
 class Scratch {
@@ -227,18 +229,19 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
 
     const Kernels& kernels = best_kernels();
     const int64_t tasks = num_tasks(p, true);
-    const auto slots = [&](int64_t size) {
-        return torch::stable::new_empty(query, Integers{tasks, size}, compute_type(p));
-    };
-    const Tensor partial_key = slots(kernels.partial_key_size(p)), partial_value = slots(kernels.partial_value_size(p));
-    const Tensor partial_extra_key = slots(p.extra * padded_dim(p, p.dim));
-    const Tensor partial_extra_value = slots(p.extra * padded_dim(p, p.dim_v));
-    const Tensor partial_bias = slots(bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0);
-    p.partial_key = partial_key.data_ptr();
-    p.partial_value = partial_value.data_ptr();
-    p.partial_extra_key = partial_extra_key.data_ptr();
-    p.partial_extra_value = partial_extra_value.data_ptr();
-    p.partial_bias = partial_bias.data_ptr();
+    // Slots that the tasks share out among themselves, one after the other in a workspace that is kept as Scratch is.
+    const int64_t sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p),
+                             p.extra * padded_dim(p, p.dim), p.extra * padded_dim(p, p.dim_v),
+                             bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0};
+    void** const parts[] = {&p.partial_key, &p.partial_value, &p.partial_extra_key, &p.partial_extra_value,
+                            &p.partial_bias};
+    const int64_t item = p.storage == Storage::kDouble ? sizeof(double) : sizeof(float);
+    int64_t total = 0;
+    for (const int64_t size : sizes) total += aligned(tasks * size * item);
+    static thread_local Scratch workspace;
+    char* part = workspace.take(total);
+    for (int i = 0; i < 5; part += aligned(tasks * sizes[i] * item), ++i) *parts[i] = part;
+
     const Tensor delta = torch::stable::empty_like(dense_lse);
     p.delta = delta.data_ptr();
     const int64_t bytes = kernels.scratch_bytes(p, true), tokens = lse.numel() / p.heads;
@@ -253,6 +256,7 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
         p.grad_extra_value = view_of(std::get<5>(grads));
         run_tasks(p.batch * p.heads_kv * p.extra, 0, [&](int64_t token, char*) { kernels.sum_extra(p, token); });
     }
+    workspace.trim();
     return grads;
 }
 
