@@ -1,4 +1,3 @@
-#define NBV_32_REGISTERS
 #include "kernels.h"
 
 namespace nbv {

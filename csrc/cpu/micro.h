@@ -85,7 +85,7 @@ inline void score_chunk(const Score<T>& s, int64_t vector, int64_t count, int64_
 // All key vectors, a few at a time as registers allow, and dims in chunks whose keys stay in the first-level cache.
 template <class T>
 inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_t dim) {
-#ifdef NBV_32_REGISTERS
+#if defined(__AVX512VL__) || defined(__aarch64__)
     const int64_t most = 8;
 #else
     const int64_t most = pair_count == 2 ? 6 : 8;

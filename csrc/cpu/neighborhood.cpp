@@ -230,8 +230,8 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     const Kernels& kernels = best_kernels();
     const int64_t tasks = num_tasks(p, true);
     // Slots that the tasks share out among themselves, one after the other in a workspace that is kept as Scratch is.
-    const int64_t sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p),
-                             p.extra * padded_dim(p, p.dim), p.extra * padded_dim(p, p.dim_v),
+    const int64_t sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p), p.extra * padded_dim(p, p.dim),
+                             p.extra * padded_dim(p, p.dim_v),
                              bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0};
     void** const parts[] = {&p.partial_key, &p.partial_value, &p.partial_extra_key, &p.partial_extra_value,
                             &p.partial_bias};

@@ -39,8 +39,16 @@ NBV_INLINE void store_scaled(const T* from, int64_t dim, T factor, S* to) {
 }
 
 // kLanes tokens of kLanes dims, turned round.
+template <class V, int N>
+NBV_INLINE void transpose(V (&v)[N]) {
+    V copy[N];
+    for (int i = 0; i < N; ++i) copy[i] = v[i];
+    for (int i = 0; i < N; ++i)
+        for (int j = 0; j < N; ++j) v[i][j] = copy[j][i];
+}
+
+#if defined(__AVX__) && (defined(__clang__) || __GNUC__ >= 12)
 NBV_INLINE void transpose(Vec<float> (&v)[8]) {
-#if defined(__clang__) || __GNUC__ >= 12
     Vec<float> a[8], b[8];
     for (int i = 0; i < 4; ++i) {
         a[2 * i] = __builtin_shufflevector(v[2 * i], v[2 * i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
@@ -56,20 +64,8 @@ NBV_INLINE void transpose(Vec<float> (&v)[8]) {
         v[i] = __builtin_shufflevector(b[i], b[4 + i], 0, 1, 2, 3, 8, 9, 10, 11);
         v[4 + i] = __builtin_shufflevector(b[i], b[4 + i], 4, 5, 6, 7, 12, 13, 14, 15);
     }
-#else
-    Vec<float> copy[8];
-    for (int i = 0; i < 8; ++i) copy[i] = v[i];
-    for (int i = 0; i < 8; ++i)
-        for (int j = 0; j < 8; ++j) v[i][j] = copy[j][i];
+}
 #endif
-}
-
-NBV_INLINE void transpose(Vec<double> (&v)[4]) {
-    Vec<double> copy[4];
-    for (int i = 0; i < 4; ++i) copy[i] = v[i];
-    for (int i = 0; i < 4; ++i)
-        for (int j = 0; j < 4; ++j) v[i][j] = copy[j][i];
-}
 
 // Tokens [count, dim] -> [dim, columns]. Whole vectors are written: columns holds count rounded up.
 template <class T, class S>

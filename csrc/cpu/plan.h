@@ -5,7 +5,7 @@
 
 namespace nbv {
 
-constexpr int64_t kLaneBytes = 32;
+constexpr int64_t kLaneBytes = 32;  // of the widest vectors that any of the kernels uses
 
 inline int64_t padded_dim(const Problem& p, int64_t dim) {
     const int64_t lanes = kLaneBytes / (p.storage == Storage::kDouble ? 8 : 4);

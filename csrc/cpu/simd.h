@@ -1,4 +1,4 @@
-// Vectors of 32 bytes by the compiler's vector extensions: one source for AVX-512, AVX2, NEON and plain SSE2.
+// Vectors by the compiler's vector extensions: one source for AVX-512, AVX2 (32 bytes), NEON and plain SSE2 (16 bytes).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,11 @@
 namespace nbv {
 namespace {
 
+#ifdef __AVX__
 constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
 
 template <class T>
 struct Lanes;
@@ -190,10 +194,10 @@ NBV_INLINE Vec<float> load_compute(const S* from) {
 NBV_INLINE Vec<float> load_compute(const float* from) { return load(from); }
 NBV_INLINE Vec<double> load_compute(const double* from) { return load(from); }
 NBV_INLINE Vec<float> load_compute(const BFloat16* from) {
-    typedef uint16_t Short __attribute__((vector_size(16)));
+    typedef uint16_t Short __attribute__((vector_size(kVectorBytes / 2)));
     Short bits;
     __builtin_memcpy(&bits, from, sizeof(bits));
-    typedef uint32_t Word __attribute__((vector_size(32)));
+    typedef uint32_t Word __attribute__((vector_size(kVectorBytes)));
     return (Vec<float>)(__builtin_convertvector(bits, Word) << 16);
 }
 #ifdef __F16C__
@@ -242,8 +246,8 @@ NBV_INLINE void store_compute(S* to, Vec<float> v) {
 NBV_INLINE void store_compute(float* to, Vec<float> v) { store(to, v); }
 NBV_INLINE void store_compute(double* to, Vec<double> v) { store(to, v); }
 NBV_INLINE void store_compute(BFloat16* to, Vec<float> v) {
-    typedef uint16_t Short __attribute__((vector_size(16)));
-    typedef uint32_t Word __attribute__((vector_size(32)));
+    typedef uint16_t Short __attribute__((vector_size(kVectorBytes / 2)));
+    typedef uint32_t Word __attribute__((vector_size(kVectorBytes)));
     const Word bits = (Word)v;
     const Word rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
     const Word nan = (Word)(v != v);

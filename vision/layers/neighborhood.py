@@ -98,7 +98,7 @@ class _NeighborhoodAttention(nn.Module):
                 `kernel_size * dilation`.
         """
         if x.dim() != self.rank + 2 or x.shape[-1] != self.embed_dim:
-            axes = ", ".join(["B", *"DHW"[3 - self.rank :], str(self.embed_dim)])
+            axes = ", ".join(["B", *("N", "HW", "DHW")[self.rank - 1], str(self.embed_dim)])
             raise ValueError(f"{type(self).__name__} takes [{axes}], got {tuple(x.shape)}")
         spatial = x.shape[1:-1]
         if self.pad_small_inputs:
