@@ -4,12 +4,14 @@
 
 Useful FLOP: forward 4 B N window heads dim, backward 2.5 times that. "% GEMM" is their rate over that of a 1024^3 torch
 matmul, which is measured again before every row, for machines change their pace. Times are medians in milliseconds.
-Peers compute the same, or, "full SDPA", attention to all tokens.
+Peers compute the same, or, "full SDPA", attention to all tokens. glibc is told to keep freed memory, for all alike:
+otherwise the kernel's zeroing of fresh pages for every output is timed too (--fresh-pages leaves it as it is).
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import importlib.util
 import math
 import platform
@@ -74,7 +76,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=30)
     parser.add_argument("--quick", action="store_true", help="the four target shapes only")
+    parser.add_argument("--fresh-pages", action="store_true", help="leave malloc's settings alone")
     args = parser.parse_args()
+    kept = not args.fresh_pages and keep_freed_memory()
     reason = native.missing()
     if reason is not None:
         raise SystemExit(f"nothing to measure: {reason}")
@@ -82,6 +86,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")  # it is eager on CPU
     print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads")
     print(f"vision {vision.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
+    print(f"malloc keeps freed memory: {'yes' if kept else 'no'}")
     print(f"missing peers: {', '.join(missing_peers()) or 'none'}\n")
     print_memory()  # first, while the peak is that of this call
     tables = {"target shapes": TARGETS, "with bias": BIAS, "half precision": DTYPES, "other shapes": SWEEP}
@@ -95,6 +100,16 @@ def main() -> None:
     if not args.quick:
         print_sizes(args.repeat)
         print_threads(args.repeat)
+
+
+def keep_freed_memory() -> bool:
+    """Whether glibc agreed to give nothing back to the system."""
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(trim_threshold, 1 << 30) and mallopt(mmap_threshold, 32 << 20))
 
 
 def missing_peers() -> list[str]:
