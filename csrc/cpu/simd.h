@@ -32,6 +32,7 @@ struct Lanes<double> {
     typedef double vector __attribute__((vector_size(kVectorBytes)));
     typedef int64_t mask __attribute__((vector_size(kVectorBytes)));
 };
+typedef uint32_t Word __attribute__((vector_size(kVectorBytes)));
 template <class T>
 using Vec = typename Lanes<T>::vector;
 template <class T>
@@ -114,17 +115,17 @@ NBV_INLINE Vec<float> exponential2(Vec<float> x) {
     p = p * r + 2.402264791363012e-1f;
     p = p * r + 6.931472028550421e-1f;
     p = p * r + 1.0f;
-    const Mask<float> power = ((Mask<float>)shifted << 23) + 0x3F800000;
+    const Word power = ((Word)shifted << 23) + 0x3F800000u;  // unsigned: lanes without keys hold anything
     return p * (Vec<float>)power;
 }
 
 // Natural logarithm of positive normal numbers, relative error below 3e-7 (polynomial of the Cephes library's logf).
 NBV_INLINE Vec<float> logarithm(Vec<float> x) {
-    const Mask<float> bits = (Mask<float>)x;
+    const Word bits = (Word)x;
     // x = 2^n m with m in [sqrt(1/2), sqrt(2))
-    const Mask<float> exponent = (bits - 0x3F3504F3) >> 23;
+    const Mask<float> exponent = (Mask<float>)(bits - 0x3F3504F3u) >> 23;
     const Vec<float> n = __builtin_convertvector(exponent, Vec<float>);
-    const Vec<float> m = (Vec<float>)(bits - (exponent << 23)) - 1.0f;
+    const Vec<float> m = (Vec<float>)(bits - ((Word)exponent << 23)) - 1.0f;
     Vec<float> p = m * 7.0376836292e-2f - 1.1514610310e-1f;
     p = p * m + 1.1676998740e-1f;
     p = p * m - 1.2420140846e-1f;
@@ -197,7 +198,6 @@ NBV_INLINE Vec<float> load_compute(const BFloat16* from) {
     typedef uint16_t Short __attribute__((vector_size(kVectorBytes / 2)));
     Short bits;
     __builtin_memcpy(&bits, from, sizeof(bits));
-    typedef uint32_t Word __attribute__((vector_size(kVectorBytes)));
     return (Vec<float>)(__builtin_convertvector(bits, Word) << 16);
 }
 #ifdef __F16C__
@@ -247,7 +247,6 @@ NBV_INLINE void store_compute(float* to, Vec<float> v) { store(to, v); }
 NBV_INLINE void store_compute(double* to, Vec<double> v) { store(to, v); }
 NBV_INLINE void store_compute(BFloat16* to, Vec<float> v) {
     typedef uint16_t Short __attribute__((vector_size(kVectorBytes / 2)));
-    typedef uint32_t Word __attribute__((vector_size(kVectorBytes)));
     const Word bits = (Word)v;
     const Word rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
     const Word nan = (Word)(v != v);

@@ -1,0 +1,64 @@
+"""Native against reference over a few calls of every kind; a program, for the kernels are chosen once a process.
+
+`NBV_SWEEP_LIBRARY` names a build of the kernels to take instead of the installed one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CALLS: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
+    ("na1d", (23,), {"kernel_size": (9,), "dilation": 2, "stride": 3}),
+    ("na2d", (11, 14), {"kernel_size": (3, 7), "dilation": (2, 1), "is_causal": (False, True)}),
+    ("na2d", (9, 30), {"kernel_size": (5, 13)}),
+    ("na3d", (4, 6, 9), {"kernel_size": (3, 4, 5), "stride": (1, 2, 1)}),
+]
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9, torch.bfloat16: 0.1, torch.float16: 0.02}
+
+
+def main() -> None:
+    """Compare everything."""
+    library = os.environ.get("NBV_SWEEP_LIBRARY")
+    if library is not None:
+        sys.modules["vision._C"] = types.ModuleType("vision._C")
+        torch.ops.load_library(library)
+    torch.manual_seed(0)
+    for name, shape, window in CALLS:
+        for dtype in TOLERANCE:
+            for dim, value_dim in ((20, 33), (32, 64)):
+                compare(name, shape, window, dtype, dim, value_dim)
+
+
+def compare(
+    name: str, shape: tuple[int, ...], window: dict[str, Any], dtype: torch.dtype, dim: int, value_dim: int
+) -> None:
+    """Outputs and all gradients of one call, with grouped heads, bias and additional tokens."""
+    from vision import ops
+
+    def draw(*size: int) -> Tensor:
+        return torch.randn(*size, dtype=torch.float64).to(dtype).requires_grad_()
+
+    qkv = [draw(2, *shape, 4, dim), draw(2, *shape, 2, dim), draw(2, *shape, 2, value_dim)]
+    optional = {
+        "bias": draw(4, *(2 * k - 1 for k in window["kernel_size"])),
+        "additional_keys": draw(2, 3, 2, dim),
+        "additional_values": draw(2, 3, 2, value_dim),
+    }
+    results = []
+    for backend in ("native", "reference"):
+        out, lse = getattr(ops, name)(*qkv, **window, **optional, return_lse=True, backend=backend)
+        loss = out.double().sum() + lse.double().square().sum()
+        results.append([out, lse, *torch.autograd.grad(loss, [*qkv, *optional.values()])])
+    for ours, theirs in zip(*results, strict=True):
+        atol = TOLERANCE[dtype] * (1 + theirs.abs().max().item())
+        torch.testing.assert_close(ours, theirs, rtol=TOLERANCE[dtype], atol=atol)
+
+
+if __name__ == "__main__":
+    main()
