@@ -35,7 +35,7 @@ check-lint: $(VENV)/.installed
 check-types: $(VENV)/.installed
 	$(VENV)/bin/mypy
 
-CPP = $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+CPP = $(shell find csrc tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 check-cpp: $(VENV)/.installed
 	$(if $(CPP),$(VENV)/bin/clang-format --dry-run --Werror $(CPP),@echo "clang-format: no C++ files yet")
 

@@ -23,7 +23,7 @@ struct Tile {
 
 // Heads change fastest: those of a token lie side by side in memory.
 inline Tile make_tile(const Problem& p, int64_t task, bool backward) {
-    Tile t;
+    Tile t{};  // an empty tile has no keys
     int64_t index[3];
     const int64_t heads = backward ? p.heads_kv : p.heads;
     t.head = task % heads;
