@@ -121,6 +121,58 @@ struct Rows {
     int64_t tile_rows, tile_columns;
 };
 
+// A number that templates can be chosen by.
+template <int N>
+struct Number {
+    static constexpr int value = N;
+};
+
+// Calls f(number of queries, the first of them, weights of both, row of the keys, number of keys) for every row of keys
+// that query x of the pair sees, with both queries at once where both see it.
+template <class T, class F>
+NBV_INLINE void for_each_row(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, int64_t x, F f) {
+    const int64_t width = w.row_vectors * kLanes<T>;
+    const T* weights[2] = {w.data + x * w.query, w.data + x * w.query + w.row};
+    for (int64_t z = 0; z < pair.planes; ++z) {
+        const int64_t plane = (pair.plane + z) * rows.tile_rows + pair.row;
+        for (int64_t y = 0; y < pair.rows; ++y) {
+            T* row = rows.data + ((plane + y) * rows.tile_columns + pair.start[x]) * rows.dim;
+            const int64_t offset = (z * pair.rows + y) * width;
+            const T* const at[2] = {weights[0] + offset, weights[1] + offset};
+            const bool one = y >= pair.first[0] && y < pair.last[0];
+            const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
+            if (one && two)
+                f(Number<2>(), 0, at, row, pair.keys[x]);
+            else if (one)
+                f(Number<1>(), 0, at, row, pair.keys[x]);
+            else if (two)
+                f(Number<1>(), 1, at, row, pair.keys[x]);
+        }
+    }
+    if (w.extra == 0) return;
+    const T* const at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
+    if (pair.count == 2)
+        f(Number<2>(), 0, at, rows.extra, w.extra);
+    else
+        f(Number<1>(), 0, at, rows.extra, w.extra);
+}
+
+// Calls f(number of vectors, first channel) until all of `dim` padded channels are done, four vectors at a time.
+template <class T, class F>
+NBV_INLINE void for_each_channels(int64_t dim, F f) {
+    constexpr int64_t lanes = kLanes<T>;
+    int64_t channel = 0;
+    for (; channel + 4 * lanes <= dim; channel += 4 * lanes) f(Number<4>(), channel);
+    switch ((dim - channel) / lanes) {
+        case 3:
+            return f(Number<3>(), channel);
+        case 2:
+            return f(Number<2>(), channel);
+        case 1:
+            return f(Number<1>(), channel);
+    }
+}
+
 template <class T, int R, int D, int U>
 NBV_INLINE void gather_row(Vec<T> (&sum)[2][U][D], int only, const T* const* weights, const T* rows, int64_t dim,
                            int64_t count) {
@@ -152,41 +204,17 @@ NBV_INLINE void gather_row(Vec<T> (&sum)[2][U][D], int only, const T* const* wei
 template <class T, int D>
 inline void gather_channels(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, int64_t channel, T* out,
                             int64_t out_row) {
-    constexpr int lanes = kLanes<T>;
     constexpr int U = D >= 3 ? 1 : D == 2 ? 2 : 4;  // sums enough to hide the latency of a multiply-add
-    const int64_t width = w.row_vectors * lanes;
     for (int64_t x = 0; x < pair.width; ++x) {
         Vec<T> sum[2][U][D] = {};
-        const T* weights[2] = {w.data + x * w.query, w.data + x * w.query + w.row};
-        const T* first = rows.data + pair.start[x] * rows.dim + channel;
-        for (int64_t z = 0; z < pair.planes; ++z) {
-            const int64_t plane = ((pair.plane + z) * rows.tile_rows + pair.row) * rows.tile_columns;
-            for (int64_t y = 0; y < pair.rows; ++y) {
-                const T* row = first + (plane + y * rows.tile_columns) * rows.dim;
-                const int64_t offset = (z * pair.rows + y) * width;
-                const T* at[2] = {weights[0] + offset, weights[1] + offset};
-                const bool one = y >= pair.first[0] && y < pair.last[0];
-                const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
-                if (one && two)
-                    gather_row<T, 2, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
-                else if (one)
-                    gather_row<T, 1, D, U>(sum, 0, at, row, rows.dim, pair.keys[x]);
-                else if (two)
-                    gather_row<T, 1, D, U>(sum, 1, at, row, rows.dim, pair.keys[x]);
-            }
-        }
-        if (w.extra > 0) {
-            const T* at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
-            if (pair.count == 2)
-                gather_row<T, 2, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
-            else
-                gather_row<T, 1, D, U>(sum, 0, at, rows.extra + channel, rows.dim, w.extra);
-        }
+        for_each_row(pair, w, rows, x, [&](auto queries, int only, const T* const* at, const T* row, int64_t count) {
+            gather_row<T, queries.value, D, U>(sum, only, at, row + channel, rows.dim, count);
+        });
         for (int r = 0; r < pair.count; ++r) {
             for (int d = 0; d < D; ++d) {
                 Vec<T> total = sum[r][0][d];
                 for (int u = 1; u < U; ++u) total += sum[r][u][d];
-                store(out + r * out_row + x * rows.dim + channel + d * lanes, total);
+                store(out + r * out_row + x * rows.dim + channel + d * kLanes<T>, total);
             }
         }
     }
@@ -194,26 +222,9 @@ inline void gather_channels(const Pair& pair, const Weights<T>& w, const Rows<T>
 
 template <class T>
 inline void gather(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, T* out, int64_t out_row) {
-    constexpr int lanes = kLanes<T>;
-    for (int64_t channel = 0; channel < rows.dim;) {
-        switch (smaller(4, (rows.dim - channel) / lanes)) {
-            case 4:
-                gather_channels<T, 4>(pair, w, rows, channel, out, out_row);
-                channel += 4 * lanes;
-                break;
-            case 3:
-                gather_channels<T, 3>(pair, w, rows, channel, out, out_row);
-                channel += 3 * lanes;
-                break;
-            case 2:
-                gather_channels<T, 2>(pair, w, rows, channel, out, out_row);
-                channel += 2 * lanes;
-                break;
-            default:
-                gather_channels<T, 1>(pair, w, rows, channel, out, out_row);
-                channel += lanes;
-        }
-    }
+    for_each_channels<T>(rows.dim, [&](auto vectors, int64_t channel) {
+        gather_channels<T, vectors.value>(pair, w, rows, channel, out, out_row);
+    });
 }
 
 template <class T, int R, int D>
@@ -236,65 +247,26 @@ NBV_INLINE void scatter_row(const Vec<T> (&value)[2][D], int only, const T* cons
     }
 }
 
+// D vectors of channels from `channel` on: every row of the window += weight * values[r][x].
 template <class T, int D>
 inline void scatter_channels(const Pair& pair, const Weights<T>& w, const T* values, int64_t value_row, int64_t channel,
                              const Rows<T>& rows) {
-    constexpr int lanes = kLanes<T>;
-    const int64_t width = w.row_vectors * lanes;
     for (int64_t x = 0; x < pair.width; ++x) {
         Vec<T> value[2][D] = {};
         for (int r = 0; r < pair.count; ++r)
-            for (int d = 0; d < D; ++d) value[r][d] = load(values + r * value_row + x * rows.dim + channel + d * lanes);
-        const T* weights[2] = {w.data + x * w.query, w.data + x * w.query + w.row};
-        T* first = rows.data + pair.start[x] * rows.dim + channel;
-        for (int64_t z = 0; z < pair.planes; ++z) {
-            const int64_t plane = ((pair.plane + z) * rows.tile_rows + pair.row) * rows.tile_columns;
-            for (int64_t y = 0; y < pair.rows; ++y) {
-                T* row = first + (plane + y * rows.tile_columns) * rows.dim;
-                const int64_t offset = (z * pair.rows + y) * width;
-                const T* at[2] = {weights[0] + offset, weights[1] + offset};
-                const bool one = y >= pair.first[0] && y < pair.last[0];
-                const bool two = pair.count == 2 && y >= pair.first[1] && y < pair.last[1];
-                if (one && two)
-                    scatter_row<T, 2, D>(value, 0, at, row, rows.dim, pair.keys[x]);
-                else if (one)
-                    scatter_row<T, 1, D>(value, 0, at, row, rows.dim, pair.keys[x]);
-                else if (two)
-                    scatter_row<T, 1, D>(value, 1, at, row, rows.dim, pair.keys[x]);
-            }
-        }
-        if (w.extra > 0) {
-            const T* at[2] = {weights[0] + w.extra_begin, weights[1] + w.extra_begin};
-            if (pair.count == 2)
-                scatter_row<T, 2, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
-            else
-                scatter_row<T, 1, D>(value, 0, at, rows.extra + channel, rows.dim, w.extra);
-        }
+            for (int d = 0; d < D; ++d)
+                value[r][d] = load(values + r * value_row + x * rows.dim + channel + d * kLanes<T>);
+        for_each_row(pair, w, rows, x, [&](auto queries, int only, const T* const* at, T* row, int64_t count) {
+            scatter_row<T, queries.value, D>(value, only, at, row + channel, rows.dim, count);
+        });
     }
 }
 
 template <class T>
 inline void scatter(const Pair& pair, const Weights<T>& w, const T* values, int64_t value_row, const Rows<T>& rows) {
-    constexpr int lanes = kLanes<T>;
-    for (int64_t channel = 0; channel < rows.dim;) {
-        switch (smaller(4, (rows.dim - channel) / lanes)) {
-            case 4:
-                scatter_channels<T, 4>(pair, w, values, value_row, channel, rows);
-                channel += 4 * lanes;
-                break;
-            case 3:
-                scatter_channels<T, 3>(pair, w, values, value_row, channel, rows);
-                channel += 3 * lanes;
-                break;
-            case 2:
-                scatter_channels<T, 2>(pair, w, values, value_row, channel, rows);
-                channel += 2 * lanes;
-                break;
-            default:
-                scatter_channels<T, 1>(pair, w, values, value_row, channel, rows);
-                channel += lanes;
-        }
-    }
+    for_each_channels<T>(rows.dim, [&](auto vectors, int64_t channel) {
+        scatter_channels<T, vectors.value>(pair, w, values, value_row, channel, rows);
+    });
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <memory>
 #include <optional>
-#include <string>
 #include <tuple>
 #include <vector>
 
@@ -23,7 +22,6 @@ using torch::stable::Tensor;
 using Tensors = std::optional<Tensor>;
 using Integers = std::vector<int64_t>;
 
-constexpr double kLog2E = 1.4426950408889634;
 constexpr int64_t kDeltaTokens = 256;  // of a task
 constexpr int64_t kMostKeptScratch = 16 << 20;
 
@@ -34,7 +32,8 @@ class Scratch {
   public:
     char* take(int64_t bytes) {
         if (bytes > size_) {
-            memory_ = std::make_unique<char[]>(bytes + 64);
+            memory_.reset();  // before the new one: not both at once
+            memory_ = std::make_unique_for_overwrite<char[]>(bytes + 64);
             size_ = bytes;
         }
         const auto address = reinterpret_cast<uintptr_t>(memory_.get());
@@ -65,9 +64,7 @@ void run_tasks(int64_t count, int64_t bytes, const F& task) {
     });
 }
 
-void check(bool condition, const std::string& message) {
-    STD_TORCH_CHECK(condition, "neighborhood_attention: ", message);
-}
+void check(bool condition, const char* message) { STD_TORCH_CHECK(condition, "neighborhood_attention: ", message); }
 
 Storage storage_of(ScalarType type) {
     switch (type) {

@@ -11,17 +11,17 @@ constexpr int64_t kRowBytes = 512 << 10;  // keys and values of a pair's rows: t
 constexpr int64_t kTileBytes = 2 << 20;   // all of a tile's, which a thread holds
 constexpr int64_t kFewTasks = 16;         // enough for a few threads to share evenly
 
-int64_t max_keys(const Problem& p, int a) {
-    return std::min(group_length(p.axis[a], 0), p.tile[a] + p.axis[a].kernel - 1);
-}
-
 int64_t key_bytes(const Problem& p) { return (p.dim + p.dim_v) * 4; }
 
 int64_t row_bytes(const Problem& p) {
-    return p.axis[0].kernel * (p.axis[1].kernel + 1) * max_keys(p, 2) * key_bytes(p);
+    return max_keys(p.axis[0], 1) * max_keys(p.axis[1], 2) * max_keys(p.axis[2], p.tile[2]) * key_bytes(p);
 }
 
-int64_t tile_bytes(const Problem& p) { return max_keys(p, 0) * max_keys(p, 1) * max_keys(p, 2) * key_bytes(p); }
+int64_t tile_bytes(const Problem& p) {
+    int64_t bytes = key_bytes(p);
+    for (int a = 0; a < 3; ++a) bytes *= max_keys(p.axis[a], p.tile[a]);
+    return bytes;
+}
 
 double windows(const Problem& p, int a) { return static_cast<double>(p.tile[a]) / p.axis[a].kernel; }
 

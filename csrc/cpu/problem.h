@@ -7,6 +7,8 @@
 
 namespace nbv {
 
+constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.6931471805599453;
+
 enum class Storage { kFloat, kDouble, kBFloat16, kHalf };
 
 // A heads-last tensor [batch, z, y, x, heads, dim]; strides count elements, that of dim is 1.

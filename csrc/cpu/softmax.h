@@ -43,8 +43,6 @@ struct Normaliser {
     T sum, max;
 };
 
-constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.6931471805599453;
-
 // Scores and bias are in units of ln 2 from here on, powers are of 2: `scale` holds the factor log2 e, as the bias
 // does.
 

@@ -57,11 +57,6 @@ NBV_INLINE int64_t backward_task(const Problem& p, int64_t batch, int64_t head_k
     return (batch * parts + part) * p.heads_kv + head_kv;
 }
 
-// Most keys that any tile has along an axis.
-inline int64_t max_keys(const Axis& axis, int64_t tile) {
-    return smaller(group_length(axis, 0), tile + axis.kernel + axis.stride - 2);
-}
-
 // Sizes in elements of type T.
 template <class T>
 struct Sizes {
@@ -83,8 +78,7 @@ struct Sizes {
         if (columns / line % 2 == 0) columns += line;
         row_vectors = (p.axis[2].kernel + lanes - 1) / lanes;
         extra_vectors = (p.extra + lanes - 1) / lanes;
-        const int64_t pair_rows = smaller(p.axis[1].kernel + p.axis[1].stride, group_length(p.axis[1], 0));
-        score_vectors = p.axis[0].kernel * pair_rows * row_vectors + extra_vectors;
+        score_vectors = p.axis[0].kernel * max_keys(p.axis[1], 2) * row_vectors + extra_vectors;
         key_rows = max_keys(p.axis[0], p.tile[0]) * max_keys(p.axis[1], p.tile[1]);
         keys = key_rows * width;
         block = larger(1, smaller(kQueryBlock, (1 << 14) / (score_vectors * lanes * 2)));
