@@ -11,13 +11,9 @@ from setuptools import setup
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 FLAGS = ["-O3", "-std=c++20", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-Wno-psabi"]
 # Each of these files is compiled for one instruction set; the machine's is chosen when the operators first run.
-ISA_FLAGS = {
-    "kernels_avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
-    "kernels_avx512.cpp": [
-        *("-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mavx2", "-mfma", "-mf16c"),
-        "-mprefer-vector-width=256",
-    ],
-}
+AVX2 = ["-mavx2", "-mfma", "-mf16c"]
+AVX512 = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=256"]
+ISA_FLAGS = {"kernels_avx2.cpp": AVX2, "kernels_avx512.cpp": AVX2 + AVX512}
 
 
 def extension_arguments() -> dict:

@@ -1,59 +1,58 @@
-"""The kernels under the address and undefined behaviour sanitizers, called by sanitize.cpp on buffers of exact size."""
+"""Under the address and undefined behaviour sanitizers: the kernels alone, and the operators that torch calls."""
 
 from __future__ import annotations
 
-import ast
 import os
 import platform
-import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+import torch
+from torch.utils.cpp_extension import include_paths
 
 ROOT = Path(__file__).parents[2]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-# Checks by calls and a simple allocation of registers: compiled in a third of the time.
-QUICK = ["-O1", "-g1", "--param=asan-instrumentation-with-call-threshold=0"]
-QUICK += ["-fira-region=one", "-fira-algorithm=priority"]
+LINK = ["-fsanitize=address,undefined"]
+
+pytestmark = pytest.mark.timeout(600)
 
 
-def build_settings() -> dict[str, Any]:
-    """What setup.py assigns: X86, FLAGS and ISA_FLAGS."""
-    tree = ast.parse((ROOT / "setup.py").read_text())
-    tree.body = [node for node in tree.body if isinstance(node, ast.Assign)]
-    names: dict[str, Any] = {"platform": platform}
-    exec(compile(tree, "setup.py", "exec"), names)
-    return names
-
-
-def run(command: list[str], **options: Any) -> str:
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=280, **options)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-8000:]}"
-    return done.stdout
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ builds the kernels with sanitizers")
-@pytest.mark.timeout(600)
-def test_no_error_and_right_results(tmp_path: Path) -> None:
-    settings = build_settings()
-    kernels = ROOT / "csrc/cpu"
-    sources = [*map(kernels.joinpath, settings["ISA_FLAGS"])] if settings["X86"] else []
-    sources += [kernels / "kernels_portable.cpp", kernels / "plan.cpp", Path(__file__).with_name("sanitize.cpp")]
-
-    def compile_one(source: Path) -> str:
-        target = str(tmp_path / f"{source.stem}.o")
-        isa = settings["ISA_FLAGS"].get(source.name, [])
-        macros = ["-DNBV_X86"] * settings["X86"]
-        run(["g++", *settings["FLAGS"], *isa, *macros, *SANITIZE, *QUICK, "-c", str(source), "-o", target])
-        return target
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_one, sources))
+def test_kernels_on_buffers_of_exact_size(
+    compile_sanitized: Callable[..., list[str]], run_checked: Callable[..., str], tmp_path: Path
+) -> None:
+    objects = compile_sanitized([Path(__file__).with_name("sanitize.cpp")])
     program = str(tmp_path / "sanitize")
-    run(["g++", *SANITIZE, *objects, "-o", program])
+    run_checked(["g++", *LINK, *objects, "-o", program])
     checks = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    report = run([program], env={key: value for key, value in os.environ.items() if key != "NBV_ISA"} | checks)
+    report = run_checked([program], env={key: value for key, value in os.environ.items() if key != "NBV_ISA"} | checks)
     assert " 0 wrong" in report
+
+
+@pytest.fixture(scope="module")
+def library(
+    compile_sanitized: Callable[..., list[str]],
+    run_checked: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """The extension, with sanitizers."""
+    flags = [f"-I{path}" for path in include_paths()] + ["-DTORCH_TARGET_VERSION=0x020a000000000000"]
+    objects = compile_sanitized([ROOT / "csrc/cpu/neighborhood.cpp"], flags)
+    target = str(tmp_path_factory.mktemp("library") / "kernels.so")
+    torch_libraries = [f"-L{Path(torch.__file__).parent / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]
+    run_checked(["g++", "-shared", *LINK, *objects, *torch_libraries, "-o", target])
+    return target
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="the sanitizers are preloaded as on Linux")
+@pytest.mark.parametrize("name", ["portable", "avx2", "avx512"])
+def test_operators(library: str, name: str, run_checked: Callable[..., str]) -> None:
+    runtimes = ("libasan.so", "libubsan.so", "libstdc++.so.6")  # before Python's own memory
+    settings = {
+        "NBV_ISA": name,
+        "NBV_SWEEP_LIBRARY": library,
+        "LD_PRELOAD": ":".join(run_checked(["g++", f"-print-file-name={r}"]).strip() for r in runtimes),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python frees not everything at exit
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+    run_checked([sys.executable, str(ROOT / "tests/ops/sweep.py")], env={**os.environ, **settings})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import AuxRequest, BlockMask, create_block_mask, flex_attention
 
 from vision.ops.arguments import Call, Window
 from vision.ops.window import axis_visible
+
+# torch's module is imported in the functions that use it: it takes a third of a second.
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 # Geometries whose block mask is kept; a network has one per stage and dilation.
 _KEPT_MASKS = 64
@@ -19,6 +22,8 @@ _KEPT_MASKS = 64
 
 def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
     """Output `[B, *spatial, heads, value_dim]` and LSE `[B, *spatial, heads]`."""
+    from torch.nn.attention.flex_attention import AuxRequest
+
     if not call.needs_grad:
         # On the CPU FlexAttention refuses tensors that require a gradient even where none is recorded.
         call = Call(*[t if t is None else t.detach() for t in call.tensors], *call[6:])  # type: ignore[call-arg, arg-type]
@@ -64,11 +69,15 @@ def why_not(call: Call) -> str | None:
 
 @lru_cache(maxsize=1)
 def _compiled() -> Callable[..., Any]:
+    from torch.nn.attention.flex_attention import flex_attention
+
     return torch.compile(flex_attention, dynamic=False)
 
 
 def _attention(device: str) -> Callable[..., Any]:
     """Compiled on GPUs, where it is fast then; a caller who compiles does it himself."""
+    from torch.nn.attention.flex_attention import flex_attention
+
     if device == "cuda" and not torch.compiler.is_compiling():
         return _compiled()
     return flex_attention
@@ -81,6 +90,8 @@ def _flatten(grid: Tensor, additional: Tensor | None = None) -> Tensor:
 
 
 def _block_mask(spatial: tuple[int, ...], window: Window, extra: int, device: torch.device) -> BlockMask:
+    from torch.nn.attention.flex_attention import create_block_mask
+
     tokens = _count(spatial)
 
     def visible(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
