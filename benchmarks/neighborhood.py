@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import importlib
 import importlib.util
 import math
 import platform
@@ -84,6 +85,7 @@ def main() -> None:
         raise SystemExit(f"nothing to measure: {reason}")
     torch.set_num_threads(args.threads)
     warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")  # it is eager on CPU
+    warnings.filterwarnings("ignore", message="return_lse is deprecated")  # in NATTEN
     print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads")
     print(f"vision {vision.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
     print(f"malloc keeps freed memory: {'yes' if kept else 'no'}")
@@ -181,25 +183,35 @@ def print_row(case: Case, repeat: int) -> None:
     print(f"{case!s:<34}{rate / 1e9:8.0f}{forward:10.3f}{shares[0]:8.1f}{both:10.3f}{shares[1]:8.1f}", flush=True)
 
 
+def peers(case: Case) -> dict[str, Callable[[], object]]:
+    """Other ways to the same result, those that are installed; "full SDPA" attends to all tokens."""
+    query, key, value, _ = inputs(case)
+    flat = [t.flatten(1, -3).transpose(1, 2).contiguous() for t in (query, key, value)]
+    mask = neighborhood_mask(case.shape, case.kernel_size, dilation=case.dilation).flatten(-len(case.shape))
+    mask = mask.flatten(0, -2)
+    calls: dict[str, Callable[[], object]] = {
+        "masked SDPA": lambda: F.scaled_dot_product_attention(*flat, attn_mask=mask),
+        "full SDPA": lambda: F.scaled_dot_product_attention(*flat),
+        "flex": attention(case, "flex"),
+        "reference": attention(case, "reference"),
+    }
+    if not missing_peers():
+        natten = importlib.import_module("natten")
+        function = getattr(natten, f"na{len(case.shape)}d")
+        window = {"kernel_size": case.kernel_size, "dilation": case.dilation}
+        calls[f"NATTEN {natten.__version__}"] = lambda: function(query, key, value, **window)
+    return calls
+
+
 def print_peers(repeat: int) -> None:
     """Ours and every peer on the target shapes, forward, milliseconds and the ratio to ours."""
-    names = "".join(f"{name:>18}" for name in ("masked SDPA", "full SDPA", "flex", "reference"))
+    names = "".join(f"{name:>18}" for name in peers(TARGETS[-1]))
     print(f"\n{'forward, ms (times ours)':<34}{'ours':>8}{names}")
     for case in TARGETS:
-        query, key, value, _ = inputs(case)
-        flat = [t.flatten(1, -3).transpose(1, 2).contiguous() for t in (query, key, value)]
-        mask = neighborhood_mask(case.shape, case.kernel_size, dilation=case.dilation).flatten(-len(case.shape))
-        mask = mask.flatten(0, -2)
-        calls = [
-            lambda flat=flat, mask=mask: F.scaled_dot_product_attention(*flat, attn_mask=mask),
-            lambda flat=flat: F.scaled_dot_product_attention(*flat),
-            attention(case, "flex"),
-            attention(case, "reference"),
-        ]
         with torch.no_grad():
             ours = median_ms(attention(case), repeat)
-            peers = [median_ms(call, min(repeat, 5)) for call in calls]
-        cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in peers)
+            others = [median_ms(call, min(repeat, 5)) for call in peers(case).values()]
+        cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in others)
         print(f"{case!s:<34}{ours:8.2f}{cells}", flush=True)
 
 

@@ -277,3 +277,18 @@ def test_default_backend_on_the_cpu_is_native(monkeypatch: pytest.MonkeyPatch) -
     assert na1d(x, x, x, 3).equal(na1d(x, x, x, 3, backend="reference"))
     with pytest.raises(RuntimeError, match=r"'native' cannot do this call: vision\._C is not built: the command"):
         na1d(x, x, x, 3, backend="native")
+
+
+@needs_extension
+def test_elements_further_than_32_bits_reach() -> None:
+    def far() -> Tensor:
+        """`[2, 8, 9, 2, 16]`, the second sample 2^31 elements after the first; memory is reserved, not touched."""
+        distance, sample = 2**31 + 64, 8 * 9 * 2 * 16
+        grid = torch.empty(distance + sample, dtype=torch.bfloat16).as_strided(
+            (2, 8, 9, 2, 16), (distance, 288, 32, 16, 1)
+        )
+        return grid.copy_(torch.randn(2, 8, 9, 2, 16))
+
+    tensors = [far() for _ in range(3)]
+    found = na2d(*tensors, 3, backend="native")
+    assert found.equal(na2d(*[t.contiguous() for t in tensors], 3, backend="native"))
