@@ -205,6 +205,13 @@ class _Model(torch.nn.Module):
         return na2d(q, k, v, 3, dilation=2)
 
 
+def test_the_reference_compiles_where_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_MISSING", "vision._C is not built")
+    x = torch.randn(1, 9, 9, 2, 8)
+    compiled = torch.compile(lambda x: na2d(x, x, x, 3), fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), na2d(x, x, x, 3, backend="reference"))
+
+
 @needs_extension
 @pytest.mark.parametrize("strict", [False, True])
 def test_exports_with_a_dynamic_batch(strict: bool) -> None:

@@ -46,9 +46,10 @@ def missing() -> str | None:
 def why_not(call: Call) -> str | None:
     """Why NATTEN cannot do `call`, or None."""
     query, value = call.query, call.value
+    if query.device.type != "cuda":  # first: an import of NATTEN cannot be compiled
+        return f"kernels for cuda only, not for {query.device.type}"
     odd = [dim for dim in (query.shape[-1], value.shape[-1]) if dim % 8]
     reasons = (
-        (query.device.type != "cuda", f"kernels for cuda only, not for {query.device.type}"),
         (query.dtype == torch.float64, "no float64"),
         (call.bias is not None, "no positional bias since version 0.20"),
         (1 in call.kernel_size, f"it needs kernel sizes of at least 2, got {call.kernel_size}"),
