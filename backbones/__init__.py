@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vision.lazy import lazy_exports
+from vision.lazy import lazy_exports, when_imported
 
 if TYPE_CHECKING:
     from backbones.checkpoint import convert_state_dict
+    from backbones.dilations import recommend_dilations
+    from backbones.dinat import DiNAT
+    from backbones.dinat_s import DiNATS
     from backbones.dual_frequency import DualFrequencyNet
+    from backbones.nat import NAT
 
 _HOME = {
+    "NAT": "backbones.nat",
+    "DiNAT": "backbones.dinat",
+    "DiNATS": "backbones.dinat_s",
     "DualFrequencyNet": "backbones.dual_frequency",
     "convert_state_dict": "backbones.checkpoint",
+    "recommend_dilations": "backbones.dilations",
 }
 
-__all__ = ["DualFrequencyNet", "convert_state_dict"]
+__all__ = ["NAT", "DiNAT", "DiNATS", "DualFrequencyNet", "convert_state_dict", "recommend_dilations"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)
+
+# timm takes longer to import than torch; who does not use it should not wait for it.
+when_imported("timm.models", "backbones.timm_models")

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from backbones.hugging_face import from_hugging_face, is_hugging_face
+from backbones.rel_pos_bias import fit_rel_pos_biases
+from vision.models.checkpoint import load_strict, read_checkpoint
 
 _BLOCK_NAMES = {
     "norm1.body.": "norm.",
@@ -15,29 +22,85 @@ _BLOCK_PREFIX = "FreqLCBlock."
 _BLOCK_FILTERS = ("dwt_transform.", "idwt_transform.")
 
 
-def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the keys of an official checkpoint; one in our own names is returned as it is.
+# The official names of NAT, DiNAT ("levels") and DiNAT_s ("layers") are ours, too.
+_OFFICIAL = re.compile(r"^(levels|layers)\.0\.blocks\.0\.attn\.rpb$")
+_TAIL = re.compile(r"^(norm\d?|head)\.")
 
-    Recognised: DFFreq (the whole detector, or its dual-frequency block alone).
+
+def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the keys of a foreign checkpoint to ours.
+
+    Recognised: NAT, DiNAT and DiNAT_s as their authors publish them, classifiers and the backbones of detectors
+    (`norm0` ... `norm3`), and as Hugging Face does; DFFreq (the whole detector, or its dual-frequency block alone);
+    and what is in our own names already.
 
     Args:
         state_dict: flat mapping of parameter names to tensors; a `module.` prefix of data-parallel training is dropped.
 
     Returns:
-        A new dict that `load_state_dict(..., strict=True)` of our model takes.
+        A new dict that `load_state_dict(..., strict=True)` of our model takes. NAT's models resize position biases of
+        another kernel size when they load.
 
     Raises:
         ValueError: the key names belong to no known model.
     """
+    return convert_checkpoint(state_dict)[0]
+
+
+def convert_checkpoint(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """As `convert_state_dict`; also says in words what was recognised."""
     state = {key.removeprefix("module."): value for key, value in state_dict.items()}
+    if is_hugging_face(state):
+        return from_hugging_face(state), "NAT or DiNAT of Hugging Face"
+    names = [match[1] for key in state if (match := _OFFICIAL.match(key))]
+    if names:
+        family = "DiNAT_s" if names[0] == "layers" else "NAT or DiNAT"
+        kind = "backbone of a detector or segmentor" if "norm0.weight" in state else "classifier"
+        return state, f"{family}, {kind}"
     if any(key.startswith(_BLOCK_PREFIX) for key in state):
-        return _convert_dffreq(state)
+        return _convert_dffreq(state), "DFFreq"
     if "fft_scale" in state:
-        return _convert_block(state)
+        return _convert_block(state), "dual-frequency block of DFFreq"
     if any(key.startswith(("backbone.", "head.")) for key in state):
-        return state
-    known = "DFFreq (FreqLCBlock.*, conv1, layer1.*, fc1), ours (backbone.*, head.*)"
+        return state, "whole model in our names"
+    known = (
+        "NAT and DiNAT (levels.*), DiNAT_s (layers.*), Hugging Face (nat.*, dinat.*), DFFreq (FreqLCBlock.*), "
+        "ours (backbone.*, head.*)"
+    )
     raise ValueError(f"unknown checkpoint flavour: first keys are {list(state)[:4]}; known: {known}")
+
+
+def load_backbone(model: nn.Module, path: str | Path) -> None:
+    """Load a NAT, DiNAT or DiNAT_s checkpoint of any flavour into one of our models, for whatever task.
+
+    A classifier's final norm and head are left out of a detector's backbone, whose own norms start anew; a head of
+    another number of classes starts anew, too. Both are logged. A checkpoint of a whole detector gives its backbone.
+
+    Raises:
+        CheckpointError: the file is missing or corrupt, or of another variant: the first wrong key and shape are named.
+        ValueError: its key names belong to no known model.
+    """
+    state = read_checkpoint(path)[0]
+    inner = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    state = convert_state_dict(inner or state)
+    kept, fresh = fit_state_dict(state, model)
+    load_strict(model, kept, path)
+    if fresh:
+        logging.getLogger(__name__).warning("%s: not taken, starts anew: %s", path, ", ".join(fresh))
+
+
+def fit_state_dict(state: Mapping[str, Tensor], model: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
+    """Swap what belongs to another task than the model's, its last norms and head, for the model's own parameters.
+
+    Returns:
+        The state dict for a strict load, and the names of the model's parameters that keep their values.
+    """
+    own = {key: value for key, value in model.state_dict().items() if _TAIL.match(key)}
+    fresh = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
+    kept = {key: value for key, value in state.items() if key in own or not _TAIL.match(key)}
+    kept.update({key: own[key] for key in fresh})
+    fit_rel_pos_biases(kept, model)
+    return kept, fresh
 
 
 def _convert_dffreq(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from mmengine.registry import MODELS
 
-from backbones.dual_frequency import DualFrequencyNet
+from backbones import NAT, DiNAT, DiNATS, DualFrequencyNet
 
-MODELS.register_module(module=DualFrequencyNet)
+for backbone in (NAT, DiNAT, DiNATS, DualFrequencyNet):
+    MODELS.register_module(module=backbone)
