@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vision.datasets.forgery import ForgeryDataset
     from vision.datasets.layouts import Sample, list_samples
     from vision.datasets.sampler import BalancedSourceSampler
+    from vision.datasets.timm_images import TimmImageDataset
 
 _HOME = {
     "BalancedSourceSampler": "vision.datasets.sampler",
@@ -41,6 +42,7 @@ _HOME = {
     "RandomWebP": "vision.datasets.augment",
     "Sample": "vision.datasets.layouts",
     "SomeOf": "vision.datasets.augment",
+    "TimmImageDataset": "vision.datasets.timm_images",
     "list_samples": "vision.datasets.layouts",
 }
 
@@ -60,6 +62,7 @@ __all__ = [
     "RandomWebP",
     "Sample",
     "SomeOf",
+    "TimmImageDataset",
     "list_samples",
 ]
 

@@ -1,4 +1,4 @@
-"""Metrics of the suite. Each is imported when it is first asked for; only `ForgeryMetric` needs mmengine."""
+"""Metrics of the suite. Each is imported when it is first asked for; only `ForgeryMetric` and `TopKAccuracy` need mmengine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vision.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from vision.metrics.accuracy import TopKAccuracy
     from vision.metrics.binary import binary_report
     from vision.metrics.evaluation import Predictions, predict
     from vision.metrics.forgery import ForgeryMetric
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ForgeryMetric": "vision.metrics.forgery",
     "Predictions": "vision.metrics.evaluation",
+    "TopKAccuracy": "vision.metrics.accuracy",
     "binary_report": "vision.metrics.binary",
     "format_sweep": "vision.metrics.robustness",
     "format_table": "vision.metrics.table",
@@ -28,6 +30,7 @@ _HOME = {
 __all__ = [
     "ForgeryMetric",
     "Predictions",
+    "TopKAccuracy",
     "binary_report",
     "format_sweep",
     "format_table",

@@ -9,6 +9,7 @@ from vision.lazy import lazy_exports
 if TYPE_CHECKING:
     from vision.models.calibration import Calibration
     from vision.models.checkpoint import CheckpointError
+    from vision.models.classifier import TimmClassifier
     from vision.models.detector import ForgeryDetector
     from vision.models.forgery import ForgeryNetwork, forgery_detector, forgery_models
 
@@ -17,6 +18,7 @@ _HOME = {
     "CheckpointError": "vision.models.checkpoint",
     "ForgeryDetector": "vision.models.detector",
     "ForgeryNetwork": "vision.models.forgery",
+    "TimmClassifier": "vision.models.classifier",
     "forgery_detector": "vision.models.forgery",
     "forgery_models": "vision.models.forgery",
 }
@@ -26,6 +28,7 @@ __all__ = [
     "CheckpointError",
     "ForgeryDetector",
     "ForgeryNetwork",
+    "TimmClassifier",
     "forgery_detector",
     "forgery_models",
 ]

@@ -1,0 +1,7 @@
+_base_ = ["../_base_/default_runtime.py", "../_base_/imagenet.py", "../_base_/imagenet_finetune_30e.py"]
+
+model = dict(model_name="dinat_large_384_11x11")
+train_dataloader = dict(dataset=dict(transform=dict(input_size=384)))
+val_dataloader = dict(dataset=dict(transform=dict(input_size=384, crop_pct=1.0)))
+test_dataloader = val_dataloader
+optim_wrapper = dict(optimizer=dict(weight_decay=1e-10))

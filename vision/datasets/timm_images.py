@@ -1,0 +1,60 @@
+"""Classified pictures, read and augmented by timm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+
+class TimmImageDataset(Dataset[dict[str, Any]]):
+    """A folder a class, through timm's reader and timm's transforms.
+
+    An item is `dict(inputs, label)`: `inputs` a normalised float tensor `[3, H, W]`, `label` the index of the folder's
+    name among `classes`. A file that cannot be read is replaced by the next one, with a warning of timm's.
+
+    Args:
+        data_root: folder of the set, such as ImageNet's with `train` and `val` in it.
+        split: folder in `data_root` that holds the classes' folders; "" where `data_root` holds them itself.
+        transform: arguments of `timm.data.create_transform`, such as `dict(input_size=224, is_training=True)`.
+        classes: the classes in order; by default the folders' names in natural order. Give it where a split lacks a
+            class; folders of other names are left out.
+
+    Raises:
+        ValueError: the folder is missing or holds no picture.
+    """
+
+    def __init__(
+        self,
+        data_root: str | os.PathLike[str],
+        split: str = "train",
+        transform: dict[str, Any] | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        from timm.data import ImageDataset, create_transform
+
+        folder = Path(data_root) / split
+        if not folder.is_dir():
+            raise ValueError(f"no folder {folder}: expected pictures as {folder}/<class>/<name>.jpg")
+        # Configs hold lists, torchvision wants tuples.
+        arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in (transform or {}).items()}
+        try:
+            self.images = ImageDataset(
+                str(folder),
+                class_map="" if classes is None else {name: i for i, name in enumerate(classes)},
+                transform=create_transform(**arguments),
+            )
+        except RuntimeError as error:
+            raise ValueError(f"{folder} holds no picture: {error}") from error
+        self.metainfo = {"classes": tuple(self.images.reader.class_to_idx)}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Read, augment and normalise one picture."""
+        image, label = self.images[index]
+        return {"inputs": image, "label": label}
