@@ -39,7 +39,7 @@ def _create(name: str, pretrained: bool, **kwargs: Any) -> NeighborhoodTransform
     import backbones
 
     variant = VARIANTS[name]
-    arguments = {"num_classes": variant.num_classes, **variant.arguments(), **kwargs}
+    arguments = {**variant.arguments(), **kwargs}
     stages = tuple(range(len(arguments["depths"])))
     return build_model_with_cfg(
         getattr(backbones, variant.family),

@@ -240,7 +240,7 @@ class NeighborhoodTransformer(nn.Module):
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Which parameters belong together, for rates that decay layer by layer."""
         stages = rf"^{self.stages_name}\.(\d+)"
-        layers = [(rf"{stages}\.downsample", (0,)), (rf"{stages}\.\w+\.(\d+)", None), (r"^norm", (99999,))]
+        layers = [(rf"{stages}\.downsample", (99999,)), (rf"{stages}\.\w+\.(\d+)", None), (r"^norm", (99999,))]
         return {"stem": r"^patch_embed", "blocks": stages if coarse else layers}
 
     def train(self, mode: bool = True) -> NeighborhoodTransformer:

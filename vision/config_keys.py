@@ -22,6 +22,8 @@ EXTRA_KEYS = frozenset(
         "find_unused_parameters",
         "model_wrapper_cfg",
         "sync_bn",
+        "tta_model",
+        "tta_pipeline",
     }
 )
 

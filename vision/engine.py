@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.model import revert_sync_batchnorm
 from mmengine.runner import Runner
+from torch import nn
 
 from vision import compat
 from vision.config_keys import check_top_level_keys
@@ -147,10 +149,19 @@ def use_amp(cfg: Config) -> None:
 
 def _build_runner(cfg: Config, launcher: str) -> Runner:
     cfg.launcher = launcher
+    runner: type[Runner] = Runner
     if launcher != "none" and not torch.cuda.is_available():
         _wrap_model_for_cpu(cfg)
+        runner = _CpuGroupRunner
     os.makedirs(cfg.work_dir, exist_ok=True)
-    return Runner.from_cfg(cfg)
+    return runner.from_cfg(cfg)
+
+
+class _CpuGroupRunner(Runner):
+    """Gives every process batch norms of its own: torch's synchronised ones refuse a model on CPU."""
+
+    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
+        return super().wrap_model(model_wrapper_cfg, revert_sync_batchnorm(model))
 
 
 def _wrap_model_for_cpu(cfg: Config) -> None:

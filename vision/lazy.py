@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -52,7 +53,7 @@ class _Follow(MetaPathFinder, Loader):
         if fullname != self.module:
             return None
         sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(fullname, path, target)
+        spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
             self.loader, spec.loader = spec.loader, self
         return spec

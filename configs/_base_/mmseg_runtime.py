@@ -1,6 +1,12 @@
-# default_runtime for the models of mmseg, whose registry finds the backbones of this project in its parent.
+# default_runtime for the models of mmseg, whose registry finds the backbones of this project in its parent; all of its
+# schedules count iterations.
 _base_ = "./default_runtime.py"
 
 default_scope = "mmseg"
-default_hooks = dict(visualization=dict(type="SegVisualizationHook"))
+default_hooks = dict(
+    logger=dict(log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=5000, save_best="mIoU"),
+    visualization=dict(type="SegVisualizationHook"),
+)
+log_processor = dict(by_epoch=False)
 visualizer = dict(type="SegLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")], name="visualizer")

@@ -13,8 +13,3 @@ train_cfg = dict(type="IterBasedTrainLoop", max_iters=160000, val_interval=16000
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 auto_scale_lr = dict(enable=False, base_batch_size=16)
-default_hooks = dict(
-    logger=dict(log_metric_by_epoch=False),
-    checkpoint=dict(by_epoch=False, interval=16000, save_best="mIoU"),
-)
-log_processor = dict(by_epoch=False)

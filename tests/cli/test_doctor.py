@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backbones.variants import VARIANTS
 from vision.cli import doctor
 from vision.cli.main import main
 from vision.cli.models import list_models
@@ -91,11 +92,19 @@ def test_doctor_lists_backends_in_order_of_preference(monkeypatch: pytest.Monkey
 def test_models_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--json"]) == 0
     models = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
-    assert set(models) == set(forgery_models())
+    by_task = {
+        task: {n for n, model in models.items() if model["task"] == task} for task in ("forgery", "classification")
+    }
+    assert by_task == {"forgery": set(forgery_models()), "classification": set(VARIANTS)}
     assert models["dual_frequency_paper"]["parameters"] == 1_442_442
     assert models["dual_frequency_paper"]["weights"] is None
+    assert models["dinat_tiny"]["gmacs"] == 4.3 and models["dinat_tiny"]["published_top1"] == 82.7
+    assert models["dinat_large_21k"]["published_top1"] is None
     assert main(["models"]) == 0
-    assert "1,442,442" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1,442,442" in out and "as published by the authors, not measured here" in out
+    row = next(line.split() for line in out.splitlines() if line.startswith("dinat_large_384 "))
+    assert row == ["dinat_large_384", "200.94", "89.5", "384", "87.4", VARIANTS["dinat_large_384"].url]
 
 
 def test_models_reads_the_weights_that_are_there(

@@ -58,6 +58,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--fail-on-fake" in done.stdout and "exit codes" in done.stdout
 
 
+def test_the_list_of_models_imports_no_training_framework() -> None:
+    script = (
+        "import sys\n"
+        "from vision.cli.main import main\n"
+        "code = main(['models', '--json'])\n"
+        f"print(code, [name for name in {TRAINING_PACKAGES!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    assert done.stderr == "0 []\n" and len(json.loads(done.stdout)) > 2
+
+
 def test_version_and_unknown_command() -> None:
     import vision
 

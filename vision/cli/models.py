@@ -1,8 +1,9 @@
-"""`vision models`: which models there are, and the weights that come with them."""
+"""`vision models`: which models and backbones there are, and the weights that come with them."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import struct
@@ -14,6 +15,10 @@ _MAX_HEADER = 1 << 26
 _NOT_TRAINED = ("running_mean", "running_var", "num_batches_tracked")
 # Models without weights of their own; the rest must have their file.
 UNTRAINED = frozenset({"dual_frequency_paper"})
+_BACKBONES_TITLE = (
+    "Backbones, also timm models after `import backbones`. ImageNet-1k accuracy is as published by the authors, "
+    "not measured here. No weights ship."
+)
 
 
 def add_command(commands: Any) -> None:
@@ -25,14 +30,17 @@ def add_command(commands: Any) -> None:
 
 
 def run(command: argparse.Namespace) -> int:
-    """Print the list; always exit code 0."""
+    """Print the lists; always exit code 0."""
     from vision.cli.output import print_table, to_json
 
-    models = list_models()
+    models, backbones = list_models(), list_backbones()
     if command.json:
-        print(to_json(models, indent=2))
-    else:
-        print_table(["model", "parameters", "MB", "weights", "notes"], [_row(model) for model in models])
+        print(to_json([*models, *backbones], indent=2))
+        return 0
+    print_table(["model", "parameters", "MB", "weights", "notes"], [_row(model) for model in models])
+    print(f"\n{_BACKBONES_TITLE}")
+    columns = ["model", "M parameters", "GMACs", "pixels", "top-1 %", "official weights"]
+    print_table(columns, [_backbone_row(model) for model in backbones])
     return 0
 
 
@@ -41,6 +49,29 @@ def list_models() -> list[dict[str, Any]]:
     from vision.models.forgery import WEIGHTS_DIR, forgery_models
 
     return [_describe(name, Path(WEIGHTS_DIR)) for name in forgery_models()]
+
+
+def list_backbones() -> list[dict[str, Any]]:
+    """A record a backbone: name, task, million parameters, GMACs, pixels of a side, top-1 and address of its weights.
+
+    What nobody has published is None. Parameters and GMACs are of the classifier.
+    """
+    # By name: this package does not depend on the backbones.
+    variants = importlib.import_module("backbones.variants").VARIANTS
+    return [
+        {
+            "name": name,
+            "task": "classification",
+            "million_parameters": variant.params,
+            "gmacs": variant.gmacs,
+            "image_size": variant.image_size,
+            "num_classes": variant.num_classes,
+            "published_top1": variant.top1,
+            "weights": None,
+            "url": variant.url,
+        }
+        for name, variant in variants.items()
+    ]
 
 
 def _describe(name: str, folder: Path) -> dict[str, Any]:
@@ -62,6 +93,20 @@ def _row(model: dict[str, Any]) -> list[str]:
     size = f"{model['bytes'] / 1e6:.1f}" if model["bytes"] is not None else "-"
     count = f"{model['parameters']:,}" if model["parameters"] is not None else "-"
     return [model["name"], count, size, model["weights"] or absent, f"card: {model['card']}" if model["card"] else ""]
+
+
+def _backbone_row(model: dict[str, Any]) -> list[str]:
+    digits = {"million_parameters": 2, "gmacs": 1 if (model["gmacs"] or 0) >= 20 else 2, "published_top1": 1}
+    figures = {key: "-" if model[key] is None else f"{model[key]:.{count}f}" for key, count in digits.items()}
+    pixels = str(model["image_size"])
+    return [
+        model["name"],
+        figures["million_parameters"],
+        figures["gmacs"],
+        pixels,
+        figures["published_top1"],
+        model["url"],
+    ]
 
 
 def _parameters(name: str, weights: Path | None) -> int | None:

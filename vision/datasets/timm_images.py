@@ -40,7 +40,9 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
         if not folder.is_dir():
             raise ValueError(f"no folder {folder}: expected pictures as {folder}/<class>/<name>.jpg")
         # Configs hold lists, torchvision wants tuples.
-        arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in (transform or {}).items()}
+        arguments: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in (transform or {}).items()
+        }
         try:
             self.images = ImageDataset(
                 str(folder),

@@ -1,4 +1,4 @@
-"""Metrics of the suite. Each is imported when it is first asked for; only `ForgeryMetric` and `TopKAccuracy` need mmengine."""
+"""Metrics of the suite. Each is imported when it is first asked for; those for the Runner need mmengine."""
 
 from __future__ import annotations
 

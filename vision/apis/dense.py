@@ -1,0 +1,145 @@
+"""Detection and segmentation of pictures with the models of mmdet and mmseg configs."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from vision.errors import UsageError
+from vision.models.checkpoint import load_strict, read_checkpoint
+from vision.models.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
+
+
+class DenseInferencer:
+    """Detects or segments what pictures show, as the config says: mmdet's instances, or mmseg's class of every pixel.
+
+    Args:
+        config: path of a config whose default scope is mmdet or mmseg, with a `test_dataloader` whose pipeline prepares
+            the pictures. Class names and colours are those of its dataset.
+        checkpoint: weights, read as tensors only and loaded strictly; None leaves them random.
+        device: "cpu", "cuda", "cuda:1" ...
+
+    Raises:
+        UsageError: the config cannot be used, or its framework is not installed.
+        CheckpointError: the weights are missing, unreadable or of another model.
+    """
+
+    def __init__(
+        self, config: str | Path, checkpoint: str | Path | None = None, device: str | torch.device = "cpu"
+    ) -> None:
+        from vision.engine import load_config
+
+        self.cfg = load_config(config)
+        self.scope = scope_of(self.cfg)
+        if self.scope not in FRAMEWORKS:
+            raise UsageError(
+                f"{config} is no detector or segmentor: default_scope is {self.scope!r}, not mmdet or mmseg"
+            )
+        dataset = _test_dataset(self.cfg)
+        self.model = build_model(self.cfg)
+        if checkpoint is not None:
+            load_strict(self.model, read_checkpoint(checkpoint)[0], checkpoint)
+        self.model.to(device)
+        with registries_of(self.scope):
+            self.classes, self.palette = _names_and_colors(dataset)
+            self.pipeline = _pipeline(dataset)
+
+    def __call__(self, image: np.ndarray) -> Any:
+        """Predict on uint8 RGB `[H, W, 3]`.
+
+        Returns:
+            mmdet's `DetDataSample` or mmseg's `SegDataSample`, on the CPU.
+
+        Raises:
+            UsageError: the model predicts neither instances nor a segmentation (panoptic segments alone, say), or needs
+                an op that mmcv lacks here.
+        """
+        from vision.compat import MissingOpError
+
+        with registries_of(self.scope), torch.no_grad():
+            # Pipelines take what OpenCV reads.
+            data = self.pipeline({"img": cv2.cvtColor(image, cv2.COLOR_RGB2BGR), "img_id": 0})
+            batch = {"inputs": [data["inputs"]], "data_samples": [data["data_samples"]]}
+            try:
+                sample = self.model.test_step(batch)[0].cpu()  # type: ignore[operator]
+            except MissingOpError as error:
+                raise UsageError(str(error)) from error
+        wanted = "pred_sem_seg" if self.segments_pixels else "pred_instances"
+        if wanted not in sample:
+            raise UsageError(f"the model predicts {', '.join(sorted(sample.keys()))}; expected {wanted}")
+        return sample
+
+    @property
+    def segments_pixels(self) -> bool:
+        """Whether it gives every pixel a class, and not instances."""
+        return self.scope == "mmseg"
+
+    def name_of(self, label: int) -> str:
+        """Name of a class; one that the dataset does not name goes by its number."""
+        return self.classes[label] if label < len(self.classes) else f"class {label}"
+
+    def color_of(self, label: int) -> tuple[int, int, int]:
+        """RGB of a class."""
+        if label < len(self.palette):
+            return self.palette[label]
+        red, green, blue = np.random.default_rng(label).integers(40, 256, 3).tolist()
+        return red, green, blue
+
+    def instances(self, sample: Any, score_threshold: float = 0.3) -> Counter[str]:
+        """How many instances of every class have a score above the threshold."""
+        found = sample.pred_instances
+        return Counter(self.name_of(label) for label in found.labels[found.scores > score_threshold].tolist())
+
+    def shares(self, sample: Any) -> dict[str, float]:
+        """Share of the pixels of every class that is there, the largest first."""
+        return {self.name_of(label): share for label, share in label_shares(sample)}
+
+
+def label_shares(sample: Any) -> list[tuple[int, float]]:
+    """Labels of a segmentation with their share of its pixels, the largest first."""
+    labels, counts = np.unique(sample.pred_sem_seg.data.numpy(), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(labels[i]), float(counts[i] / counts.sum())) for i in order]
+
+
+def _test_dataset(cfg: Any) -> Any:
+    """The config's test dataset, that inside of wrappers."""
+    dataset = (cfg.get("test_dataloader") or {}).get("dataset")
+    while dataset is not None and "pipeline" not in dataset:
+        dataset = dataset.get("dataset") or (dataset.get("datasets") or [None])[0]
+    if dataset is None:
+        raise UsageError(f"config {os.fspath(cfg.filename)} has no test_dataloader whose dataset has a pipeline")
+    return dataset
+
+
+def _names_and_colors(dataset: Any) -> tuple[list[str], list[tuple[int, int, int]]]:
+    from mmengine.registry import DATASETS
+
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        kind = registry.get(dataset.type)
+    if kind is None:
+        raise UsageError(f"the config's dataset type {dataset.type!r} is registered nowhere; see custom_imports")
+    known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
+    palette = known.get("palette") or []
+    colors = [(int(r), int(g), int(b)) for r, g, b in palette] if not isinstance(palette, str) else []
+    return list(known.get("classes") or []), colors
+
+
+def _pipeline(dataset: Any) -> Any:
+    """The dataset's transforms, for a picture in memory without annotations."""
+    from mmengine.dataset import Compose
+
+    steps = []
+    for step in dataset.pipeline:
+        kind = step.type.rpartition(".")[2]
+        if kind == "LoadImageFromFile":
+            steps.append({"type": "LoadImageFromNDArray"})
+        elif not kind.startswith("Load"):
+            steps.append(step)
+    return Compose(steps)

@@ -1,0 +1,177 @@
+"""Speed and memory of timm models side by side: rounds in which each takes its turn, and a process each for memory."""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vision.errors import UsageError
+from vision.models.timm_names import build_timm_model, check_timm_name
+
+Step = Callable[[], object]
+WARM_UP = 2
+_MEMORY_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is run: forward passes, or with `train` forward and backward passes.
+
+    Attributes:
+        image_size: height and width in pixels.
+        batch_size: images of one pass.
+        device: "cpu", "cuda" ...
+        dtype: name of the dtype of images and weights.
+        train: gradients of the mean of the squared logits, in train mode; without an optimizer.
+        compile: run what `torch.compile` makes of the model.
+        threads: on the CPU.
+    """
+
+    image_size: tuple[int, int]
+    batch_size: int = 1
+    device: str = "cpu"
+    dtype: str = "float32"
+    train: bool = False
+    compile: bool = False
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """Median milliseconds of a pass, and MiB by which a fresh process grew (on GPUs: that were allocated)."""
+
+    name: str
+    batch_size: int
+    ms: float
+    mib: float | None
+
+    @property
+    def ms_per_image(self) -> float:
+        """Milliseconds an image."""
+        return self.ms / self.batch_size
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput."""
+        return 1e3 / self.ms_per_image
+
+
+def compare(names: Sequence[str], setting: Setting, repeat: int = 10) -> list[Result]:
+    """Measure models in `repeat` rounds, each once a round, so that a change of the machine's pace hits all alike.
+
+    Raises:
+        UsageError: there is no such model, or it does not run with this setting.
+    """
+    torch.set_num_threads(setting.threads)
+    memory = [peak_memory(name, setting) for name in names]
+    steps = [make_step(name, setting) for name in names]
+    times: list[list[float]] = [[] for _ in names]
+    for _ in range(WARM_UP + repeat):
+        for taken, step in zip(times, steps, strict=True):
+            taken.append(_milliseconds(step, setting.device))
+    medians = [statistics.median(taken[WARM_UP:]) for taken in times]
+    rows = zip(names, medians, memory, strict=True)
+    return [Result(name, setting.batch_size, ms, mib) for name, ms, mib in rows]
+
+
+def make_step(name: str, setting: Setting) -> Step:
+    """A function that makes one pass; it has been run once.
+
+    Raises:
+        UsageError: there is no such model, or it does not run with this setting.
+    """
+    dtype = getattr(torch, setting.dtype)
+    model = build_timm_model(name, setting.image_size).to(setting.device, dtype).train(setting.train)
+    run: Callable[[Tensor], Tensor] = torch.compile(model) if setting.compile else model
+    images = torch.randn(setting.batch_size, 3, *setting.image_size).to(setting.device, dtype)
+
+    def infer() -> object:
+        with torch.inference_mode():
+            return run(images)
+
+    def train() -> object:
+        model.zero_grad(set_to_none=True)
+        run(images).float().square().mean().backward()
+        return None
+
+    step = train if setting.train else infer
+    try:
+        step()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        height, width = setting.image_size
+        what = f"{setting.batch_size} images of {height} x {width} pixels in {setting.dtype}"
+        raise UsageError(f"model {name} does not run with {what}: {reason}") from error
+    return step
+
+
+def peak_memory(name: str, setting: Setting) -> float | None:
+    """MiB that model and passes take at their most, in a process of its own; None when that was killed.
+
+    Raises:
+        UsageError: as `make_step`.
+    """
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(_grown_mib, name, setting).result()
+    except BrokenProcessPool:
+        return None
+
+
+def keep_freed_memory() -> bool:
+    """Keep glibc from giving memory back: else the kernel's zeroing of fresh pages is timed, too. Whether it agreed."""
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(trim_threshold, 1 << 30) and mallopt(mmap_threshold, 32 << 20))
+
+
+def _grown_mib(name: str, setting: Setting) -> float:
+    torch.set_num_threads(setting.threads)
+    check_timm_name(name)  # imports timm, which is not the model's memory
+    before = _peak_resident_mib()
+    step = make_step(name, setting)
+    for _ in range(_MEMORY_STEPS):
+        step()
+    if torch.device(setting.device).type == "cuda":
+        return torch.cuda.max_memory_allocated(setting.device) / 2**20
+    return _peak_resident_mib() - before
+
+
+def _peak_resident_mib() -> float:
+    """Most memory that this process has had; `getrusage` on Linux also remembers that of the one it was forked from."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _milliseconds(step: Step, device: str) -> float:
+    if torch.device(device).type == "cuda":
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        torch.cuda.synchronize(device)
+        start.record()
+        step()
+        end.record()
+        torch.cuda.synchronize(device)
+        return start.elapsed_time(end)
+    begin = time.perf_counter()
+    step()
+    return (time.perf_counter() - begin) * 1e3

@@ -1,0 +1,110 @@
+"""Draws instances and segmentations over their picture, with mmdet's and mmseg's visualizers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from vision.apis.dense import DenseInferencer, label_shares
+
+_LEGEND_CLASSES = 12
+_BACKGROUND = (22, 24, 29)
+_TEXT = (238, 240, 244)
+
+
+def draw_prediction(
+    inferencer: DenseInferencer, image: np.ndarray, sample: Any, score_threshold: float = 0.3, opacity: float = 0.6
+) -> Image.Image:
+    """Draw what was predicted.
+
+    Args:
+        inferencer: what made the prediction; it knows names and colours.
+        image: uint8 RGB `[H, W, 3]`.
+        sample: the prediction.
+        score_threshold: least score of an instance.
+        opacity: of masks, from 0 to 1.
+
+    Returns:
+        The picture with boxes, masks and names; a segmentation has a legend of its largest classes below.
+    """
+    if inferencer.segments_pixels:
+        drawn = _draw_segmentation(inferencer, image, sample, opacity)
+        return _with_legend(Image.fromarray(drawn), inferencer, sample)
+    return Image.fromarray(_draw_instances(inferencer, image, sample, score_threshold, opacity))
+
+
+def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write a PNG; the file appears complete or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{os.getpid()}.demo.tmp")
+    try:
+        picture.save(temporary, format="PNG")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _draw_instances(
+    inferencer: DenseInferencer, image: np.ndarray, sample: Any, score_threshold: float, opacity: float
+) -> np.ndarray:
+    from mmdet.structures import DetDataSample
+    from mmdet.visualization import DetLocalVisualizer
+
+    found = sample.pred_instances
+    found = found[found.scores > score_threshold]
+    visualizer = DetLocalVisualizer(alpha=opacity)
+    visualizer.dataset_meta = _meta(inferencer, found.labels.tolist())
+    # Instances alone: a panoptic prediction beside them would be drawn, too.
+    visualizer.add_datasample(
+        "", image, DetDataSample(pred_instances=found), draw_gt=False, pred_score_thr=score_threshold
+    )
+    return visualizer.get_image()
+
+
+def _draw_segmentation(inferencer: DenseInferencer, image: np.ndarray, sample: Any, opacity: float) -> np.ndarray:
+    from mmseg.visualization import SegLocalVisualizer
+
+    visualizer = SegLocalVisualizer(alpha=opacity)
+    # Not by its arguments, which it mixes up.
+    visualizer.dataset_meta = _meta(inferencer, [label for label, _ in label_shares(sample)])
+    # Its names inside the picture take minutes for large pictures; the legend has them instead.
+    visualizer.add_datasample("", image, sample, draw_gt=False, with_labels=False)
+    return visualizer.get_image()
+
+
+def _meta(inferencer: DenseInferencer, labels: list[int]) -> dict[str, list[Any]]:
+    """Names and colours of all classes up to the largest label: a dataset may name fewer than a model has."""
+    count = max([len(inferencer.classes), *(label + 1 for label in labels), 1])
+    names, colors = inferencer.name_of, inferencer.color_of
+    return {"classes": [names(i) for i in range(count)], "palette": [colors(i) for i in range(count)]}
+
+
+def _with_legend(picture: Image.Image, inferencer: DenseInferencer, sample: Any) -> Image.Image:
+    shares = label_shares(sample)[:_LEGEND_CLASSES]
+    unit = int(np.clip(picture.width / 40, 12, 28))
+    font = ImageFont.load_default(unit)
+    # (x, y, label, text) of every entry, in lines as wide as the picture.
+    entries, x, y = [], unit, unit
+    for label, share in shares:
+        text = f"{inferencer.name_of(label)} {share:.1%}"
+        width = round(font.getlength(text)) + 3 * unit
+        if x > unit and x + width > picture.width:
+            x, y = unit, y + 2 * unit
+        entries.append((x, y, label, text))
+        x += width
+    canvas = Image.new("RGB", (picture.width, picture.height + y + 2 * unit), _BACKGROUND)
+    canvas.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for left, top, label, text in entries:
+        top += picture.height
+        draw.rectangle((left, top, left + unit, top + unit), inferencer.color_of(label))
+        draw.text((left + round(1.4 * unit), top + unit // 2), text, _TEXT, font, anchor="lm")
+    return canvas
