@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from timm.layers import DropPath, Mlp
+from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vision.layers import NeighborhoodAttention2D
+from vision.layers.packed import PackedLinear
 
 
 class NeighborhoodBlock(nn.Module):
@@ -58,14 +59,44 @@ class NeighborhoodBlock(nn.Module):
         )
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio), drop=drop_rate)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio), drop_rate)
         self.gamma1 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale is not None else None
         self.gamma2 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale is not None else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, dim]` -> the same shape."""
-        x = x + self.drop_path(_scaled(self.attn(self.norm1(x)), self.gamma1))
-        return x + self.drop_path(_scaled(self.mlp(self.norm2(x)), self.gamma2))
+        x = self._branch(self.attn, x, self.norm1(x), self.gamma1)
+        return self._branch(self.mlp, x, self.norm2(x), self.gamma2)
+
+    def _branch(self, branch: nn.Module, x: Tensor, normed: Tensor, gamma: Tensor | None) -> Tensor:
+        if self.training and isinstance(self.drop_path, DropPath):
+            out = branch(normed)
+            return x + self.drop_path(out if gamma is None else gamma * out)
+        return branch(normed, shortcut=x) if gamma is None else torch.addcmul(x, branch(normed), gamma)
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an exact GELU between them.
+
+    Args:
+        dim: channels of input and output.
+        hidden_dim: channels between.
+        drop_rate: dropout after either layer.
+    """
+
+    def __init__(self, dim: int, hidden_dim: int, drop_rate: float = 0.0) -> None:
+        super().__init__()
+        self.fc1 = PackedLinear(dim, hidden_dim)
+        self.fc2 = PackedLinear(hidden_dim, dim)
+        self.drop = nn.Dropout(drop_rate)
+
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """`[..., dim]` -> the same shape; `shortcut`, of that shape too, is added to the output."""
+        x = self.drop(self.fc1(x, gelu=True))
+        if self.training and self.drop.p > 0:
+            x = self.drop(self.fc2(x))
+            return x if shortcut is None else shortcut + x
+        return self.fc2(x, shortcut=shortcut)
 
 
 class Stage(nn.Module):
@@ -90,7 +121,3 @@ class Stage(nn.Module):
             else:
                 x = block(x)
         return x
-
-
-def _scaled(x: Tensor, gamma: Tensor | None) -> Tensor:
-    return x if gamma is None else gamma * x

@@ -6,6 +6,8 @@ _base_ = [
     "../_base_/schedule_mask2former.py",
 ]
 
+model = dict(decode_head=dict(num_queries=200))
+
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations", reduce_zero_label=True),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vision.layers.packed import PackedLinear
 from vision.ops import na1d, na1d_av, na1d_qk, na2d, na2d_av, na2d_qk, na3d, na3d_av, na3d_qk
 from vision.ops.arguments import make_window
 
@@ -73,11 +74,11 @@ class _NeighborhoodAttention(nn.Module):
         self.scale = self.head_dim**-0.5 if qk_scale is None else float(qk_scale)
         self.pad_small_inputs = pad_small_inputs
 
-        self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=qkv_bias)
+        self.qkv = PackedLinear(embed_dim, 3 * embed_dim, bias=qkv_bias)
         offsets = [2 * k - 1 for k in self.kernel_size]
         self.rpb = nn.Parameter(torch.zeros(num_heads, *offsets)) if rel_pos_bias else None
         self.attn_drop = nn.Dropout(attn_drop)
-        self.proj = nn.Linear(embed_dim, embed_dim)
+        self.proj = PackedLinear(embed_dim, embed_dim)
         self.proj_drop = nn.Dropout(proj_drop)
         self.reset_bias()
 
@@ -90,8 +91,8 @@ class _NeighborhoodAttention(nn.Module):
         """Parameters that timm's optimizer factory leaves without weight decay."""
         return {"rpb"} if self.rpb is not None else set()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, *spatial, embed_dim]` -> the same shape.
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """`[B, *spatial, embed_dim]` -> the same shape; `shortcut`, of that shape too, is added to the output.
 
         Raises:
             ValueError: wrong number of dimensions or channels; without `pad_small_inputs`, an axis shorter than
@@ -108,7 +109,10 @@ class _NeighborhoodAttention(nn.Module):
         out = self._attend(*qkv.unbind(-3)).flatten(-2)
         for axis, length in enumerate(spatial, start=1):
             out = out.narrow(axis, 0, length)
-        return self.proj_drop(self.proj(out))
+        if self.training and self.proj_drop.p > 0:
+            out = self.proj_drop(self.proj(out))
+            return out if shortcut is None else shortcut + out
+        return self.proj(out, shortcut=shortcut)
 
     def extra_repr(self) -> str:
         """What `repr` shows beside the submodules."""
