@@ -55,7 +55,15 @@ def run(args: argparse.Namespace) -> None:
     print("\n".join(describe(args, shape, kept)), end="\n\n", flush=True)
     rows = []
     for batch_size in args.batch_size:
-        setting = Setting(shape, batch_size, args.device, args.dtype, args.train, args.compile, args.threads)
+        setting = Setting(
+            shape,
+            batch_size,
+            args.device,
+            args.dtype,
+            train=args.train,
+            compile=args.compile,
+            threads=args.threads,
+        )
         results = compare(args.models, setting, args.repeat)
         rows += [result_row(result, results[0]) for result in results]
     print_table(["model", "batch", "ms an image", "images/s", "ratio", "memory MiB"], rows)

@@ -1,8 +1,8 @@
 """Linear layers and convolutions that keep their weights in oneDNN's own order between inference calls on a CPU.
 
 Plain layers have their weights put in order anew at every call, which costs small batches a third of their time. Values
-are the same up to rounding. Wherever anything but plain inference goes on (gradients, tracing, compilation, autocast,
-subclasses of tensors, function transforms) these layers are `nn.Linear` and `nn.Conv2d`.
+are the same up to rounding. Wherever anything but plain inference goes on (gradients, tracing, compilation, subclasses
+of tensors, function transforms) these layers are `nn.Linear` and `nn.Conv2d`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ class PackedLinear(nn.Linear):
 
     def forward(self, x: Tensor, gelu: bool = False, shortcut: Tensor | None = None) -> Tensor:
         """`[..., in_features]` -> `[..., out_features]`: GELU of the product if wanted, then plus `shortcut`."""
-        if _is_plain_inference(x, self.weight) and (shortcut is None or shortcut.dtype == x.dtype):
-            weight = self._cache.get(self.weight, _pack_linear)
-            if shortcut is None:
-                activation, variant = ("gelu", "none") if gelu else ("none", "")
-                return torch.ops.mkldnn._linear_pointwise(x, weight, self.bias, activation, [], variant)
-            if not gelu:
-                return torch.ops.mkldnn._linear_pointwise.binary(x, shortcut, weight, self.bias, "add")
-        out = F.linear(x, self.weight, self.bias)
-        out = F.gelu(out) if gelu else out
+        dtype = _inference_dtype(x, self.weight)
+        if dtype is None:
+            out = F.linear(x, self.weight, self.bias)
+            out = F.gelu(out) if gelu else out
+            return out if shortcut is None else shortcut + out
+        x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
+        weight = self._cache.get(self.weight, dtype, torch.ops.mkldnn._reorder_linear_weight)
+        if shortcut is not None and shortcut.dtype == dtype and not gelu:
+            return torch.ops.mkldnn._linear_pointwise.binary(x, shortcut, weight, bias, "add")
+        activation, variant = ("gelu", "none") if gelu else ("none", "")
+        out = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)
         return out if shortcut is None else shortcut + out
 
 
@@ -45,13 +47,15 @@ class PackedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` -> `[B, out_channels, H', W']`."""
-        if not _is_plain_inference(x, self.weight):
+        dtype = _inference_dtype(x, self.weight)
+        if dtype is None:
             return super().forward(x)
         geometry = (self.padding, self.stride, self.dilation, self.groups)
+        x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
         weight = self._cache.get(
-            self.weight, lambda w: torch.ops.mkldnn._reorder_convolution_weight(w, *geometry, tuple(x.shape))
+            self.weight, dtype, lambda w: torch.ops.mkldnn._reorder_convolution_weight(w, *geometry, tuple(x.shape))
         )
-        return torch.ops.mkldnn._convolution_pointwise(x, weight, self.bias, *geometry, "none", [], "")
+        return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *geometry, "none", [], "")
 
 
 class PackedWeight:
@@ -62,39 +66,45 @@ class PackedWeight:
     """
 
     def __init__(self) -> None:
-        self._made: tuple[tuple[int, int], Tensor, Tensor, Tensor] | None = None
+        self._made: tuple[tuple[int, int, torch.dtype], Tensor, Tensor, Tensor] | None = None
 
-    def get(self, weight: Tensor, pack: Callable[[Tensor], Tensor]) -> Tensor:
-        """`pack(weight)`, from before if the weight is still the same."""
+    def get(self, weight: Tensor, dtype: torch.dtype, pack: Callable[[Tensor], Tensor]) -> Tensor:
+        """`pack(weight.to(dtype))`, from before if the weight is still the same."""
         made = self._made  # read once: another thread may replace it
-        state = (weight.data_ptr(), weight._version)
+        state = (weight.data_ptr(), weight._version, dtype)
         if made is None or made[0] != state or not torch.equal(made[1], made[2]):
             row = weight.detach()[0]
-            made = self._made = (state, row, row.clone(), pack(weight.detach()))
+            made = self._made = (state, row, row.clone(), pack(weight.detach().to(dtype)))
         return made[3]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeight, ()
 
 
-def _pack_linear(weight: Tensor) -> Tensor:
-    return torch.ops.mkldnn._reorder_linear_weight(weight)
-
-
-def _is_plain_inference(x: Tensor, weight: Tensor) -> bool:
-    return (
-        not torch.is_grad_enabled()
-        and type(x) is Tensor
-        and type(weight) is nn.Parameter
-        and x.dtype == weight.dtype == torch.float32
-        and x.device.type == weight.device.type == "cpu"
+def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
+    """What oneDNN computes this call in; None where it is no plain inference on a CPU in float32 or bfloat16."""
+    if torch.compiler.is_compiling():  # first, so that nothing else gets into a graph
+        return None
+    if torch.is_grad_enabled() or type(x) is not Tensor or type(weight) is not nn.Parameter:
+        return None
+    plain = (
+        x.device.type == weight.device.type == "cpu"
         and x.numel() > 0
         and not weight.is_inference()
-        and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
-        and not torch.is_autocast_enabled("cpu")
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
-        and bool(torch.backends.mkldnn.enabled)
+        and torch.backends.mkldnn.enabled
         and torch.backends.mkldnn.is_available()
     )
+    if not plain:
+        return None
+    if torch.is_autocast_enabled("cpu") and {x.dtype, weight.dtype} <= {torch.float32, torch.bfloat16}:
+        dtype = torch.get_autocast_dtype("cpu")
+    elif x.dtype == weight.dtype:
+        dtype = x.dtype
+    else:
+        return None
+    if dtype == torch.bfloat16:
+        return dtype if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
+    return dtype if dtype == torch.float32 else None

@@ -34,6 +34,7 @@ class Setting:
         batch_size: images of one pass.
         device: "cpu", "cuda" ...
         dtype: name of the dtype of images and weights.
+        autocast: bfloat16 where autocast allows it, weights stay in `dtype`.
         train: gradients of the mean of the squared logits, in train mode; without an optimizer.
         compile: run what `torch.compile` makes of the model.
         threads: on the CPU.
@@ -43,6 +44,7 @@ class Setting:
     batch_size: int = 1
     device: str = "cpu"
     dtype: str = "float32"
+    autocast: bool = False
     train: bool = False
     compile: bool = False
     threads: int = 1
@@ -68,22 +70,24 @@ class Result:
         return 1e3 / self.ms_per_image
 
 
-def compare(names: Sequence[str], setting: Setting, repeat: int = 10) -> list[Result]:
+def compare(names: Sequence[str], setting: Setting, repeat: int = 10, memory: bool = True) -> list[Result]:
     """Measure models in `repeat` rounds, each once a round, so that a change of the machine's pace hits all alike.
+
+    Without `memory` no process is started to measure it.
 
     Raises:
         UsageError: there is no such model, or it does not run with this setting.
     """
     torch.set_num_threads(setting.threads)
-    memory = [peak_memory(name, setting) for name in names]
+    mib = [peak_memory(name, setting) if memory else None for name in names]
     steps = [make_step(name, setting) for name in names]
     times: list[list[float]] = [[] for _ in names]
     for _ in range(WARM_UP + repeat):
         for taken, step in zip(times, steps, strict=True):
             taken.append(_milliseconds(step, setting.device))
     medians = [statistics.median(taken[WARM_UP:]) for taken in times]
-    rows = zip(names, medians, memory, strict=True)
-    return [Result(name, setting.batch_size, ms, mib) for name, ms, mib in rows]
+    rows = zip(names, medians, mib, strict=True)
+    return [Result(name, setting.batch_size, ms, grown) for name, ms, grown in rows]
 
 
 def make_step(name: str, setting: Setting) -> Step:
@@ -97,13 +101,18 @@ def make_step(name: str, setting: Setting) -> Step:
     run: Callable[[Tensor], Tensor] = torch.compile(model) if setting.compile else model
     images = torch.randn(setting.batch_size, 3, *setting.image_size).to(setting.device, dtype)
 
+    def autocast() -> torch.autocast:
+        return torch.autocast(torch.device(setting.device).type, torch.bfloat16, enabled=setting.autocast)
+
     def infer() -> object:
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast():
             return run(images)
 
     def train() -> object:
         model.zero_grad(set_to_none=True)
-        run(images).float().square().mean().backward()
+        with autocast():
+            loss = run(images).float().square().mean()
+        loss.backward()
         return None
 
     step = train if setting.train else infer
