@@ -1,0 +1,73 @@
+"""Draw the curves of one or more training runs: what tools/train.py logs in WORK_DIR/<time>/vis_data/scalars.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+Curve = tuple[list[float], list[float]]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the arguments and draw; a mistake in them ends with one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work_dir", metavar="WORK_DIR", type=Path, help="as given to tools/train.py")
+    parser.add_argument("output", metavar="PICTURE", type=Path, help=".png or .svg")
+    parser.add_argument("--keys", metavar="NAME", nargs="+", default=["loss", "accuracy/top1"], help="(%(default)s)")
+    parser.add_argument("--level", metavar="NAME=VALUE", action="append", default=[], help="a dashed line, repeatable")
+    args = parser.parse_args(argv)
+    try:
+        levels = {name: float(value) for name, _, value in (text.partition("=") for text in args.level)}
+    except ValueError:
+        parser.error(f"--level expects NAME=NUMBER, got {args.level}")
+    curves = read_curves(args.work_dir, args.keys)
+    missing = [key for key in args.keys if not curves[key][0]]
+    if missing:
+        parser.error(f"no values of {', '.join(missing)} in {args.work_dir}/*/vis_data/scalars.json")
+    draw(curves, levels, args.output)
+    return 0
+
+
+def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
+    """Key -> epochs (steps where a run has none) and values, of all runs in the folder, the latest winning."""
+    found: dict[str, dict[float, float]] = {key: {} for key in keys}
+    for log in sorted(work_dir.glob("*/vis_data/scalars.json")):
+        lines = [json.loads(line) for line in log.read_text().splitlines() if line.strip()]
+        last = max((line.get("iter", 0) for line in lines if line.get("epoch") == 1), default=0)
+        for line in lines:
+            # Training logs count iterations, validation logs epochs.
+            when = line["iter"] / last if last and "iter" in line else line.get("step", 0)
+            for key in keys:
+                if key in line:
+                    found[key][when] = line[key]
+    return {key: (sorted(values), [values[x] for x in sorted(values)]) for key, values in found.items()}
+
+
+def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> None:
+    """One panel a key; levels go into the last."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(curves), figsize=(5 * len(curves), 3.4), squeeze=False)
+    for panel, (key, (x, y)) in zip(panels[0], curves.items(), strict=True):
+        panel.plot(x, y, linewidth=1.5)
+        panel.set(xlabel="epoch", title=key)
+        panel.grid(alpha=0.3)
+    for name, level in levels.items():
+        panels[0][-1].axhline(level, linestyle="--", linewidth=1, color="gray")
+        panels[0][-1].annotate(
+            name, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points", fontsize=8
+        )
+    figure.tight_layout()
+    temporary = output.with_name(f".{output.stem}.tmp{output.suffix}")
+    figure.savefig(temporary, dpi=110)
+    temporary.rename(output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
