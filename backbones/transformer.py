@@ -9,6 +9,7 @@ import torch
 from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
+from backbones.arguments import check_pool, check_ranges, check_stages
 from backbones.block import NeighborhoodBlock, Stage
 from backbones.rel_pos_bias import fit_rel_pos_biases
 
@@ -74,8 +75,8 @@ class NeighborhoodTransformer(nn.Module):
             ValueError: an argument is out of its range; the message names the stage where there is one.
         """
         super().__init__()
-        _check_stages(depths, num_heads, embed_dim, dilations)
-        _check_ranges(len(depths), kernel_size, in_chans, out_indices, frozen_stages, global_pool)
+        check_stages(depths, num_heads, embed_dim, dilations)
+        check_ranges(len(depths), kernel_size, in_chans, out_indices, frozen_stages, global_pool)
         self.num_classes = num_classes
         self.in_chans = in_chans
         self.out_indices = None if out_indices is None else tuple(sorted(i % len(depths) for i in out_indices))
@@ -90,26 +91,16 @@ class NeighborhoodTransformer(nn.Module):
 
         self.patch_embed = self.embedding(in_chans, embed_dim)
         self.pos_drop = nn.Dropout(drop_rate)
-        rates = torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist()
-        stages = nn.ModuleList()
-        for i, (dim, depth) in enumerate(zip(dims, depths, strict=True)):
-            blocks = [
-                NeighborhoodBlock(
-                    dim,
-                    num_heads[i],
-                    kernel_size,
-                    dilation=1 if dilations is None else dilations[i][layer],
-                    mlp_ratio=mlp_ratio,
-                    qkv_bias=qkv_bias,
-                    qk_scale=qk_scale,
-                    drop_rate=drop_rate,
-                    attn_drop_rate=attn_drop_rate,
-                    drop_path=rates[sum(depths[:i]) + layer],
-                    layer_scale=layer_scale,
-                )
-                for layer in range(depth)
-            ]
-            stages.append(Stage(blocks, self.downsampler(dim) if dim != dims[-1] else nn.Identity()))
+        options = {
+            "kernel_size": kernel_size,
+            "mlp_ratio": mlp_ratio,
+            "qkv_bias": qkv_bias,
+            "qk_scale": qk_scale,
+            "drop_rate": drop_rate,
+            "attn_drop_rate": attn_drop_rate,
+            "layer_scale": layer_scale,
+        }
+        stages = self._make_stages(dims, depths, num_heads, dilations, drop_path_rate, options)
         self.add_module(self.stages_name, stages)
         if self.out_indices is None:
             self.norm = nn.LayerNorm(dims[-1])
@@ -121,6 +112,27 @@ class NeighborhoodTransformer(nn.Module):
         self.set_grad_checkpointing(with_cp)
         self._freeze()
         self.register_load_state_dict_pre_hook(_fit_biases)
+
+    def _make_stages(
+        self,
+        dims: Sequence[int],
+        depths: Sequence[int],
+        num_heads: Sequence[int],
+        dilations: Sequence[Sequence[int]] | None,
+        drop_path_rate: float,
+        options: dict[str, Any],
+    ) -> nn.ModuleList:
+        # On the CPU even where the model is made elsewhere: the rates are wanted as numbers.
+        rates = iter(torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist())
+        stages = nn.ModuleList()
+        for i, (dim, depth) in enumerate(zip(dims, depths, strict=True)):
+            layer_dilations = [1] * depth if dilations is None else dilations[i]
+            blocks = [
+                NeighborhoodBlock(dim, num_heads[i], dilation=dilation, drop_path=next(rates), **options)
+                for dilation in layer_dilations
+            ]
+            stages.append(Stage(blocks, self.downsampler(dim) if dim != dims[-1] else nn.Identity()))
+        return stages
 
     @property
     def stages(self) -> list[Stage]:
@@ -221,7 +233,7 @@ class NeighborhoodTransformer(nn.Module):
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Put a new classifier in, of random weights; 0 classes for none."""
         if global_pool is not None:
-            _check_pool(global_pool)
+            check_pool(global_pool)
             self.global_pool = global_pool
         self.num_classes = num_classes
         like = next(self.parameters())
@@ -284,52 +296,3 @@ def _init_linear(module: nn.Module) -> None:
 
 def _fit_biases(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
     fit_rel_pos_biases(state, module, prefix)
-
-
-def _check_stages(
-    depths: Sequence[int], num_heads: Sequence[int], embed_dim: int, dilations: Sequence[Sequence[int]] | None
-) -> None:
-    for name, entries in {"num_heads": num_heads, "dilations": dilations}.items():
-        if entries is not None and len(entries) != len(depths):
-            raise ValueError(f"{name} must have {len(depths)} entries, one a stage as depths has, got {len(entries)}")
-    for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
-        if depth < 1:
-            raise ValueError(f"depths of stage {i} must be positive, got {depth}")
-        if heads < 1 or (embed_dim * 2**i) % heads:
-            raise ValueError(f"num_heads of stage {i} must divide its {embed_dim * 2**i} channels, got {heads}")
-        if dilations is None:
-            continue
-        if len(dilations[i]) != depth:
-            raise ValueError(
-                f"dilations of stage {i} must have {depth} entries, one a layer, got {len(dilations[i])}: "
-                f"{list(dilations[i])}"
-            )
-        if any(d < 1 for d in dilations[i]):
-            raise ValueError(f"dilations of stage {i} must be positive, got {list(dilations[i])}")
-
-
-def _check_ranges(
-    stages: int,
-    kernel_size: int,
-    in_chans: int,
-    out_indices: Sequence[int] | None,
-    frozen_stages: int,
-    global_pool: str,
-) -> None:
-    if kernel_size < 3 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be an odd number from 3 on, got {kernel_size}")
-    if in_chans < 1:
-        raise ValueError(f"in_chans must be positive, got {in_chans}")
-    for index in out_indices if out_indices is not None else ():
-        if not -stages <= index < stages:
-            raise ValueError(f"out_indices must be from 0 to {stages - 1}, the stages, got {index}")
-    if out_indices is not None and not len(out_indices):
-        raise ValueError("out_indices must name at least one stage; leave it None for a classifier")
-    if not -1 <= frozen_stages <= stages:
-        raise ValueError(f"frozen_stages must be from -1 (none) to {stages}, got {frozen_stages}")
-    _check_pool(global_pool)
-
-
-def _check_pool(global_pool: str) -> None:
-    if global_pool not in ("avg", ""):
-        raise ValueError(f"global_pool must be 'avg' or '', got {global_pool!r}")

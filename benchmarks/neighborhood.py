@@ -11,7 +11,6 @@ otherwise the kernel's zeroing of fresh pages for every output is timed too (--f
 from __future__ import annotations
 
 import argparse
-import ctypes
 import importlib
 import importlib.util
 import math
@@ -28,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import vision
+from vision.models.speed import keep_freed_memory
 from vision.ops import na1d, na2d, na3d, native, neighborhood_mask
 
 
@@ -102,16 +102,6 @@ def main() -> None:
     if not args.quick:
         print_sizes(args.repeat)
         print_threads(args.repeat)
-
-
-def keep_freed_memory() -> bool:
-    """Whether glibc agreed to give nothing back to the system."""
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    return bool(mallopt(trim_threshold, 1 << 30) and mallopt(mmap_threshold, 32 << 20))
 
 
 def missing_peers() -> list[str]:
