@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,10 +37,13 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
     found: dict[str, dict[float, float]] = {key: {} for key in keys}
     for log in sorted(work_dir.glob("*/vis_data/scalars.json")):
         lines = [json.loads(line) for line in log.read_text().splitlines() if line.strip()]
-        last = max((line.get("iter", 0) for line in lines if line.get("epoch") == 1), default=0)
+        logged = Counter(line.get("epoch") for line in lines)
+        seen: Counter[int] = Counter()
         for line in lines:
-            # Training logs count iterations, validation logs epochs.
-            when = line["iter"] / last if last and "iter" in line else line.get("step", 0)
+            # Training logs several lines an epoch, validation one, with the epoch as its step.
+            epoch = line.get("epoch")
+            seen[epoch] += 1
+            when = line["step"] if epoch is None else epoch - 1 + seen[epoch] / logged[epoch]
             for key in keys:
                 if key in line:
                     found[key][when] = line[key]

@@ -15,6 +15,9 @@ def usable_device(name: str) -> torch.device:
     """
     try:
         device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"unknown device {name!r}; expected cpu, cuda, cuda:1 ...") from None
+    try:
         torch.empty(1, device=device).cpu()
     # What an absent device raises depends on its kind and on how torch was built.
     except (RuntimeError, AssertionError, NotImplementedError) as error:

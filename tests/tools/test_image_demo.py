@@ -149,7 +149,7 @@ def test_mistakes_end_with_a_line_and_code_2(folder: Path, capsys: pytest.Captur
         (["a.png", "detector.py", "other.pth"], "checkpoint other.pth is of another model"),
         (["a.png", "plain.py"], "default_scope is 'mmengine', not mmdet or mmseg"),
         (["a.png", "no_data.py"], "no_data.py has no test_dataloader whose dataset has a pipeline"),
-        (["a.png", "detector.py", "--device", "abacus"], "device 'abacus' cannot be used"),
+        (["a.png", "detector.py", "--device", "abacus"], "unknown device 'abacus'"),
         (["a.png", "detector.py", "--opacity", "2"], "--opacity must be from 0 to 1, got 2"),
         (["a.png", "detector.py", "--out", "a.png"], "--out a.png would replace the picture itself"),
         (["a.png", "b.png", "detector.py", "--out", "c.png"], "--out c.png is one file for 2 pictures"),

@@ -16,6 +16,7 @@ from torch import nn
 
 from vision.apis.prepare import Job, prepare
 from vision.apis.result import INCONCLUSIVE, ForgeryResult, aggregate, verdict
+from vision.devices import usable_device
 from vision.images import MAX_PIXELS
 from vision.models.calibration import Calibration
 from vision.models.images import normalize_imagenet
@@ -74,7 +75,7 @@ class ForgeryInferencer:
         self.batch_size, self.workers, self.crop_size = batch_size, workers, crop_size
         self.max_crops, self.max_pixels = max_crops, max_pixels
         self.robust, self.heatmap = robust, heatmap
-        self.device = _usable_device(device)
+        self.device = _device(device)
         if network is None:
             from vision.models.forgery import forgery_detector
 
@@ -169,19 +170,7 @@ def _thresholds(calibration: Calibration, fpr: float | None, threshold: float | 
     return threshold, threshold
 
 
-def _usable_device(name: str | torch.device | None) -> torch.device:
+def _device(name: str | torch.device | None) -> torch.device:
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"unknown device {name!r}; expected cpu, cuda, cuda:1 ...") from None
-    try:
-        torch.empty(1, device=device).cpu()
-    # What an absent device raises depends on its kind and on how torch was built.
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0]
-        raise ValueError(
-            f"device {str(name)!r} cannot be used ({reason}); expected cpu, or a cuda that is there"
-        ) from None
-    return device
+    return usable_device(str(name))

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 
@@ -39,7 +40,7 @@ class PackedLinear(nn.Linear):
 
 
 class PackedConv2d(nn.Conv2d):
-    """`nn.Conv2d` with zeros as padding; the fastest input is channels-last."""
+    """`nn.Conv2d`; packed where the input has a batch and the padding is numbers of zeros, fastest if channels-last."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> None:
         super().__init__(in_channels, out_channels, kernel_size, **options)
@@ -48,7 +49,7 @@ class PackedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` -> `[B, out_channels, H', W']`."""
         dtype = _inference_dtype(x, self.weight)
-        if dtype is None:
+        if dtype is None or x.dim() != 4 or self.padding_mode != "zeros" or isinstance(self.padding, str):
             return super().forward(x)
         geometry = (self.padding, self.stride, self.dilation, self.groups)
         x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
@@ -61,17 +62,17 @@ class PackedConv2d(nn.Conv2d):
 class PackedWeight:
     """The copy of a weight in oneDNN's order, made when it is first asked for and again when the weight has changed.
 
-    A change shows in the tensor's version, its memory, or, for edits through `.data`, which leave no version behind, in
-    the weight's first row. Copies of a module and its pickles start without one.
+    A change shows in the tensor's version, its memory and layout, or, for edits through `.data`, which leave no version
+    behind, in the weight's first row. Copies of a module and its pickles start without one.
     """
 
     def __init__(self) -> None:
-        self._made: tuple[tuple[int, int, torch.dtype], Tensor, Tensor, Tensor] | None = None
+        self._made: tuple[tuple[Any, ...], Tensor, Tensor, Tensor] | None = None
 
     def get(self, weight: Tensor, dtype: torch.dtype, pack: Callable[[Tensor], Tensor]) -> Tensor:
         """`pack(weight.to(dtype))`, from before if the weight is still the same."""
         made = self._made  # read once: another thread may replace it
-        state = (weight.data_ptr(), weight._version, dtype)
+        state = (weight.data_ptr(), weight._version, dtype, weight.shape, weight.stride())
         if made is None or made[0] != state or not torch.equal(made[1], made[2]):
             row = weight.detach()[0]
             made = self._made = (state, row, row.clone(), pack(weight.detach().to(dtype)))
@@ -90,10 +91,12 @@ def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
     plain = (
         x.device.type == weight.device.type == "cpu"
         and x.numel() > 0
+        and weight.numel() > 0
         and not weight.is_inference()
         and not torch.jit.is_tracing()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
+        and forward_ad._current_level < 0  # tangents survive no_grad
         and torch.backends.mkldnn.enabled
         and torch.backends.mkldnn.is_available()
     )
