@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 
 def check_stages(
     depths: Sequence[int], num_heads: Sequence[int], embed_dim: int, dilations: Sequence[Sequence[int]] | None
@@ -55,3 +57,9 @@ def check_pool(global_pool: str) -> None:
     """Refuse a pooling that there is not."""
     if global_pool not in ("avg", ""):
         raise ValueError(f"global_pool must be 'avg' or '', got {global_pool!r}")
+
+
+def check_images(images: Tensor, in_chans: int) -> None:
+    """Refuse what is no batch of images with so many channels."""
+    if images.dim() != 4 or images.shape[1] != in_chans or 0 in images.shape[2:]:
+        raise ValueError(f"expected images [B, {in_chans}, H, W] of at least one pixel, got {tuple(images.shape)}")

@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from timm.models import (
+    build_model_with_cfg,
+    generate_default_cfgs,
+    register_model,
+    register_notrace_function,
+    register_notrace_module,
+)
 from torch import Tensor, nn
 
+from backbones.arguments import check_images
+from backbones.embedding import PatchEmbed, PatchMerging
 from backbones.variants import VARIANTS, Variant
+from vision.layers import NeighborhoodAttention2D
+from vision.layers.packed import PackedConv2d, PackedLinear
 
 if TYPE_CHECKING:
     from backbones.transformer import NeighborhoodTransformer
@@ -32,6 +42,12 @@ def _default_cfg(variant: Variant) -> dict[str, Any]:
 
 
 default_cfgs = generate_default_cfgs({name: _default_cfg(variant) for name, variant in VARIANTS.items()})
+
+
+# What looks at shapes stays whole when timm traces a model with FX.
+register_notrace_function(check_images)
+for part in (NeighborhoodAttention2D, PackedConv2d, PackedLinear, PatchEmbed, PatchMerging):
+    register_notrace_module(part)
 
 
 def _create(name: str, pretrained: bool, **kwargs: Any) -> NeighborhoodTransformer:

@@ -9,7 +9,7 @@ import torch
 from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
-from backbones.arguments import check_pool, check_ranges, check_stages
+from backbones.arguments import check_images, check_pool, check_ranges, check_stages
 from backbones.block import NeighborhoodBlock, Stage
 from backbones.rel_pos_bias import fit_rel_pos_biases
 
@@ -156,8 +156,7 @@ class NeighborhoodTransformer(nn.Module):
 
     def forward_stages(self, x: Tensor, last: int | None = None) -> list[Tensor]:
         """Images -> the tokens `[B, H_i, W_i, C_i]` of all stages up to `last`, without norm."""
-        if x.dim() != 4 or x.shape[1] != self.in_chans or 0 in x.shape[2:]:
-            raise ValueError(f"expected images [B, {self.in_chans}, H, W] of at least one pixel, got {tuple(x.shape)}")
+        check_images(x, self.in_chans)
         stages = self.stages if last is None else self.stages[: last + 1]
         x = self.pos_drop(self.patch_embed(x))
         tokens = []

@@ -10,7 +10,9 @@ import pytest
 import timm
 import torch
 from timm.models import group_parameters
+from timm.models._features_fx import get_notrace_functions, get_notrace_modules
 from timm.optim import create_optimizer_v2, param_groups_layer_decay, param_groups_weight_decay
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 import backbones  # noqa: F401 (registers the models)
 
@@ -230,3 +232,17 @@ def test_a_compiled_model_computes_the_same_in_training(family: str, small: Call
         out = call(x)
         results.append((out, torch.autograd.grad(out.square().sum(), list(model.parameters()))))
     torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_graph_traced_as_timm_does_computes_the_same(name: str) -> None:
+    model = timm.create_model(name, **NARROW).eval()
+    rules = {"leaf_modules": get_notrace_modules(), "autowrap_functions": get_notrace_functions()}
+    train_nodes, eval_nodes = get_graph_node_names(model, tracer_kwargs=rules)
+    nodes = {"train_return_nodes": [train_nodes[-1]], "eval_return_nodes": [eval_nodes[-1]]}
+    graph = create_feature_extractor(model, **nodes, tracer_kwargs=rules)
+    images = torch.randn(2, 3, 50, 70)
+    with torch.no_grad():
+        torch.testing.assert_close(graph(images)[eval_nodes[-1]], model(images))
+    graph.train()(images)[train_nodes[-1]].mean().backward()
+    assert all(parameter.grad is not None for parameter in graph.parameters())
