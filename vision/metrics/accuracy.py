@@ -36,10 +36,13 @@ class TopKAccuracy(BaseMetric):
         self.topk = tuple(topk)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Keep the rank of the true class in every image: how many classes score higher."""
+        """Keep the rank of the true class in every image; of equal scores the first class ranks higher, NaN is last."""
         for sample in data_samples:
-            scores = sample["scores"]
-            self.results.append(int((scores > scores[sample["label"]]).sum()))
+            scores, label = sample["scores"], sample["label"]
+            if label < 0:
+                raise ValueError(f"label must be the index of a class, got {label}: are the test pictures labelled?")
+            ahead = (scores > scores[label]).sum() + (scores[:label] == scores[label]).sum()
+            self.results.append(len(scores) if scores[label].isnan() else int(ahead))
 
     def compute_metrics(self, results: list[int]) -> dict[str, float]:
         """Percentages by name."""

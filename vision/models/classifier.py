@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vision.models.checkpoint import CheckpointError
+from vision.models.timm_names import build_timm_model
 
 
 class TimmClassifier(BaseModel):
@@ -29,7 +30,7 @@ class TimmClassifier(BaseModel):
         init_cfg: passed to mmengine's `BaseModel`.
 
     Raises:
-        RuntimeError: timm knows no model of that name.
+        UsageError: timm knows no model of that name.
     """
 
     def __init__(
@@ -44,14 +45,14 @@ class TimmClassifier(BaseModel):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        import timm
-
-        self.backbone = timm.create_model(model_name, num_classes=num_classes, **(model_args or {}))
+        self.backbone = build_timm_model(model_name, num_classes=num_classes, **(model_args or {}))
         self.checkpoint = checkpoint
         self.label_smoothing = label_smoothing
         self.mixup = None
         if mixup is not None:
-            self.mixup = timm.data.Mixup(num_classes=num_classes, label_smoothing=label_smoothing, **mixup)
+            from timm.data import Mixup
+
+            self.mixup = Mixup(num_classes=num_classes, label_smoothing=label_smoothing, **mixup)
 
     def init_weights(self) -> None:
         """Load `checkpoint`; mmengine calls this before training."""
@@ -90,7 +91,7 @@ class TimmClassifier(BaseModel):
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
     def _loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        if self.mixup is None:
+        if self.mixup is None or len(images) == 1:
             logits = self.backbone(images).float()
             accuracy = (logits.detach().argmax(-1) == labels).float().mean()
             return {"loss": F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing), "accuracy": accuracy}
