@@ -80,8 +80,10 @@ def test_backbone_fits_its_head(path: Path) -> None:
 @every_config
 def test_heads_have_the_classes_of_the_data(path: Path) -> None:
     cfg, model = built(path)
+    dataset = cfg.train_dataloader.dataset
     with DATASETS.switch_scope_and_registry(cfg.default_scope) as registry:
-        classes = registry.get(cfg.train_dataloader.dataset.type).METAINFO["classes"]
+        known = registry.get(dataset.type).METAINFO
+    classes = {**known, **dataset.get("metainfo", {})}["classes"]
     heads = [m for m in model.modules() if hasattr(m, "num_classes") and m is not model.backbone]
     # A region proposal network knows one class, objects.
     assert {head.num_classes for head in heads} - {1} == {len(classes)}

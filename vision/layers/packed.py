@@ -66,8 +66,8 @@ class PackedWeight:
     """The copy of a weight in oneDNN's order, made when it is first asked for and again when the weight has changed.
 
     A change shows in the tensor's version, its memory and layout, or, for edits through `.data`, which leave no version
-    behind, in a sample: one value of nearly every row, each of another column. An edit through `.data` of a few single
-    values may go unseen until the module is changed otherwise. Copies of a module and its pickles start without one.
+    behind, in a sample of up to 64 values that lie all over it. An edit through `.data` that leaves all of these alone
+    goes unseen until the weight changes otherwise. Copies of a module and its pickles start without one.
     """
 
     def __init__(self) -> None:
@@ -87,8 +87,8 @@ class PackedWeight:
 
 
 def _sample(weight: Tensor) -> Tensor:
-    """A view of every (row length + 1)-th value in memory, whatever the order of the axes there."""
-    step = weight.numel() // len(weight) + 1
+    """A view of values at equal distances in memory, in different rows and columns if there are not more than 64 rows."""
+    step = max(weight.numel() // len(weight) + 1, weight.numel() // 64)
     return weight.as_strided((-(-weight.numel() // step),), (step,))
 
 
