@@ -87,7 +87,7 @@ class PackedWeight:
 
 
 def _sample(weight: Tensor) -> Tensor:
-    """A view of values at equal distances in memory, in different rows and columns if there are not more than 64 rows."""
+    """A view of values at equal distances in memory, of different rows and columns if rows are not more than 64."""
     step = max(weight.numel() // len(weight) + 1, weight.numel() // 64)
     return weight.as_strided((-(-weight.numel() // step),), (step,))
 
