@@ -24,6 +24,8 @@ model = dict(
         dilations=[[1, 11, 1], [1, 5, 1, 5], [1, 2, 1, 2, 1, 2], [1, 1, 1, 1, 1]],
         drop_path_rate=0.0,
     ),
+    # The rocket on its pad is twelve times as tall as it is wide.
+    rpn_head=dict(anchor_generator=dict(ratios=[0.5, 1.0, 2.0, 8.0])),
     roi_head=dict(bbox_head=dict(num_classes=len(classes)), mask_head=dict(num_classes=len(classes))),
     train_cfg=dict(rcnn=dict(sampler=dict(num=128))),
 )
@@ -49,11 +51,12 @@ val_evaluator = dict(ann_file=data_root + "annotations.json")
 test_evaluator = val_evaluator
 
 # Three iterations an epoch.
+max_epochs = 80
 optim_wrapper = dict(optimizer=dict(lr=2e-4), clip_grad=dict(max_norm=10.0))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=30),
-    dict(type="MultiStepLR", by_epoch=True, begin=0, end=100, milestones=[80], gamma=0.1),
+    dict(type="CosineAnnealingLR", eta_min=2e-6, T_max=max_epochs, convert_to_iter_based=True),
 ]
-train_cfg = dict(max_epochs=100, val_interval=20)
+train_cfg = dict(max_epochs=max_epochs, val_interval=20)
 default_hooks = dict(checkpoint=dict(interval=10, max_keep_ckpts=1))
 randomness = dict(seed=0)
