@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from backbones.hugging_face import from_hugging_face, is_hugging_face
 from backbones.rel_pos_bias import fit_rel_pos_biases
-from vision.models.checkpoint import load_strict, read_checkpoint
+from vision.models.checkpoint import CheckpointError, load_strict, read_checkpoint
 
 _BLOCK_NAMES = {
     "norm1.body.": "norm.",
@@ -77,12 +77,15 @@ def load_backbone(model: nn.Module, path: str | Path) -> None:
     another number of classes starts anew, too. Both are logged. A checkpoint of a whole detector gives its backbone.
 
     Raises:
-        CheckpointError: the file is missing or corrupt, or of another variant: the first wrong key and shape are named.
-        ValueError: its key names belong to no known model.
+        CheckpointError: the file is missing or corrupt, its key names belong to no known model, or it is of another
+            variant: the first wrong key and shape are named.
     """
     state = read_checkpoint(path)[0]
     inner = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    state = convert_state_dict(inner or state)
+    try:
+        state = convert_state_dict(inner or state)
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     kept, fresh = fit_state_dict(state, model)
     load_strict(model, kept, path)
     if fresh:

@@ -7,6 +7,7 @@ of tensors, function transforms) these layers are `nn.Linear` and `nn.Conv2d`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -92,13 +93,29 @@ def _sample(weight: Tensor) -> Tensor:
     return weight.as_strided((-(-weight.numel() // step),), (step,))
 
 
+@functools.cache
+def _can_pack() -> bool:
+    """Whether this torch has oneDNN, and still has what packing needs beneath its public interface."""
+    needed: list[tuple[Any, str]] = [
+        (torch.ops.mkldnn, "_linear_pointwise"),
+        (torch.ops.mkldnn, "_reorder_linear_weight"),
+        (torch.ops.mkldnn, "_convolution_pointwise"),
+        (torch.ops.mkldnn, "_reorder_convolution_weight"),
+        (torch.ops.mkldnn, "_is_mkldnn_bf16_supported"),
+        (torch._C, "_len_torch_dispatch_stack"),
+        (torch._C._functorch, "peek_interpreter_stack"),
+        (forward_ad, "_current_level"),
+    ]
+    return torch.backends.mkldnn.is_available() and all(hasattr(owner, name) for owner, name in needed)
+
+
 def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
     """What oneDNN computes this call in; None where it is no plain inference on a CPU in float32 or bfloat16."""
     if torch.compiler.is_compiling():  # first, so that nothing else gets into a graph
         return None
     if torch.jit.is_tracing():  # before sizes are asked for, which a trace would record
         return None
-    if torch.is_grad_enabled() or type(x) is not Tensor or type(weight) is not nn.Parameter:
+    if not _can_pack() or torch.is_grad_enabled() or type(x) is not Tensor or type(weight) is not nn.Parameter:
         return None
     plain = (
         x.device.type == weight.device.type == "cpu"
@@ -111,7 +128,6 @@ def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
         and torch._C._functorch.peek_interpreter_stack() is None
         and forward_ad._current_level < 0  # tangents survive no_grad
         and torch.backends.mkldnn.enabled
-        and torch.backends.mkldnn.is_available()
     )
     if not plain:
         return None

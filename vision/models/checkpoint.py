@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from vision.compat import Inert, numpy_globals, stored_function
+from vision.errors import UsageError
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UsageError):
     """A weights file cannot be used; the message says which, why and what to do."""
 
 
