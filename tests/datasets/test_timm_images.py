@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import default_collate
@@ -117,3 +119,12 @@ def test_a_folder_without_pictures_is_named(root: Path) -> None:
         TimmImageDataset(root, split="val", transform=PLAIN)
     with pytest.raises(ValueError, match=r"pictures/train holds no picture"):
         TimmImageDataset(root, transform=PLAIN, classes=["of", "no", "folder"])
+
+
+@pytest.mark.parametrize("policy", ["rand-m10-n40-inc1", "rand-m0-n40", "augmix-m10-w8-d8", "v0-mstd4"])
+def test_the_strongest_augmentations_run(root: Path, policy: str) -> None:
+    random.seed(0)
+    np.random.seed(0)
+    dataset = TimmImageDataset(root, transform={"input_size": 16, "is_training": True, "auto_augment": policy})
+    for _ in range(8):
+        assert all(dataset[i]["inputs"].isfinite().all() for i in range(len(dataset)))

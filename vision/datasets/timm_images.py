@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
             self.images = ImageDataset(
                 str(folder),
                 class_map="" if classes is None else {name: i for i, name in enumerate(classes)},
-                transform=create_transform(**arguments),
+                transform=_with_a_bit_left(create_transform(**arguments)),
             )
         except RuntimeError as error:
             raise ValueError(f"{folder} holds no picture: {error}") from error
@@ -60,3 +61,20 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
         """Read, augment and normalise one picture."""
         image, label = self.images[index]
         return {"inputs": image, "label": label}
+
+
+def _with_a_bit_left(transform: Any) -> Any:
+    """Let posterizing keep one bit at least.
+
+    At its highest magnitude timm asks for none, which made a black picture until Pillow 13 began to refuse it.
+    """
+    for step in transform.transforms:
+        policies = getattr(step, "policy", [])  # of AutoAugment; RandAugment and AugMix have ops alone
+        for op in [*getattr(step, "ops", []), *(op for policy in policies for op in policy)]:
+            if op.name.startswith("Posterize"):
+                op.level_fn = functools.partial(_at_least_one, op.level_fn)
+    return transform
+
+
+def _at_least_one(level_fn: Callable[..., tuple[int]], level: float, hparams: dict[str, Any]) -> tuple[int]:
+    return (max(1, level_fn(level, hparams)[0]),)
