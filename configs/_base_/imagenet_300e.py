@@ -18,6 +18,7 @@ param_scheduler = [
     dict(type="CosineAnnealingLR", eta_min=5e-6, begin=20, end=300, convert_to_iter_based=True),
 ]
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=310)
+# The average of the weights is not in the published recipe.
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=1e-4)]
 default_hooks = dict(checkpoint=dict(save_best="accuracy/top1"))
 randomness = dict(seed=42)

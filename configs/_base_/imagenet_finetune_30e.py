@@ -16,6 +16,7 @@ optim_wrapper = dict(
 param_scheduler = dict(type="LinearLR", start_factor=1.0, end_factor=0.0, end=30, convert_to_iter_based=True)
 train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=30)
 train_dataloader = dict(batch_size=64)
+# The average of the weights is not in the published recipe.
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=1e-4)]
 default_hooks = dict(checkpoint=dict(save_best="accuracy/top1"))
 randomness = dict(seed=42)
