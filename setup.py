@@ -37,7 +37,10 @@ def extension_arguments() -> dict:
             self.compiler._compile = compile_with_isa
             super().build_extensions()
 
-    sources = ["csrc/module.cpp", "csrc/cpu/neighborhood.cpp", "csrc/cpu/plan.cpp", "csrc/cpu/kernels_portable.cpp"]
+    sources = [
+        "csrc/module.cpp",
+        *(f"csrc/cpu/{name}.cpp" for name in ("neighborhood", "match", "plan", "kernels_portable")),
+    ]
     macros = [("TORCH_TARGET_VERSION", "0x020a000000000000")]  # torch 2.10: the oldest whose stable ABI has what we use
     if X86:
         sources += [f"csrc/cpu/{name}" for name in ISA_FLAGS]

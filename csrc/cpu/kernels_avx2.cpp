@@ -1,4 +1,5 @@
 #include "kernels.h"
+#include "match/kernels.h"
 
 namespace nbv {
 
@@ -6,5 +7,7 @@ const Kernels& avx2_kernels() {
     static constexpr Kernels kernels = make_kernels("avx2");
     return kernels;
 }
+
+const MatchKernels& avx2_match_kernels() { return kMatchKernels; }
 
 }  // namespace nbv

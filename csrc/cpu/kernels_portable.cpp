@@ -1,4 +1,5 @@
 #include "kernels.h"
+#include "match/kernels.h"
 
 namespace nbv {
 
@@ -6,5 +7,7 @@ const Kernels& portable_kernels() {
     static constexpr Kernels kernels = make_kernels("portable");
     return kernels;
 }
+
+const MatchKernels& portable_match_kernels() { return kMatchKernels; }
 
 }  // namespace nbv

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vision.ops import reference
 from vision.ops.arguments import Call, autocast_tensors
+from vision.ops.second_order import second_derivatives
 from vision.ops.vmap import dense_last, fold_vmap
 
 _TENSORS = "Tensor query, Tensor key, Tensor value, Tensor? bias, Tensor? additional_keys, Tensor? additional_values"
@@ -50,7 +51,11 @@ def missing() -> str | None:
 
 def why_not(call: Call) -> str | None:
     """Why the kernels cannot do `call`, or None."""
-    device = call.query.device.type
+    return why_not_here(call.query.device.type)
+
+
+def why_not_here(device: str) -> str | None:
+    """Why there are no kernels for tensors of a type of device, here and now, or None."""
     if device != "cpu":
         return f"no kernels for {device} tensors"
     if _MISSING is None and not torch.compiler.is_compiling() and _in_gradient_transform():
@@ -111,28 +116,11 @@ def _backward_gradient(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
 
     Output and LSE are functions of the inputs, which the reference computes again: their share goes to the inputs.
     """
-    create_graph = torch.is_grad_enabled()
-    with torch.enable_grad():
-        # Aliases: a derivative by one input must not run through another that was computed from it.
-        aliases: list[Any] = [None if t is None else _alias(t) for t in ctx.saved_tensors]
-        upstream, inputs = aliases[:2], aliases[2:]
-        first = _gradients(reference.neighborhood_attention(*inputs, *ctx.numbers), inputs, upstream, True)
-        pairs = [(f, g) for f, g, t in zip(first, grads, inputs, strict=True) if t is not None]
-        second = _gradients([f for f, _ in pairs], aliases, [g for _, g in pairs], create_graph)
+    upstream, inputs = ctx.saved_tensors[:2], ctx.saved_tensors[2:]
+    second = second_derivatives(
+        lambda *tensors: reference.neighborhood_attention(*tensors, *ctx.numbers), upstream, inputs, grads
+    )
     return (*second, None, None, *[None] * len(ctx.numbers))
-
-
-def _alias(tensor: Tensor) -> Tensor:
-    return tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
-
-
-def _gradients(
-    outputs: Sequence[Any], inputs: Sequence[Any], upstream: Sequence[Any], create_graph: bool
-) -> list[Tensor | None]:
-    """Derivatives by the inputs that are not None."""
-    wanted = [t for t in inputs if t is not None]
-    grads = iter(torch.autograd.grad(outputs, wanted, upstream, create_graph=create_graph, materialize_grads=True))
-    return [None if t is None else next(grads) for t in inputs]
 
 
 def _given(grads: Sequence[Tensor], inputs: Sequence[Tensor | None]) -> list[Tensor | None]:

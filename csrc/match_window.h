@@ -1,0 +1,30 @@
+// Where the window of a match-attention query lies along one axis, in one place for CPU and GPU.
+#pragma once
+
+#include <cstdint>
+
+#include "window.h"
+
+namespace nbv {
+namespace {
+
+constexpr double kMatchMargin = 1e-3;  // keeps the whole window inside, also when the centre lies on the last pixel
+
+template <class T>
+struct MatchCentre {
+    int64_t first;  // pixel of the window
+    T fraction;     // of the way from the pixel before the centre to the one after it
+    bool inside;    // or on the limits: the centre moves with the offset
+};
+
+template <class T>
+NBV_HOST_DEVICE inline MatchCentre<T> match_centre(T offset, int64_t radius, int64_t length) {
+    const T low = static_cast<T>(radius), high = static_cast<T>(length - 1 - radius - kMatchMargin);
+    const T clamped = offset > low ? (offset < high ? offset : high) : low;  // low for NaN
+    const bool inside = !(offset < low || offset > high);                    // NaN comes out as NaN
+    const int64_t before = static_cast<int64_t>(clamped);                    // never negative
+    return {before - radius, (inside ? offset : clamped) - static_cast<T>(before), inside};
+}
+
+}  // namespace
+}  // namespace nbv
