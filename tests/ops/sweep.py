@@ -33,6 +33,10 @@ def main() -> None:
         for dtype in TOLERANCE:
             for dim, value_dim in ((20, 33), (32, 64)):
                 compare(name, shape, window, dtype, dim, value_dim)
+    for radius, size in (((0, 0), (3, 5)), ((1, 1), (6, 4)), ((2, 2), (7, 11)), ((2, 1), (4, 9))):
+        for dim in (5, 8, 16, 24, 32, 40):
+            for dtype in (torch.float32, torch.float64):
+                compare_match(radius, size, dtype, dim)
 
 
 def compare(
@@ -57,6 +61,23 @@ def compare(
         results.append([out, lse, *torch.autograd.grad(loss, [*qkv, *optional.values()])])
     for ours, theirs in zip(*results, strict=True):
         atol = TOLERANCE[dtype] * (1 + theirs.abs().max().item())
+        torch.testing.assert_close(ours, theirs, rtol=TOLERANCE[dtype], atol=atol)
+
+
+def compare_match(radius: tuple[int, int], size: tuple[int, int], dtype: torch.dtype, dim: int) -> None:
+    """Outputs and all gradients of match attention, amid likely and hopeless matches."""
+    from vision.ops import match_attention
+
+    tensors = [torch.randn(2, *size, 3, dim, dtype=dtype) for _ in range(3)]
+    tensors[0][0] *= 50
+    tensors.append(torch.rand(2, *size, 3, 2, dtype=dtype) * (size[1] + 2) - 1)
+    results = []
+    for backend in ("native", "reference"):
+        inputs = [t.clone().requires_grad_() for t in tensors]
+        out, attn = match_attention(*inputs, radius, backend=backend)
+        results.append([out, attn, *torch.autograd.grad(out.sum() + attn.square().sum(), inputs)])
+    for ours, theirs in zip(*results, strict=True):
+        atol = 10 * TOLERANCE[dtype] * (1 + theirs.abs().max().item())
         torch.testing.assert_close(ours, theirs, rtol=TOLERANCE[dtype], atol=atol)
 
 

@@ -75,7 +75,7 @@ def _gather_windows(x: Tensor, corner: Tensor, radius: tuple[int, int]) -> Tenso
     b, h, w, heads, dim = x.shape
     dx, dy = (torch.arange(-r, r + 2, device=x.device) for r in radius)
     columns, rows = corner[..., 0, None, None] + dx, corner[..., 1, None, None] + dy[:, None]
-    index = (rows * w + columns).permute(0, 3, 1, 2, 4, 5).reshape(b, heads, -1, 1)  # [B, heads, H * W * M, 1]
-    maps = x.permute(0, 3, 1, 2, 4).reshape(b, heads, h * w, dim)
-    windows = maps.gather(2, index.expand(-1, -1, -1, dim)).view(b, heads, h, w, -1, dim)
+    index = (rows * w + columns).permute(0, 3, 1, 2, 4, 5).flatten(2).unsqueeze(-1)  # [B, heads, H * W * M, 1]
+    maps = x.permute(0, 3, 1, 2, 4).flatten(2, 3)
+    windows = maps.gather(2, index.expand(-1, -1, -1, dim)).view(b, heads, h, w, dy.numel() * dx.numel(), dim)
     return windows.permute(0, 2, 3, 1, 4, 5)
