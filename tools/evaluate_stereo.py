@@ -1,0 +1,163 @@
+"""Judge a stereo matcher on pairs with ground truth, beside OpenCV's StereoSGBM and StereoBM on the same pixels."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from vision.datasets.scene.camera import LEFT
+from vision.datasets.stereo import StereoDataset
+from vision.datasets.stereo_sets import STEREO_LAYOUTS
+from vision.datasets.synthetic_stereo import seen_by_other
+from vision.errors import UsageError
+from vision.images import ImageError
+from vision.metrics.opencv_stereo import bm_disparity, sgbm_disparity
+from vision.metrics.stereo import StereoScores
+from vision.metrics.stereo_table import StereoRow, fair_mean, format_stereo_table, stereo_csv_lines
+from vision.metrics.table import write_csv
+
+# (left, right, largest true disparity) -> the left view's disparity, all of the pictures' size.
+Matcher = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the arguments and evaluate; a mistake in them ends with one line and exit code 2."""
+    parser = argument_parser()
+    args = parser.parse_args(argv)
+    try:
+        dataset = STEREO_LAYOUTS[args.layout](args.data_root)
+        rows = evaluate(dataset, matchers(args), args.limit, args.max_disparity)
+        print(format_stereo_table(rows))
+        print("\nmean over scenes, non-occluded pixels where the scene has them marked, else all:")
+        for method, (epe, bad) in fair_mean(rows).items():
+            print(f"  {method:<12} EPE {epe:6.3f} px   bad-2 {bad:6.2f} %")
+    except UsageError as error:
+        parser.error(str(error))
+    if args.csv:
+        try:
+            write_csv(args.csv, *stereo_csv_lines(rows))
+        except OSError as error:
+            parser.error(f"cannot write {args.csv}: {error.strerror}")
+    return 0
+
+
+def evaluate(
+    dataset: StereoDataset,
+    methods: dict[str, Matcher],
+    limit: int | None = None,
+    max_disparity: float | None = None,
+) -> list[StereoRow]:
+    """Run every matcher on every pair that has ground truth.
+
+    Args:
+        dataset: its scenes are rows of the table; pairs of one scene are pooled.
+        methods: by name.
+        limit: only the first so many pairs.
+        max_disparity: judge only pixels with a true disparity below it.
+
+    Raises:
+        UsageError: no pair has ground truth, or there is nothing to compare.
+    """
+    if not methods:
+        raise UsageError("--no-ours and --no-opencv leave no matcher; give one of them only")
+    scores = {name: StereoScores(max_disparity) for name in methods}
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for index in _progress(range(len(dataset))[:limit]):
+        try:
+            sample = dataset.read(index)
+        except ImageError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        truth, scene = sample["disparity"], sample["scene"]
+        if truth is None:
+            continue
+        visible = _visible(sample)
+        for name, matcher in methods.items():
+            begin = time.perf_counter()
+            disparity = matcher(sample["left"], sample["right"], float(np.nanmax(truth)))
+            seconds.setdefault((scene, name), []).append(time.perf_counter() - begin)
+            scores[name].add(scene, disparity, truth, visible)
+    if not seconds:
+        raise UsageError(f"none of the {len(dataset)} pairs has ground truth that can be read; nothing to judge")
+    errors = {name: collected.scenes() for name, collected in scores.items()}
+    return [
+        StereoRow(scene, name, errors[name][scene], sum(times) / len(times)) for (scene, name), times in seconds.items()
+    ]
+
+
+def matchers(args: argparse.Namespace) -> dict[str, Matcher]:
+    """What to compare: ours, unless it is not wanted, and OpenCV's."""
+    methods: dict[str, Matcher] = {}
+    if not args.no_ours:
+        methods["ours"] = _ours(args)
+    if not args.no_opencv:
+        methods["SGBM"] = functools.partial(sgbm_disparity, pad=False)
+        methods["BM"] = functools.partial(bm_disparity, pad=False)
+        if args.pad_opencv:
+            methods["SGBM padded"] = functools.partial(sgbm_disparity, pad=True)
+            methods["BM padded"] = functools.partial(bm_disparity, pad=True)
+    return methods
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The tool's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of the set, or a CSV file of pairs")
+    parser.add_argument("--layout", default="folder", choices=list(STEREO_LAYOUTS))
+    parser.add_argument("--model", default="match_stereo_nano", metavar="NAME")
+    parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink pictures with a longer side")
+    parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")
+    parser.add_argument("--limit", metavar="N", type=_positive, help="only the first N pairs")
+    parser.add_argument("--csv", metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--no-opencv", action="store_true", help="leave out StereoSGBM and StereoBM")
+    parser.add_argument("--no-ours", action="store_true", help="only StereoSGBM and StereoBM")
+    parser.add_argument(
+        "--pad-opencv",
+        action="store_true",
+        help="also let OpenCV search the strip at the left edge, which it leaves out, by widening the pictures",
+    )
+    return parser
+
+
+def _ours(args: argparse.Namespace) -> Matcher:
+    from vision.apis import StereoInferencer
+
+    try:
+        inferencer: Any = StereoInferencer(
+            model=args.model, checkpoint=args.checkpoint, device=args.device, max_size=args.max_size
+        )
+    except ValueError as error:  # an unknown model or device, weights that do not fit
+        raise UsageError(str(error)) from error
+    return lambda left, right, _: inferencer.disparity(left, right)
+
+
+def _visible(sample: dict[str, Any]) -> np.ndarray | None:
+    """The set's own mask of what both views see, else what the disparities of both views agree on."""
+    if sample["visible"] is not None or sample["disparity_right"] is None:
+        return sample["visible"]
+    return seen_by_other(np.nan_to_num(sample["disparity"]), sample["disparity_right"], LEFT)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number above 0")
+    return int(text)
+
+
+def _progress(items: Iterable[int]) -> Iterable[int]:
+    console = Console(stderr=True)
+    return track(items, "matching", console=console, disable=not console.is_terminal)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

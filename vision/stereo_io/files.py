@@ -1,0 +1,113 @@
+"""What all formats share: writing a file whole or not at all, checking a size, arrays of numpy and HDF5 files."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from vision.images import MAX_PIXELS, ImageError, open_regular
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its final name when the block ends without an error.
+
+    Raises:
+        OSError: the folder is missing, the disk is full and so on; nothing is left behind.
+    """
+    target = Path(path)
+    # Short, so that the longest name that the file system allows still works.
+    temporary = target.parent / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], *parts: bytes | memoryview) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as file:
+        for part in parts:
+            file.write(part)
+
+
+def check_size(path: str | os.PathLike[str], width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a size that a header claims, before memory is taken for it.
+
+    Raises:
+        ImageError: the size is not positive, or has more than `max_pixels` pixels.
+    """
+    if width < 1 or height < 1:
+        raise ImageError(path, f"says that it is {width} x {height} pixels; expected positive numbers")
+    if width * height > max_pixels:
+        size = f"{width} x {height} = {width * height:,}"
+        raise ImageError(path, f"says that it has {size} pixels; the limit is {max_pixels:,} (max_pixels=)")
+
+
+def read_npy(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read the numbers of a `.npy` file as float32; pickled objects are refused.
+
+    Raises:
+        ImageError: it is not such a file, is cut short, is too large or holds something other than real numbers.
+    """
+    with open_regular(path):
+        pass
+    try:
+        # Mapped, so that a header cannot make us allocate more than the file holds.
+        array = np.lib.format.open_memmap(path, mode="r")
+    # numpy meets damaged headers with errors of every kind (ValueError, TokenError, RecursionError, ...).
+    except Exception as error:
+        raise ImageError(path, f"not a complete .npy file of numbers ({_line(error)})") from None
+    if array.dtype.kind not in "fiu":
+        raise ImageError(path, f"holds {array.dtype}; expected real numbers")
+    if array.ndim < 2:
+        raise ImageError(path, f"has the shape {array.shape}; expected height and width first")
+    check_size(path, math.prod(array.shape[1:]), array.shape[0], 2 * max_pixels)
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite: unknown
+        return np.array(array, dtype=np.float32)
+
+
+def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> None:
+    """Write a float32 `.npy` file."""
+    with replacing(path) as file:
+        np.save(file, np.asarray(array, dtype=np.float32), allow_pickle=False)
+
+
+def read_hdf5(path: str | os.PathLike[str], name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read one array `[H, W, ...]` of an HDF5 file as float32; needs the package h5py.
+
+    Raises:
+        ImageError: h5py is not installed, the file is damaged, or has no such array.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise ImageError(path, "reading HDF5 files (.dsp5, .flo5) needs h5py; pip install h5py") from None
+    with open_regular(path) as file:
+        try:
+            with h5py.File(file, "r") as content:
+                if name not in content:
+                    raise ImageError(path, f"has no array {name!r}; it holds {sorted(content)}")
+                shape = content[name].shape
+                if len(shape) < 2:
+                    raise ImageError(path, f"array {name!r} has the shape {shape}; expected height and width first")
+                check_size(path, math.prod(shape[1:]), shape[0], 2 * max_pixels)
+                return np.array(content[name], dtype=np.float32)
+        except ImageError:
+            raise
+        # h5py meets damaged bytes with errors of every kind (OSError, KeyError, RuntimeError, AttributeError, ...).
+        except Exception as error:
+            raise ImageError(path, f"damaged HDF5 data ({_line(error)})") from None
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
