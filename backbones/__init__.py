@@ -8,6 +8,7 @@ from vision.lazy import lazy_exports, when_imported
 
 if TYPE_CHECKING:
     from backbones.checkpoint import convert_state_dict
+    from backbones.convformer import ConvFormer
     from backbones.dilations import recommend_dilations
     from backbones.dinat import DiNAT
     from backbones.dinat_s import DiNATS
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from backbones.nat import NAT
 
 _HOME = {
+    "ConvFormer": "backbones.convformer",
     "NAT": "backbones.nat",
     "DiNAT": "backbones.dinat",
     "DiNATS": "backbones.dinat_s",
@@ -23,7 +25,15 @@ _HOME = {
     "recommend_dilations": "backbones.dilations",
 }
 
-__all__ = ["NAT", "DiNAT", "DiNATS", "DualFrequencyNet", "convert_state_dict", "recommend_dilations"]
+__all__ = [
+    "NAT",
+    "ConvFormer",
+    "DiNAT",
+    "DiNATS",
+    "DualFrequencyNet",
+    "convert_state_dict",
+    "recommend_dilations",
+]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)
 

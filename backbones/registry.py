@@ -2,7 +2,7 @@
 
 from mmengine.registry import MODELS
 
-from backbones import NAT, DiNAT, DiNATS, DualFrequencyNet
+from backbones import NAT, ConvFormer, DiNAT, DiNATS, DualFrequencyNet
 
-for backbone in (NAT, DiNAT, DiNATS, DualFrequencyNet):
+for backbone in (NAT, ConvFormer, DiNAT, DiNATS, DualFrequencyNet):
     MODELS.register_module(module=backbone)

@@ -8,9 +8,10 @@ from vision.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from heads.forgery import ForgeryHead
+    from heads.match_decoder import MatchDecoder
 
-_HOME = {"ForgeryHead": "heads.forgery"}
+_HOME = {"ForgeryHead": "heads.forgery", "MatchDecoder": "heads.match_decoder"}
 
-__all__ = ["ForgeryHead"]
+__all__ = ["ForgeryHead", "MatchDecoder"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

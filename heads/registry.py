@@ -2,6 +2,7 @@
 
 from mmengine.registry import MODELS
 
-from heads.forgery import ForgeryHead
+from heads import ForgeryHead, MatchDecoder
 
-MODELS.register_module(module=ForgeryHead)
+for head in (ForgeryHead, MatchDecoder):
+    MODELS.register_module(module=head)

@@ -12,15 +12,23 @@ if TYPE_CHECKING:
     from vision.models.classifier import TimmClassifier
     from vision.models.detector import ForgeryDetector
     from vision.models.forgery import ForgeryNetwork, forgery_detector, forgery_models
+    from vision.models.stereo import MatchStereo, match_stereo, match_stereo_models
+    from vision.models.stereo_checkpoint import convert_match_state_dict
+    from vision.models.stereo_trainer import StereoMatcher
 
 _HOME = {
     "Calibration": "vision.models.calibration",
     "CheckpointError": "vision.models.checkpoint",
     "ForgeryDetector": "vision.models.detector",
     "ForgeryNetwork": "vision.models.forgery",
+    "MatchStereo": "vision.models.stereo",
+    "StereoMatcher": "vision.models.stereo_trainer",
     "TimmClassifier": "vision.models.classifier",
+    "convert_match_state_dict": "vision.models.stereo_checkpoint",
     "forgery_detector": "vision.models.forgery",
     "forgery_models": "vision.models.forgery",
+    "match_stereo": "vision.models.stereo",
+    "match_stereo_models": "vision.models.stereo",
 }
 
 __all__ = [
@@ -28,9 +36,14 @@ __all__ = [
     "CheckpointError",
     "ForgeryDetector",
     "ForgeryNetwork",
+    "MatchStereo",
+    "StereoMatcher",
     "TimmClassifier",
+    "convert_match_state_dict",
     "forgery_detector",
     "forgery_models",
+    "match_stereo",
+    "match_stereo_models",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

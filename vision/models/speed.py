@@ -152,16 +152,16 @@ def keep_freed_memory() -> bool:
 def _grown_mib(name: str, setting: Setting) -> float:
     torch.set_num_threads(setting.threads)
     check_timm_name(name)  # imports timm, which is not the model's memory
-    before = _peak_resident_mib()
+    before = peak_resident_mib()
     step = make_step(name, setting)
     for _ in range(_MEMORY_STEPS):
         step()
     if torch.device(setting.device).type == "cuda":
         return torch.cuda.max_memory_allocated(setting.device) / 2**20
-    return _peak_resident_mib() - before
+    return peak_resident_mib() - before
 
 
-def _peak_resident_mib() -> float:
+def peak_resident_mib() -> float:
     """Most memory that this process has had; `getrusage` on Linux also remembers that of the one it was forked from."""
     status = Path("/proc/self/status")
     if status.is_file():

@@ -1,0 +1,129 @@
+"""Training loss of match attention networks. It is ours: the one of the published weights was not published.
+
+Every intermediate field is supervised, the later the more. Cross attention finds the matches, so that its fields are
+asked for where the other view sees the same; self attention spreads them, so that its fields are asked for everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class FieldTarget(NamedTuple):
+    """What is known of both views, left then right.
+
+    Args:
+        field: displacement (x, y) in pixels to the other view, `[2B, H, W, 2]`; NaN where unknown.
+        visible: 1 where the other view sees the same point, 0 where it does not, NaN where unknown, `[2B, H, W]`.
+    """
+
+    field: Tensor
+    visible: Tensor
+
+    @property
+    def known(self) -> Tensor:
+        """Where there is ground truth, `[2B, H, W]`."""
+        return self.field.isfinite().all(-1)
+
+    def at(self, height: int, width: int) -> FieldTarget:
+        """The target at the resolution of a map, its field in that map's pixels: the middle of every block."""
+        step_y, step_x = self.field.shape[1] // height, self.field.shape[2] // width
+        middle = (slice(None), slice(step_y // 2, None, step_y), slice(step_x // 2, None, step_x))
+        return FieldTarget(self.field[middle] / self.field.new_tensor([step_x, step_y]), self.visible[middle])
+
+
+class MatchLoss:
+    """The sum of all terms, of a decoder's output and a target.
+
+    Args:
+        decay: weight of a layer's fields relative to the next one's; the last has weight 1.
+        initial_weight: of the cross-entropy of the initial correlation (stereo).
+        self_weight: of the fields after self attention, relative to those after cross attention.
+        consistency_weight: of the mean distance between a pixel and where the two views' fields lead it.
+    """
+
+    def __init__(
+        self,
+        decay: float = 0.9,
+        initial_weight: float = 2.0,
+        self_weight: float = 0.5,
+        consistency_weight: float = 0.05,
+    ) -> None:
+        if not 0 < decay <= 1:
+            raise ValueError(f"decay must be in (0, 1], got {decay}")
+        self.decay = decay
+        self.initial_weight = initial_weight
+        self.self_weight = self_weight
+        self.consistency_weight = consistency_weight
+
+    def __call__(
+        self, output: dict[str, Tensor | list[Tensor]], target: FieldTarget, stereo: bool
+    ) -> dict[str, Tensor]:
+        """Losses by name, to be added, and the mean end-point error of the result, `epe`."""
+        fields, after_self = output["field_all"], output["field_self"]
+        weights = [self.decay**i for i in reversed(range(len(fields)))]
+        cross = [w * field_error(f, target, True) for w, f in zip(weights, fields, strict=True)]
+        spread = weights[len(fields) - len(after_self) :]
+        own = [w * field_error(f, target, False) for w, f in zip(spread, after_self, strict=True)]
+        full = output["field_up"]
+        losses = {
+            "loss_final": field_error(full, target, False),
+            "loss_cross": sum(cross) / sum(weights),
+            "loss_self": self.self_weight * sum(own) / sum(spread),
+            "loss_consistency": self.consistency_weight * consistency_error(fields[-1], target),
+        }
+        if stereo and self.initial_weight:
+            losses["loss_initial"] = self.initial_weight * initial_error(output["init_cv"], target)
+        errors = (full.detach() - target.field).norm(dim=-1)[target.known]
+        losses["epe"] = errors.mean() if errors.numel() else full.new_zeros(())
+        return losses
+
+
+def field_error(field: Tensor, target: FieldTarget, visible_only: bool) -> Tensor:
+    """Mean cost of a field `[2B, h, w, 2]` of any resolution.
+
+    The cost of an L1 distance e in pixels of the whole picture is 2 (sqrt(1 + e) - 1): e where it is small, and so little
+    more where it is large that coarse maps and hopeless pixels do not rule.
+    """
+    small = target.at(*field.shape[1:3])
+    scale = target.field.shape[2] / field.shape[2]
+    distance = (field - torch.nan_to_num(small.field)).abs().sum(-1) * scale
+    counts = small.known & (small.visible != 0) if visible_only else small.known
+    return masked_mean(2 * ((1 + distance).sqrt() - 1), counts)
+
+
+def initial_error(volume: Tensor, target: FieldTarget) -> Tensor:
+    """Cross-entropy of the initial disparity distribution `[2B, D, h, w]`, between the two bins next to the truth."""
+    small = target.at(*volume.shape[-2:])
+    disparity = torch.nan_to_num(small.field[..., 0].abs())
+    counts = small.known & (small.visible != 0) & (disparity < volume.shape[1] - 1)
+    below = disparity.floor().clamp(0, volume.shape[1] - 2)
+    share = (disparity - below).clamp(0, 1)
+    bins = torch.stack([below, below + 1], dim=1).long()
+    probability = volume.gather(1, bins)
+    probability = (1 - share) * probability[:, 0] + share * probability[:, 1]
+    return masked_mean(-(probability + 1e-6).log(), counts)
+
+
+def consistency_error(field: Tensor, target: FieldTarget) -> Tensor:
+    """Mean L1 distance in pixels of the map between visible pixels and where the way there and back leads them."""
+    b, h, w, _ = field.shape
+    small = target.at(h, w)
+    back = torch.cat([field[b // 2 :], field[: b // 2]])
+    y, x = torch.meshgrid(torch.arange(h, device=field.device), torch.arange(w, device=field.device), indexing="ij")
+    goal = torch.stack([x, y], dim=-1) + torch.nan_to_num(small.field)  # of the truth: the mask is right there
+    size = goal.new_tensor([max(w - 1, 1), max(h - 1, 1)])
+    sampled = F.grid_sample(back.permute(0, 3, 1, 2), goal / size * 2 - 1, align_corners=True)
+    error = (field + sampled.permute(0, 2, 3, 1)).abs().sum(-1)
+    inside = ((goal >= 0) & (goal <= size)).all(-1)
+    return masked_mean(error, small.known & (small.visible == 1) & inside)
+
+
+def masked_mean(values: Tensor, counts: Tensor) -> Tensor:
+    """Mean over the elements that count, 0 where none does."""
+    return torch.where(counts, values, 0).sum() / counts.sum().clamp(min=1)
