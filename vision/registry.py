@@ -2,16 +2,49 @@
 
 from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS, OPTIM_WRAPPERS
 
-from vision.datasets import BalancedSourceSampler, ForgeryDataset, TimmImageDataset
-from vision.metrics import ForgeryMetric, TopKAccuracy
-from vision.models import ForgeryDetector, TimmClassifier
+from vision.datasets import (
+    BalancedSourceSampler,
+    CREStereoDataset,
+    ETH3DDataset,
+    FlyingThingsFlowDataset,
+    ForgeryDataset,
+    KITTI2012Dataset,
+    KITTI2015Dataset,
+    KITTIFlowDataset,
+    MiddleburyDataset,
+    SceneFlowDataset,
+    SintelDataset,
+    SpringDataset,
+    StereoCSVDataset,
+    StereoFolderDataset,
+    SyntheticStereo,
+    TimmImageDataset,
+)
+from vision.metrics import ForgeryMetric, StereoMetric, TopKAccuracy
+from vision.models import ForgeryDetector, StereoMatcher, TimmClassifier
 from vision.optim import Bf16OptimWrapper
 
 OPTIM_WRAPPERS.register_module(module=Bf16OptimWrapper)
-for model in (ForgeryDetector, TimmClassifier):
+for model in (ForgeryDetector, StereoMatcher, TimmClassifier):
     MODELS.register_module(module=model)
-for dataset in (ForgeryDataset, TimmImageDataset):
+for dataset in (
+    CREStereoDataset,
+    ETH3DDataset,
+    FlyingThingsFlowDataset,
+    ForgeryDataset,
+    KITTI2012Dataset,
+    KITTI2015Dataset,
+    KITTIFlowDataset,
+    MiddleburyDataset,
+    SceneFlowDataset,
+    SintelDataset,
+    SpringDataset,
+    StereoCSVDataset,
+    StereoFolderDataset,
+    SyntheticStereo,
+    TimmImageDataset,
+):
     DATASETS.register_module(module=dataset)
 DATA_SAMPLERS.register_module(module=BalancedSourceSampler)
-for metric in (ForgeryMetric, TopKAccuracy):
+for metric in (ForgeryMetric, StereoMetric, TopKAccuracy):
     METRICS.register_module(module=metric)

@@ -40,11 +40,15 @@ def test_a_perfect_answer_costs_nothing() -> None:
     assert all(value == 0 for value in losses.values())
 
 
+def cost(distance: float) -> float:
+    return 2 * ((1 + distance) ** 0.5 - 1)
+
+
 def test_errors_count_in_pixels_of_the_picture() -> None:
     losses = MatchLoss(self_weight=0.5)(output(target(), 1.0), target(), stereo=True)
-    assert losses["loss_final"].item() == pytest.approx(2.0)  # both coordinates are one pixel off
-    assert losses["loss_cross"].item() == pytest.approx(2.0)
-    assert losses["loss_self"].item() == pytest.approx(1.0)
+    assert losses["loss_final"].item() == pytest.approx(cost(2.0))  # both coordinates are one pixel off
+    assert losses["loss_cross"].item() == pytest.approx(cost(2.0))
+    assert losses["loss_self"].item() == pytest.approx(cost(2.0) / 2)
     assert losses["epe"].item() == pytest.approx(2**0.5)
 
 

@@ -28,8 +28,6 @@ def _registered() -> None:
     from vision.engine import compat
 
     compat.apply()
-    import backbones.registry
-    import heads.registry
     import vision.registry  # noqa: F401
 
 

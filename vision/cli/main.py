@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import vision
-from vision.cli import doctor, forgery, models
+from vision.cli import doctor, export, forgery, models, stereo
 from vision.errors import UsageError
 
 USAGE_ERROR = 2
@@ -64,6 +64,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="vision", description=vision.__doc__)
     parser.add_argument("--version", action="version", version=f"vision {vision.__version__}")
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
-    for module in (forgery, doctor, models):
+    for module in (forgery, stereo, export, doctor, models):
         module.add_command(commands)
     return parser

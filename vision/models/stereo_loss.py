@@ -6,8 +6,7 @@ asked for where the other view sees the same; self attention spreads them, so th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,34 +60,39 @@ class MatchLoss:
         self.self_weight = self_weight
         self.consistency_weight = consistency_weight
 
-    def __call__(
-        self, output: dict[str, Tensor | list[Tensor]], target: FieldTarget, stereo: bool
-    ) -> dict[str, Tensor]:
-        """Losses by name, to be added, and the mean end-point error of the result, `epe`."""
-        fields, after_self = output["field_all"], output["field_self"]
-        weights = [self.decay**i for i in reversed(range(len(fields)))]
-        cross = [w * field_error(f, target, True) for w, f in zip(weights, fields, strict=True)]
-        spread = weights[len(fields) - len(after_self) :]
-        own = [w * field_error(f, target, False) for w, f in zip(spread, after_self, strict=True)]
-        full = output["field_up"]
+    def __call__(self, output: dict[str, Any], target: FieldTarget, stereo: bool) -> dict[str, Tensor]:
+        """Losses by name, to be added, and the mean end-point error of the result in pixels, `epe`.
+
+        Args:
+            output: of `MatchStereo.match`.
+            target: of the whole pictures.
+            stereo: whether `output` is of a network for stereo.
+        """
+        cross = [field_error(field, target, visible_only=True) for field in output["field_all"]]
+        own = [field_error(field, target, visible_only=False) for field in output["field_self"]]
+        full: Tensor = output["field_up"]
         losses = {
-            "loss_final": field_error(full, target, False),
-            "loss_cross": sum(cross) / sum(weights),
-            "loss_self": self.self_weight * sum(own) / sum(spread),
-            "loss_consistency": self.consistency_weight * consistency_error(fields[-1], target),
+            "loss_final": field_error(full, target, visible_only=False),
+            "loss_cross": self._weighted(cross),
+            "loss_self": self.self_weight * self._weighted(own),
+            "loss_consistency": self.consistency_weight * consistency_error(output["field_all"][-1], target),
         }
         if stereo and self.initial_weight:
             losses["loss_initial"] = self.initial_weight * initial_error(output["init_cv"], target)
-        errors = (full.detach() - target.field).norm(dim=-1)[target.known]
-        losses["epe"] = errors.mean() if errors.numel() else full.new_zeros(())
+        losses["epe"] = masked_mean((full.detach() - torch.nan_to_num(target.field)).norm(dim=-1), target.known)
         return losses
+
+    def _weighted(self, errors: Sequence[Tensor]) -> Tensor:
+        """Mean of what layers give, the last with the largest weight."""
+        weights = torch.tensor([self.decay**i for i in reversed(range(len(errors)))], device=errors[0].device)
+        return (torch.stack(tuple(errors)) * weights).sum() / weights.sum()
 
 
 def field_error(field: Tensor, target: FieldTarget, visible_only: bool) -> Tensor:
     """Mean cost of a field `[2B, h, w, 2]` of any resolution.
 
-    The cost of an L1 distance e in pixels of the whole picture is 2 (sqrt(1 + e) - 1): e where it is small, and so little
-    more where it is large that coarse maps and hopeless pixels do not rule.
+    The cost of an L1 distance e in pixels of the whole picture is 2 (sqrt(1 + e) - 1): e where it is small,
+    and so little more where it is large that coarse maps and hopeless pixels do not rule.
     """
     small = target.at(*field.shape[1:3])
     scale = target.field.shape[2] / field.shape[2]

@@ -65,8 +65,8 @@ class StereoMatcher(BaseModel):
             mode: "loss", "tensor" or "predict".
 
         Returns:
-            "loss": the terms of `MatchLoss`; "tensor": the dict of `MatchStereo`; "predict": a dict a pair, of arrays of
-            the left view: disparity and truth (stereo) or flow and truth, visible, path, scene.
+            "loss": the terms of `MatchLoss`; "tensor": the dict of `MatchStereo`; "predict": a dict a pair, of the left
+            view's arrays: disparity and truth (stereo) or flow and truth, visible, path, scene.
         """
         pairs = _stacked(inputs)
         network = MatchStereo(self.encoder, self.decoder, stereo=self.stereo)

@@ -14,6 +14,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from vision.onnx.attention import tiled_attention
+from vision.onnx.folding import fold
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
@@ -32,6 +33,7 @@ def export(
     output_names: Sequence[str] | None = None,
     dynamic_shapes: Any = None,
     opset_version: int | None = None,
+    rewrite: bool = True,
 ) -> Path:
     """Write `model` in evaluation mode as an ONNX file, which appears under `path` complete or not at all.
 
@@ -46,6 +48,8 @@ def export(
         output_names: names of the graph's outputs.
         dynamic_shapes: as for `torch.export.export`; the sides of the grid under the attention must be fixed.
         opset_version: ONNX operator set, torch's choice if None.
+        rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False only
+            folds constants.
 
     Returns:
         `path`.
@@ -71,8 +75,11 @@ def export(
         opset_version=opset_version,
         dynamo=True,
         verbose=False,
+        optimize=rewrite,
     )
     assert onnx_program is not None
+    if not rewrite:
+        fold(onnx_program.model)
     # The file names the one that holds its weights, so that both get their names before they move.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         onnx_program.save(Path(folder, path.name))
