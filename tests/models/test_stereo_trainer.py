@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from vision import compat
 from vision.models import MatchStereo, StereoMatcher
 
 PARTS: dict[str, Any] = {
@@ -25,10 +27,9 @@ SIZE = (192, 224)
 
 @pytest.fixture(autouse=True, scope="module")
 def _registered() -> None:
-    from vision.engine import compat
-
     compat.apply()
-    import vision.registry  # noqa: F401
+    for package in ("vision", "backbones", "heads"):
+        importlib.import_module(f"{package}.registry")
 
 
 def batch(count: int = 1) -> dict[str, Any]:

@@ -6,6 +6,7 @@ asked for where the other view sees the same; self attention spreads them, so th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
