@@ -1,0 +1,31 @@
+# SceneFlow: FlyingThings3D, Monkaa and Driving (arXiv 1512.02134), clean and final pass.
+_base_ = "./stereo_augment.py"
+
+data_root = "data/sceneflow/"
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type="InfiniteSampler", shuffle=True),
+    collate_fn=dict(type="default_collate"),
+    dataset=dict(
+        type="ConcatDataset",
+        datasets=[
+            dict(type="SceneFlowDataset", data_root=data_root, render_pass=name, transforms=_base_.train_transforms)
+            for name in ("clean", "final")
+        ],
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(type="SceneFlowDataset", data_root=data_root, split="test", transforms=[dict(type="PackStereo")]),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type="StereoMetric", max_disparity=192)
+test_evaluator = val_evaluator
+val_cfg = dict(type="ValLoop")
+test_cfg = dict(type="TestLoop")
