@@ -18,8 +18,9 @@ help:  ## Show this list
 
 install: $(VENV)/.installed  ## Make .venv with the package (editable), the OpenMMLab stack and the developer's tools
 
-demo: $(VENV)/.installed  ## Judge real photographs and altered copies of them; pictures go to demo-output/
+demo: $(VENV)/.installed  ## Judge photographs and altered copies of them, match a stereo pair; see demo-output/
 	$(RUN) tools/forgery_demo.py
+	$(RUN) tools/stereo_demo.py --output demo-output/stereo
 
 test: $(VENV)/.installed  ## Run the tests (PYTEST_ARGS="-k words" to choose)
 	$(RUN) -m pytest tests $(PYTEST_ARGS)

@@ -10,7 +10,7 @@ train_dataloader = dict(
     sampler=dict(type="InfiniteSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),
     dataset=dict(
-        type="ConcatDataset",
+        type="StereoConcat",
         datasets=[
             dict(type=name, data_root=data_root + folder, render_pass=render_pass, transforms=_base_.train_transforms)
             for name, folder in {"FlyingThingsFlowDataset": "sceneflow/", "SintelDataset": "sintel/"}.items()

@@ -10,7 +10,7 @@ train_dataloader = dict(
     sampler=dict(type="InfiniteSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),
     dataset=dict(
-        type="ConcatDataset",
+        type="StereoConcat",
         datasets=[
             dict(type="KITTI2012Dataset", data_root=data_root + "kitti2012/", transforms=_base_.train_transforms),
             dict(type="KITTI2015Dataset", data_root=data_root + "kitti2015/", transforms=_base_.train_transforms),

@@ -10,7 +10,7 @@ train_dataloader = dict(
     sampler=dict(type="InfiniteSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),
     dataset=dict(
-        type="ConcatDataset",
+        type="StereoConcat",
         datasets=[
             dict(type="SceneFlowDataset", data_root=data_root, render_pass=name, transforms=_base_.train_transforms)
             for name in ("clean", "final")

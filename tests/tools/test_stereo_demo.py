@@ -1,0 +1,30 @@
+"""The second part of `make demo`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vision.stereo_io import read_disparity
+
+
+def test_a_rendered_scene_goes_in_and_pictures_come_out(
+    run_tool: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = run_tool("stereo_demo.py", "--output", "out")
+    assert "mean error" in done.stdout and "points.ply" in done.stdout
+    left = Image.open(tmp_path / "out/left.png")
+    disparity = read_disparity(tmp_path / "out/disparity.pfm")
+    assert disparity.shape == left.size[::-1] and np.isfinite(disparity).all()
+    assert (tmp_path / "out/points.ply").read_bytes().startswith(b"ply\nformat binary_little_endian 1.0\n")
+    for name in ("stereo.png", "points.png"):
+        assert np.asarray(Image.open(tmp_path / "out" / name)).std() > 10
+
+
+def test_one_picture_is_not_a_pair(run_tool: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = run_tool("stereo_demo.py", "left.png", check=False)
+    assert done.returncode == 2 and "expected no pictures or two, LEFT and RIGHT, got 1" in done.stderr
