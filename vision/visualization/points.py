@@ -36,15 +36,15 @@ def render_points(
     turned, colors = turned[turned[:, 2] > 1e-3 * middle[2]], colors[turned[:, 2] > 1e-3 * middle[2]]
     # As wide as the cloud is: all but its outermost points fit.
     flat = turned[:, :2] / turned[:, 2:]
-    focal = 0.48 / np.quantile(np.abs(flat) / [width, height], 0.98)
+    focal = 0.45 / np.quantile(np.abs(flat) / [width, height], 0.98)
     place = np.rint(flat * focal + [width / 2, height / 2]).astype(int)
     order = np.argsort(-turned[:, 2])  # the nearest last, over the others
     side = 1 + int(np.sqrt(2 * width * height / len(order)))
-    for dy in range(side):
-        for dx in range(side):
-            x, y = (place[order] + [dx - side // 2, dy - side // 2]).T
-            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            picture[y[inside], x[inside]] = colors[order][inside]
+    steps = np.arange(side) - side // 2
+    x = place[order, 0, None] + np.tile(steps, side)
+    y = place[order, 1, None] + np.repeat(steps, side)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    picture[y[inside], x[inside]] = np.repeat(colors[order, None], side * side, axis=1)[inside]
     return picture
 
 
