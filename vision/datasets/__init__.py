@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from vision.datasets.stereo_color import PerView, RandomErase, RandomStereoColor
     from vision.datasets.stereo_files import StereoFiles
+    from vision.datasets.stereo_concat import StereoConcat
     from vision.datasets.stereo_pack import PackStereo
     from vision.datasets.stereo_sets import (
         CREStereoDataset,
@@ -88,6 +89,7 @@ _HOME = {
     "StereoCSVDataset": "vision.datasets.stereo_sets",
     "StereoDataset": "vision.datasets.stereo",
     "StereoFiles": "vision.datasets.stereo_files",
+    "StereoConcat": "vision.datasets.stereo_concat",
     "StereoFolderDataset": "vision.datasets.stereo_sets",
     "SyntheticStereo": "vision.datasets.synthetic_stereo",
     "TimmImageDataset": "vision.datasets.timm_images",
@@ -131,6 +133,7 @@ __all__ = [
     "StereoCSVDataset",
     "StereoDataset",
     "StereoFiles",
+    "StereoConcat",
     "StereoFolderDataset",
     "SyntheticStereo",
     "TimmImageDataset",

@@ -48,8 +48,8 @@ def export(
         output_names: names of the graph's outputs.
         dynamic_shapes: as for `torch.export.export`; the sides of the grid under the attention must be fixed.
         opset_version: ONNX operator set, torch's choice if None.
-        rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False only
-            folds constants.
+        rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False
+            folds constants only.
 
     Returns:
         `path`.
@@ -95,7 +95,10 @@ def _capture(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dy
     try:
         with torch.no_grad():
             program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
-            return program.run_decompositions(decompositions())
+            table = decompositions()
+            # The exporter decomposes the rest itself, and each time takes as long as the capture.
+            is_needed = any(node.target in table for node in program.graph.nodes)
+            return program.run_decompositions(table) if is_needed else program
     finally:
         for module, training in modes.items():
             module.training = training
