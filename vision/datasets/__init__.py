@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         RandomVerticalJitter,
     )
     from vision.datasets.stereo_color import PerView, RandomErase, RandomStereoColor
-    from vision.datasets.stereo_files import StereoFiles
     from vision.datasets.stereo_concat import StereoConcat
+    from vision.datasets.stereo_files import StereoFiles
     from vision.datasets.stereo_pack import PackStereo
     from vision.datasets.stereo_sets import (
         CREStereoDataset,
@@ -131,9 +131,9 @@ __all__ = [
     "SomeOf",
     "SpringDataset",
     "StereoCSVDataset",
+    "StereoConcat",
     "StereoDataset",
     "StereoFiles",
-    "StereoConcat",
     "StereoFolderDataset",
     "SyntheticStereo",
     "TimmImageDataset",

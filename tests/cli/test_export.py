@@ -1,0 +1,95 @@
+"""`vision export`: the file agrees with PyTorch, and what cannot be done is told in a line."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from backbones import ConvFormer
+from heads import MatchDecoder
+from vision.cli.main import main
+from vision.models import MatchStereo
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def small_model(monkeypatch: pytest.MonkeyPatch) -> MatchStereo:
+    """A very small stereo model in place of the named one."""
+    torch.manual_seed(0)
+    encoder = ConvFormer(embed_dims=(8, 16, 16, 32), depths=(1, 1, 1, 1))
+    decoder = MatchDecoder(encoder.embed_dims, depths=(1, 1, 1, 1), window_radius=(2, 2, 1, 1), num_heads=4)
+    model = MatchStereo(encoder, decoder).eval()
+    monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: model)
+    return model
+
+
+def test_the_file_agrees_with_pytorch(small_model: MatchStereo, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "stereo.onnx"
+    assert main(["export", "stereo", str(path), "--size", "192", "230", "--check"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert "pictures of 192 x 230 (height x width)" in out[0] and "differs from PyTorch by at most 0.0" in out[1]
+    assert [file.name for file in tmp_path.iterdir()] == ["stereo.onnx"]
+    session = onnxruntime.InferenceSession(path)
+    assert [(value.name, value.shape) for value in session.get_inputs()] == [
+        ("left", [1, 3, 192, 230]),
+        ("right", [1, 3, 192, 230]),
+    ]
+    views = [np.random.default_rng(seed).uniform(0, 255, (1, 3, 192, 230)).astype(np.float32) for seed in (0, 1)]
+    left, right = session.run(["disparity", "disparity_right"], dict(zip(("left", "right"), views, strict=True)))
+    with torch.no_grad():
+        field = small_model(*map(torch.from_numpy, views))["field_up"].numpy()
+    np.testing.assert_allclose(left, -field[:1, ..., 0], atol=0.05)
+    np.testing.assert_allclose(right, field[1:, ..., 0], atol=0.05)
+    # Standard operators alone, and nothing that tells where it was made.
+    nodes = onnx.load(path).graph.node
+    assert {node.domain for node in nodes} == {""} and not any("Sequence" in node.op_type for node in nodes)
+    assert b"/" + __file__.split("/")[1].encode() + b"/" not in path.read_bytes()
+
+
+def test_a_file_that_differs_is_told(
+    small_model: MatchStereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.onnx.stereo.export_stereo", lambda model, path, *size: path.write_bytes(b"x"))
+    monkeypatch.setattr("vision.cli.export.compare", lambda *_: 0.06)
+    assert main(["export", "stereo", str(tmp_path / "stereo.onnx"), "--check"]) == 1
+    assert "more than 0.05 pixels; do not use this file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none/stereo.onnx"], "expected the name of a file in a folder that exists"),
+        (["."], "expected the name of a file"),
+        (["s.onnx", "--model", "match_stereo_tiny"], "ships without weights; name a file with --weights"),
+        (["s.onnx", "--model", "nonsense"], "unknown stereo model 'nonsense'"),
+        (["s.onnx", "--weights", "gone.pth"], "gone.pth does not exist"),
+        (["s.onnx", "--size", "0", "5"], "expected a whole number from 8 on, got '0'"),
+    ],
+)
+def test_bad_usage_is_one_line_and_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(["export", "stereo", *arguments])
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    assert code == 2 and out == "" and err.count("\n") == 1 and message in err and err.startswith("vision export")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checking_needs_onnxruntime(
+    small_model: MatchStereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert main(["export", "stereo", str(tmp_path / "s.onnx"), "--check"]) == 2
+    assert "--check needs onnxruntime: pip install 'neighborhood-vision[onnx]'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

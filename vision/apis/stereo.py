@@ -1,0 +1,232 @@
+"""Depth from two pictures: disparity, occlusion and confidence of both views, also for pictures that exceed memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from vision.apis.stereo_checks import swapped_warning
+from vision.apis.stereo_fields import agreement
+from vision.apis.stereo_matcher import MIN_TILE, PRECISIONS, Matcher
+from vision.apis.stereo_memory import TooLargeError
+from vision.apis.stereo_pair import MIN_MODEL_SIDE, Picture, StereoPair, prepare_pair
+from vision.apis.stereo_result import StereoResult
+from vision.devices import usable_device
+from vision.errors import UsageError
+from vision.geometry.calibration import StereoCalibration
+from vision.geometry.cameras import CameraPair
+from vision.geometry.depth import depth_of
+from vision.geometry.rectifier import Rectifier
+from vision.images import MAX_PIXELS
+
+Pair: TypeAlias = "tuple[Picture, Picture]"
+
+DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
+
+
+class StereoInferencer:
+    """Finds how far every pixel of a left view is displaced in the right view.
+
+    ```python
+    infer = StereoInferencer()
+    disparity = infer.disparity("left.png", "right.png")          # float32 [H, W], positive
+    for result in infer([("a_left.png", "a_right.png"), ...]):    # also occlusion, confidence, the right view's
+        ...
+    ```
+
+    A pair that cannot be used gives a result with `error` set, and the others go on. Pairs are read in a thread while
+    the model works.
+
+    Args:
+        model: a name of `vision.models.match_stereo_models()`; None is "match_stereo_nano", or "match_flow_base" for
+            flow.
+        checkpoint: weights instead of the shipped ones.
+        device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
+        precision: "fp32", "bf16" or "fp16"; the last two by autocast.
+        max_size: pictures with a longer side are reduced to it for matching; disparities are those of the full size.
+        tile: match pictures of more than tile x tile pixels in overlapping tiles of at most that size, in bounded
+            memory. None matches any picture whole, or refuses it when it does not fit.
+        coarse_to_fine: match copies of half the size first and start from what they give, a quarter more work; tiles do
+            so anyway.
+        flow: optical flow between two pictures in time instead of disparity; needs a flow model.
+        calibration: of rectified pairs, for `StereoResult.depth`.
+        cameras: of raw pairs instead, which are rectified first. Results are of the rectified views, with depth.
+        checks: warn of views that look unrectified, swapped, or unrelated (0.1 to 0.4 s a pair, while another is
+            matched).
+        max_pixels: refuse larger files, by their header.
+        network: a network with the interface of `vision.models.MatchStereo` to use instead of a named one; it is put in
+            eval mode.
+        on_tile: called with the number of tiles done, and of all of a pair.
+
+    Raises:
+        ValueError: an argument outside its range, an unknown model or device.
+        vision.models.CheckpointError: the weights cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        precision: str = "fp32",
+        max_size: int | None = None,
+        tile: int | None = None,
+        coarse_to_fine: bool = False,
+        flow: bool = False,
+        calibration: StereoCalibration | None = None,
+        cameras: CameraPair | None = None,
+        checks: bool = True,
+        max_pixels: int = MAX_PIXELS,
+        network: nn.Module | None = None,
+        on_tile: Callable[[int, int], None] | None = None,
+    ) -> None:
+        _check(precision, max_size, tile, max_pixels)
+        if flow and (calibration is not None or cameras is not None):
+            raise UsageError("flow is of two pictures of one camera; a calibration of two cameras does not apply to it")
+        if calibration is not None and cameras is not None:
+            raise UsageError("cameras give the calibration of the pairs that they rectify; give one of the two")
+        self.device = _device(device)
+        self.flow, self.checks, self.max_pixels = flow, checks, max_pixels
+        self.calibration, self.cameras = calibration, cameras
+        if network is None:
+            from vision.models import match_stereo
+
+            network = match_stereo(model or (DEFAULT_FLOW_MODEL if flow else DEFAULT_MODEL), checkpoint)
+        if getattr(network, "stereo", not flow) == flow:
+            kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True (--flow)")
+            raise UsageError(f"{model or 'the network'} is a {kind} model; use it {other}, or another model")
+        self.network = network.eval().to(self.device)
+        self.matcher = Matcher(
+            self.network, self.device, precision, flow, max_size, tile, coarse_to_fine, on_tile=on_tile
+        )
+        self._rectifiers: dict[tuple[int, int], Rectifier] = {}
+
+    def __call__(self, pairs: Pair | Iterable[Pair]) -> Iterator[StereoResult]:
+        """Match pairs of paths, or of uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); or a single pair, a tuple.
+
+        Returns:
+            An iterator of one result a pair, in the order given; it reads ahead only one pair.
+        """
+        if isinstance(pairs, tuple) and len(pairs) == 2 and all(_is_picture(view) for view in pairs):
+            pairs = [pairs]  # type: ignore[list-item]
+        return self._results(pairs)  # type: ignore[arg-type]
+
+    def match(self, left: Picture, right: Picture) -> StereoResult:
+        """Match one pair."""
+        return next(self([(left, right)]))
+
+    def disparity(self, left: Picture, right: Picture) -> np.ndarray:
+        """Disparity of the left view, float32 `[H, W]` in pixels, positive.
+
+        Raises:
+            ValueError: the pair cannot be matched; the message says why.
+        """
+        if self.flow:
+            raise UsageError("this inferencer was made for flow; take .match(left, right).flow")
+        names = ("left array", "right array")
+        result = self.finish(self.prepare(left, right, names, checks=False))[0]  # nobody would see warnings
+        if result.disparity is None:
+            raise UsageError(f"{result.left}: {result.error}")
+        return result.disparity
+
+    def finish(self, pair: StereoPair, start: np.ndarray | None = None) -> tuple[StereoResult, np.ndarray | None]:
+        """Match a prepared pair.
+
+        Args:
+            pair: of two pictures, or with an error.
+            start: a field `[2, H, W, C]` to start from, such as that of the frame before.
+
+        Returns:
+            The result, and the field that it was made of.
+        """
+        result = StereoResult(pair.left, pair.right, warnings=list(pair.warnings), error=pair.error)
+        if pair.image is None or pair.image_right is None or pair.error is not None:
+            return result, None
+        began = time.perf_counter()
+        try:
+            field = self.matcher(pair.image, pair.image_right, start)
+        except TooLargeError as error:
+            result.error = str(error)
+            return result, None
+        result.seconds = time.perf_counter() - began
+        if not np.isfinite(field).all():
+            result.error = "the model gave a value that is not a number; check the checkpoint, or use precision fp32"
+            return result, None
+        result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
+        result.rectified = self.cameras is not None
+        self._fill(result, field)
+        return result, field
+
+    def prepare(self, left: Picture, right: Picture, names: tuple[str, str], checks: bool) -> StereoPair:
+        """Read, check and rectify one pair; what goes wrong is noted in it."""
+        return prepare_pair(left, right, names, self.max_pixels, checks, self.flow, self._geometry)
+
+    def _geometry(self, width: int, height: int) -> StereoCalibration | Rectifier | None:
+        """What is known about pairs of this size. What rectifies them is made once."""
+        if self.cameras is None:
+            return None if self.calibration is None else self.calibration.fitted(width, height)
+        if (width, height) not in self._rectifiers:
+            self._rectifiers[width, height] = Rectifier(self.cameras, width, height)
+        return self._rectifiers[width, height]
+
+    def _results(self, pairs: Iterable[Pair]) -> Iterator[StereoResult]:
+        numbered = enumerate(pairs)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="read")
+        try:
+            window = deque(self._submit(pool, *item) for item in islice(numbered, 1))
+            while window:
+                pair = window.popleft().result()
+                window.extend(self._submit(pool, *item) for item in islice(numbered, 1))
+                yield self.finish(pair)[0]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, index: int, pair: Pair) -> Future[StereoPair]:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(_is_picture(view) for view in pair):
+            raise TypeError(f"pair {index} is a {type(pair).__name__}; expected two paths or uint8 RGB arrays")
+        names = (f"array {index} left", f"array {index} right")
+        return pool.submit(self.prepare, *pair, names, self.checks)
+
+    def _fill(self, result: StereoResult, field: np.ndarray) -> None:
+        (result.confidence, result.confidence_right), (result.occlusion, result.occlusion_right) = agreement(field)
+        if self.flow:
+            result.flow, result.flow_back = field
+            return
+        result.disparity, result.disparity_right = -field[0, :, :, 0], np.ascontiguousarray(field[1, :, :, 0])
+        if result.calibration is not None:
+            result.depth = depth_of(result.disparity, result.calibration)
+        warning = swapped_warning(result.disparity)
+        if warning is not None and self.checks and not any("swapped" in known for known in result.warnings):
+            result.warnings.append(warning)
+
+
+def _check(precision: str, max_size: int | None, tile: int | None, max_pixels: int) -> None:
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    for name, value, least in (
+        ("max_size", max_size, MIN_MODEL_SIDE),
+        ("tile", tile, MIN_TILE),
+        ("max_pixels", max_pixels, 1),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"{name} is {value}; expected at least {least} pixels")
+
+
+def _is_picture(value: object) -> bool:
+    return isinstance(value, str | os.PathLike | np.ndarray)
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return usable_device(str(name))

@@ -1,0 +1,116 @@
+"""Frames of stereo videos: two files, two folders of pictures, or one file with both views side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from vision.errors import UsageError
+from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+
+DEFAULT_FPS = 25.0
+
+
+class Frames(Protocol):
+    """Frames in their order."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+
+    @property
+    def count(self) -> int | None:
+        """How many there are; None when nothing says it."""
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
+
+
+class VideoFile:
+    """Frames of a video file, uint8 RGB `[H, W, 3]`.
+
+    Raises:
+        UsageError: it cannot be opened as a video.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        capture = self._open()
+        fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        capture.release()
+        self.fps = float(fps) if 0 < fps < 1000 else DEFAULT_FPS
+        self.count = int(count) if 0 < count < 1e9 else None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        capture = self._open()
+        try:
+            while True:
+                there, frame = capture.read()
+                if not there:
+                    return
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        finally:
+            capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        if not os.path.isfile(self.path):
+            raise UsageError(f"video {self.path!r} is no file; expected a video file or a folder of pictures")
+        capture = cv2.VideoCapture(self.path)
+        if not capture.isOpened():
+            raise UsageError(f"video {self.path!r} cannot be opened; expected a video that FFmpeg can decode")
+        return capture
+
+
+class PictureFolder:
+    """Pictures of a folder in the order of their names, as frames.
+
+    Raises:
+        UsageError: it has none.
+    """
+
+    def __init__(self, path: str, fps: float = DEFAULT_FPS, max_pixels: int = MAX_PIXELS) -> None:
+        self.paths = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        if not self.paths:
+            raise UsageError(f"no pictures in folder {path!r}; expected one a frame")
+        self.fps, self.count, self.max_pixels = fps, len(self.paths), max_pixels
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (read_image(path, self.max_pixels) for path in self.paths)
+
+
+class StereoFrames:
+    """Pairs of frames.
+
+    Args:
+        left: video file or folder of pictures; with `right` None, the left halves of its frames are the left views.
+        right: the same for the right view.
+        fps: frames per second instead of what the file says (25 for folders).
+
+    Raises:
+        UsageError: a source cannot be opened, or one is a folder and the other a file.
+    """
+
+    def __init__(self, left: str, right: str | None, fps: float | None = None) -> None:
+        self._sources: list[Frames] = [_open(path) for path in (left, right) if path is not None]
+        self.fps = fps if fps is not None else self._sources[0].fps
+        counts = [source.count for source in self._sources if source.count is not None]
+        self.count = min(counts) if counts else None
+        self.problem = None
+        if len(set(counts)) > 1:
+            self.problem = f"the left video has {counts[0]} frames, the right one {counts[1]}; the rest is left out"
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        if len(self._sources) == 2:
+            yield from zip(*self._sources, strict=False)
+            return
+        for frame in self._sources[0]:
+            half = frame.shape[1] // 2
+            yield frame[:, :half].copy(), frame[:, half : 2 * half].copy()
+
+
+def _open(path: str) -> Frames:
+    return PictureFolder(path) if os.path.isdir(path) else VideoFile(path)
