@@ -8,7 +8,10 @@ import types
 
 import pytest
 
-PACKAGES = ["vision.layers", "vision.models", "vision.datasets", "vision.metrics", "vision.apis", "backbones", "heads"]
+PACKAGES = [
+    *("vision.layers", "vision.models", "vision.datasets", "vision.metrics", "vision.apis", "vision.geometry"),
+    *("vision.stereo_io", "backbones", "heads"),
+]
 
 
 @pytest.mark.parametrize("name", PACKAGES)

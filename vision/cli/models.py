@@ -14,7 +14,9 @@ _MAX_HEADER = 1 << 26
 # Statistics of batch norm are in the file, but are no parameters.
 _NOT_TRAINED = ("running_mean", "running_var", "num_batches_tracked")
 # Models without weights of their own; the rest must have their file.
-UNTRAINED = frozenset({"dual_frequency_paper"})
+UNTRAINED = frozenset(
+    {"dual_frequency_paper", "match_stereo_tiny", "match_stereo_small", "match_stereo_base", "match_flow_base"}
+)
 _BACKBONES_TITLE = (
     "Backbones, also timm models after `import backbones`. ImageNet-1k accuracy is as published by the authors, "
     "not measured here. No weights ship."
@@ -37,7 +39,8 @@ def run(command: argparse.Namespace) -> int:
     if command.json:
         print(to_json([*models, *backbones], indent=2))
         return 0
-    print_table(["model", "parameters", "MB", "weights", "notes"], [_row(model) for model in models])
+    columns = ["model", "task", "parameters", "MB", "weights", "notes"]
+    print_table(columns, [_row(model) for model in models])
     print(f"\n{_BACKBONES_TITLE}")
     columns = ["model", "M parameters", "GMACs", "pixels", "top-1 %", "official weights"]
     print_table(columns, [_backbone_row(model) for model in backbones])
@@ -47,8 +50,11 @@ def run(command: argparse.Namespace) -> int:
 def list_models() -> list[dict[str, Any]]:
     """A record a model: name, task, parameters, weights and card (paths or None), bytes, whether it ships weights."""
     from vision.models.forgery import WEIGHTS_DIR, forgery_models
+    from vision.models.stereo import match_stereo_models
 
-    return [_describe(name, Path(WEIGHTS_DIR)) for name in forgery_models()]
+    tasks = dict.fromkeys(forgery_models(), "forgery")
+    tasks |= {name: "flow" if "flow" in name else "stereo" for name in match_stereo_models()}
+    return [_describe(name, task, Path(WEIGHTS_DIR)) for name, task in tasks.items()]
 
 
 def list_backbones() -> list[dict[str, Any]]:
@@ -74,13 +80,13 @@ def list_backbones() -> list[dict[str, Any]]:
     ]
 
 
-def _describe(name: str, folder: Path) -> dict[str, Any]:
+def _describe(name: str, task: str, folder: Path) -> dict[str, Any]:
     weights, card = folder / f"{name}.safetensors", folder / f"{name}.md"
     has_weights = weights.is_file()
     return {
         "name": name,
-        "task": "forgery",
-        "parameters": _parameters(name, weights if has_weights else None),
+        "task": task,
+        "parameters": _parameters(name, task, weights if has_weights else None),
         "ships_weights": name not in UNTRAINED,
         "weights": str(weights) if has_weights else None,
         "bytes": weights.stat().st_size if has_weights else None,
@@ -92,7 +98,8 @@ def _row(model: dict[str, Any]) -> list[str]:
     absent = "missing: install the package again" if model["ships_weights"] else "none: give --checkpoint"
     size = f"{model['bytes'] / 1e6:.1f}" if model["bytes"] is not None else "-"
     count = f"{model['parameters']:,}" if model["parameters"] is not None else "-"
-    return [model["name"], count, size, model["weights"] or absent, f"card: {model['card']}" if model["card"] else ""]
+    note = f"card: {model['card']}" if model["card"] else ""
+    return [model["name"], model["task"], count, size, model["weights"] or absent, note]
 
 
 def _backbone_row(model: dict[str, Any]) -> list[str]:
@@ -109,15 +116,19 @@ def _backbone_row(model: dict[str, Any]) -> list[str]:
     ]
 
 
-def _parameters(name: str, weights: Path | None) -> int | None:
-    """Values in the weights file; without one, of a freshly built model; None when that cannot be built."""
+def _parameters(name: str, task: str, weights: Path | None) -> int | None:
+    """Values in the weights file; without one, of a model built for it; None when that cannot be built."""
     if weights is not None:
         return _count_in_header(weights)
     if name not in UNTRAINED:
         return None
-    from vision.models.forgery import forgery_detector
+    import torch
 
-    return sum(parameter.numel() for parameter in forgery_detector(name).parameters())
+    from vision.models import forgery_detector, match_stereo
+
+    with torch.device("meta"):  # shapes alone
+        model = forgery_detector(name) if task == "forgery" else match_stereo(name)
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _count_in_header(path: Path) -> int | None:

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 import torch
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from vision.datasets.augment import CenterCrop, Compose, RandomCrop, RandomFlip, Transform
 from vision.datasets.layouts import Sample, list_samples
+from vision.datasets.rng import item_generator
 from vision.datasets.verify import find_broken
 from vision.images import MAX_PIXELS, ImageError, read_image
 
@@ -92,7 +92,7 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        rng = _generator(index)
+        rng = item_generator(index)
         image, index = self._image(index)
         image = self.transform(image, rng)
         if self.crop is not None:
@@ -180,18 +180,6 @@ def _pipeline(transforms: Sequence[Transform | dict[str, Any]] | Transform | Non
     if transforms is None:
         return Compose([] if test_mode else [RandomFlip()])
     return Compose([transforms] if callable(transforms) else transforms)
-
-
-def _generator(index: int) -> np.random.Generator:
-    """A generator that torch's seed, the worker and the item decide.
-
-    mmengine seeds its workers alike in every epoch; the seed that torch gave the worker differs from epoch to epoch.
-    """
-    worker = get_worker_info()
-    if worker is not None and cv2.getNumThreads() > 1:
-        cv2.setNumThreads(0)
-    drawn = int(torch.randint(2**62, ()).item())
-    return np.random.default_rng([drawn, 0 if worker is None else worker.seed, index])
 
 
 def _logger() -> logging.Logger:
