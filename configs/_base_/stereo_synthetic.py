@@ -1,14 +1,24 @@
-# Pairs that are made on the fly, with exact disparity both ways; see vision/datasets/synthetic_stereo.py.
+# Pairs that are made on the fly, with exact disparity both ways (vision/datasets/synthetic_stereo.py). Each size is a
+# data set of its own: batches are of one pair. A folder of photographs as `textures` helps.
+textures = None
+
+pairs = dict(type="SyntheticStereo", num_textures=150, transforms=[dict(type="PackStereo")])
 train_dataloader = dict(
-    batch_size=4,
-    num_workers=2,
+    batch_size=1,
+    num_workers=1,
     persistent_workers=True,
     sampler=dict(type="InfiniteSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),
     dataset=dict(
-        type="SyntheticStereo",
-        size=(256, 512),
-        length=1_000_000,
-        transforms=[dict(type="PackStereo")],
+        type="StereoConcat",
+        datasets=[
+            dict(size=size, length=length, seed=seed, textures=textures, **pairs)
+            for size, length, seed in (
+                ((192, 384), 400_000, 11),
+                ((256, 512), 250_000, 12),
+                ((192, 832), 200_000, 13),
+                ((320, 640), 150_000, 14),
+            )
+        ],
     ),
 )

@@ -14,6 +14,7 @@ from vision.cli import doctor
 from vision.cli.main import main
 from vision.cli.models import list_models
 from vision.models.forgery import forgery_models
+from vision.models.stereo import match_stereo_models
 
 
 def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,7 +27,8 @@ def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert by_name["versions", "torch"]["detail"].startswith(torch.__version__.split("+")[0])
     assert torch.backends.cpu.get_cpu_capability() in by_name["hardware", "cpu"]["detail"]
-    assert {name for section, name in by_name if section == "weights"} == set(forgery_models())
+    shown = {name for section, name in by_name if section == "weights"}
+    assert shown == {*forgery_models(), *match_stereo_models()}
     assert {finding["state"] for finding in findings} <= {"ok", "missing", "absent"}
 
 

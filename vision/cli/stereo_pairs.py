@@ -141,16 +141,22 @@ def progress(total: int | None, command: argparse.Namespace) -> Iterator[tuple[C
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    if command.video:
+        columns.append(TextColumn("{task.fields[rate]:.2f} frames a second"))
     bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     with bar:
-        pairs = bar.add_task("frames" if command.video else "pairs", total=total)
-        tiles = bar.add_task("tiles", total=None, visible=False)
+        pairs = bar.add_task("frames" if command.video else "pairs", total=total, rate=0.0)
+        tiles = bar.add_task("tiles", total=None, visible=False, rate=0.0)
+
+        def advance() -> None:
+            bar.advance(pairs)
+            bar.update(pairs, rate=bar.tasks[pairs].speed or 0.0)
 
         def on_tile(done: int, of: int) -> None:
             bar.update(tiles, completed=done, total=of, visible=done < of)
 
-        yield (lambda: bar.advance(pairs)), on_tile
+        yield advance, on_tile
 
 
 def report(record: dict[str, Any], command: argparse.Namespace) -> None:

@@ -97,9 +97,9 @@ def run_video(command: argparse.Namespace) -> int:
     with (
         csv_writer(command) as write_row,
         VideoWriter(path, frames.fps) as video,
-        progress(frames.count, command) as (advance, _),
+        progress(frames.count, command) as (advance, on_tile),
     ):
-        matcher = StereoVideo(inferencer_of(command, geometry), warm=not command.no_warm_start)
+        matcher = StereoVideo(inferencer_of(command, geometry, on_tile), warm=not command.no_warm_start)
         painter = _Painter()
         for result in matcher(_guarded(frames)):
             record = result.to_dict() | {"files": []}
