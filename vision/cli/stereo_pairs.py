@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -196,4 +197,4 @@ def _row(record: dict[str, Any]) -> list[str]:
     figures = [f"{record[f'{kind}_{part}']:.1f}" for part in ("min", "median", "max")]
     size = f"{record['width']} x {record['height']}"
     share, seconds = f"{record['occluded']:.1%}", f"{record['seconds']:.2f}"
-    return ["matched", size, *figures, share, seconds, record["left"], ", ".join(record["files"])]
+    return ["matched", size, *figures, share, seconds, record["left"], ", ".join(map(os.path.basename, record["files"]))]
