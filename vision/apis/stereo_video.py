@@ -11,8 +11,8 @@ from vision.apis.stereo import StereoInferencer
 from vision.apis.stereo_result import StereoResult
 
 # Mean change of gray levels (0..255) of a small copy from one frame to the next. Pictures of different scenes differ by
-# 40 and more; a traffic camera stays below 20, what fills the picture and moves fast reaches 40 at times: then, too, the
-# last field would be of little help.
+# 40 and more; a traffic camera stays below 20. What fills the picture and moves fast reaches 40 at times: then, the
+# last field would be of little help anyway.
 CUT_LEVEL = 30.0
 _SMALL = (64, 36)
 

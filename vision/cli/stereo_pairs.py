@@ -197,4 +197,5 @@ def _row(record: dict[str, Any]) -> list[str]:
     figures = [f"{record[f'{kind}_{part}']:.1f}" for part in ("min", "median", "max")]
     size = f"{record['width']} x {record['height']}"
     share, seconds = f"{record['occluded']:.1%}", f"{record['seconds']:.2f}"
-    return ["matched", size, *figures, share, seconds, record["left"], ", ".join(map(os.path.basename, record["files"]))]
+    files = ", ".join(map(os.path.basename, record["files"]))
+    return ["matched", size, *figures, share, seconds, record["left"], files]
