@@ -2,25 +2,7 @@
 
 from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS, OPTIM_WRAPPERS
 
-from vision.datasets import (
-    BalancedSourceSampler,
-    CREStereoDataset,
-    ETH3DDataset,
-    FlyingThingsFlowDataset,
-    ForgeryDataset,
-    KITTI2012Dataset,
-    KITTI2015Dataset,
-    KITTIFlowDataset,
-    MiddleburyDataset,
-    SceneFlowDataset,
-    SintelDataset,
-    SpringDataset,
-    StereoConcat,
-    StereoCSVDataset,
-    StereoFolderDataset,
-    SyntheticStereo,
-    TimmImageDataset,
-)
+from vision import datasets
 from vision.metrics import ForgeryMetric, StereoMetric, TopKAccuracy
 from vision.models import ForgeryDetector, StereoMatcher, TimmClassifier
 from vision.optim import Bf16OptimWrapper
@@ -28,25 +10,25 @@ from vision.optim import Bf16OptimWrapper
 OPTIM_WRAPPERS.register_module(module=Bf16OptimWrapper)
 for model in (ForgeryDetector, StereoMatcher, TimmClassifier):
     MODELS.register_module(module=model)
-for dataset in (
-    CREStereoDataset,
-    ETH3DDataset,
-    FlyingThingsFlowDataset,
-    ForgeryDataset,
-    KITTI2012Dataset,
-    KITTI2015Dataset,
-    KITTIFlowDataset,
-    MiddleburyDataset,
-    SceneFlowDataset,
-    SintelDataset,
-    SpringDataset,
-    StereoConcat,
-    StereoCSVDataset,
-    StereoFolderDataset,
-    SyntheticStereo,
-    TimmImageDataset,
+for name in (
+    "CREStereoDataset",
+    "ETH3DDataset",
+    "FlyingThingsFlowDataset",
+    "ForgeryDataset",
+    "KITTI2012Dataset",
+    "KITTI2015Dataset",
+    "KITTIFlowDataset",
+    "MiddleburyDataset",
+    "SceneFlowDataset",
+    "SintelDataset",
+    "SpringDataset",
+    "StereoConcat",
+    "StereoCSVDataset",
+    "StereoFolderDataset",
+    "SyntheticStereo",
+    "TimmImageDataset",
 ):
-    DATASETS.register_module(module=dataset)
-DATA_SAMPLERS.register_module(module=BalancedSourceSampler)
+    DATASETS.register_module(module=getattr(datasets, name))
+DATA_SAMPLERS.register_module(module=datasets.BalancedSourceSampler)
 for metric in (ForgeryMetric, StereoMetric, TopKAccuracy):
     METRICS.register_module(module=metric)

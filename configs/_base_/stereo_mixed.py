@@ -5,11 +5,6 @@ _base_ = "./stereo_augment.py"
 data_root = "data/"
 
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
-    collate_fn=dict(type="default_collate"),
     dataset=dict(
         type="StereoConcat",
         datasets=[
@@ -24,14 +19,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(type="ETH3DDataset", data_root=data_root + "eth3d/", transforms=[dict(type="PackStereo")]),
 )
-test_dataloader = val_dataloader
-val_evaluator = dict(type="StereoMetric")
-test_evaluator = val_evaluator
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
+test_dataloader = {**_base_.val_dataloader, **val_dataloader}
+test_evaluator = _base_.val_evaluator

@@ -4,11 +4,6 @@ _base_ = "./stereo_augment.py"
 data_root = "data/sceneflow/"
 
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
-    collate_fn=dict(type="default_collate"),
     dataset=dict(
         type="StereoConcat",
         datasets=[
@@ -18,14 +13,8 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(type="SceneFlowDataset", data_root=data_root, split="test", transforms=[dict(type="PackStereo")]),
 )
-test_dataloader = val_dataloader
+test_dataloader = {**_base_.val_dataloader, **val_dataloader}
 val_evaluator = dict(type="StereoMetric", max_disparity=192)
 test_evaluator = val_evaluator
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")

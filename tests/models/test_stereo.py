@@ -12,7 +12,6 @@ from torch import Tensor
 from backbones import ConvFormer
 from heads import MatchDecoder
 from vision.models import MatchStereo, match_stereo, match_stereo_models
-from vision.models.stereo import WEIGHTS_DIR
 from vision.models.stereo_variants import VARIANTS
 
 KEYS = ["init_flow", "init_cv", "field_all", "field_up", "self_rpos"]
@@ -168,8 +167,6 @@ def test_unknown_variants_and_models() -> None:
 
 @pytest.mark.parametrize("name", match_stereo_models())
 def test_every_model_has_a_name(name: str) -> None:
-    if name == "match_stereo_nano" and not (WEIGHTS_DIR / f"{name}.safetensors").exists():
-        pytest.skip("its weights are not in this tree")
     model = match_stereo(name)
     assert not model.training
     assert name == f"match_{'stereo' if model.stereo else 'flow'}_{model.variant}"
