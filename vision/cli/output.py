@@ -65,17 +65,18 @@ class CsvFile:
             self._temporary.unlink(missing_ok=True)
 
 
-class HeatmapFolder:
-    """A folder of pictures, one name for each source file.
+class OutputFolder:
+    """A folder for results, one name for each source file.
 
     Args:
         path: of the folder, made when it is missing.
+        option: that asked for it, for the message.
 
     Raises:
         UsageError: it cannot be made or written to.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, option: str = "--output") -> None:
         self.path = path
         self._taken: set[str] = set()
         try:
@@ -84,19 +85,29 @@ class HeatmapFolder:
                 pass
         except OSError as error:
             raise UsageError(
-                f"--heatmap {path!r} cannot be written ({error.strerror}); choose a writable folder"
+                f"{option} {path!r} cannot be written ({error.strerror}); choose a writable folder"
             ) from None
 
-    def name_for(self, source: str) -> str:
-        """Path of the heat map of a source file; files of one name in several folders get numbers."""
-        stem = os.fsdecode(os.fsencode(Path(source).stem)[:MAX_STEM_BYTES])
-        number = 1
-        name = f"{stem}_heatmap.png"
+    def base_for(self, source: str, suffix: str = "") -> str:
+        """Path without an ending for the files of a source; files of one name in several folders get numbers."""
+        stem = os.fsdecode(os.fsencode(Path(source).stem)[:MAX_STEM_BYTES]) + suffix
+        number, name = 1, stem
         while name.casefold() in self._taken:  # some file systems take A and a for one
             number += 1
-            name = f"{stem}_heatmap-{number}.png"
+            name = f"{stem}-{number}"
         self._taken.add(name.casefold())
         return os.path.join(self.path, name)
+
+
+class HeatmapFolder(OutputFolder):
+    """A folder of heat maps."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "--heatmap")
+
+    def name_for(self, source: str) -> str:
+        """Path of the heat map of a source file."""
+        return self.base_for(source, "_heatmap") + ".png"
 
 
 def to_json(record: Any, indent: int | None = None) -> str:

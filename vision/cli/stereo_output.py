@@ -3,52 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from vision.apis.stereo_result import StereoResult
-from vision.cli.output import MAX_STEM_BYTES
-from vision.errors import UsageError
 from vision.geometry import depth_of, point_cloud, write_ply
 from vision.stereo_io import write_disparity, write_flow, write_pfm, write_png
 from vision.visualization.flow import flow_colors
 from vision.visualization.stereo import disparity_colors, render_stereo
-
-
-class OutputFolder:
-    """A folder for results, one name for each left picture.
-
-    Args:
-        path: of the folder, made when it is missing.
-
-    Raises:
-        UsageError: it cannot be made or written to.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._taken: set[str] = set()
-        try:
-            os.makedirs(path, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path):
-                pass
-        except OSError as error:
-            raise UsageError(
-                f"--output {path!r} cannot be written ({error.strerror}); choose a writable folder"
-            ) from None
-
-    def base_for(self, source: str) -> str:
-        """Path without an ending for the files of a picture; pictures of one name in several folders get numbers."""
-        stem = os.fsdecode(os.fsencode(Path(source).stem)[:MAX_STEM_BYTES])
-        number, name = 1, stem
-        while name.casefold() in self._taken:  # some file systems take A and a for one
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name.casefold())
-        return os.path.join(self.path, name)
 
 
 class ResultWriter:

@@ -12,9 +12,9 @@ from typing import Any
 
 from vision.apis.stereo import DEFAULT_FLOW_MODEL, DEFAULT_MODEL, StereoInferencer
 from vision.apis.stereo_result import result_fields
-from vision.cli.output import CsvFile, print_table, printable, to_json
+from vision.cli.output import CsvFile, OutputFolder, print_table, printable, to_json
 from vision.cli.stereo_inputs import find_pairs
-from vision.cli.stereo_output import OutputFolder, ResultWriter
+from vision.cli.stereo_output import ResultWriter
 from vision.errors import UsageError
 from vision.geometry import CameraPair, StereoCalibration, read_calibration, read_cameras
 

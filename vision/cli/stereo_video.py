@@ -16,8 +16,8 @@ import numpy as np
 from vision.apis.stereo_frames import StereoFrames
 from vision.apis.stereo_result import StereoResult
 from vision.apis.stereo_video import StereoVideo
-from vision.cli.output import to_json
-from vision.cli.stereo_output import OutputFolder, ResultWriter
+from vision.cli.output import OutputFolder, to_json
+from vision.cli.stereo_output import ResultWriter
 from vision.cli.stereo_pairs import (
     ALL_MATCHED,
     SOME_FAILED,
