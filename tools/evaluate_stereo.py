@@ -115,6 +115,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="match_stereo_nano", metavar="NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--scale", metavar="S", type=float, help="ours: match pictures enlarged so many times")
     parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink pictures with a longer side")
     parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")
     parser.add_argument("--limit", metavar="N", type=_positive, help="only the first N pairs")
@@ -134,7 +135,11 @@ def _ours(args: argparse.Namespace) -> Matcher:
 
     try:
         inferencer: Any = StereoInferencer(
-            model=args.model, checkpoint=args.checkpoint, device=args.device, max_size=args.max_size
+            model=args.model,
+            checkpoint=args.checkpoint,
+            device=args.device,
+            scale=args.scale,
+            max_size=args.max_size,
         )
     except ValueError as error:  # an unknown model or device, weights that do not fit
         raise UsageError(str(error)) from error

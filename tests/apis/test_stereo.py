@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,55 @@ def test_max_size_gives_disparities_of_the_full_size() -> None:
     np.testing.assert_allclose(result.disparity, 20, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("options", "matched"),
+    [
+        ({}, (240, WIDTH)),
+        ({"scale": 1.5}, (360, 600)),
+        ({"scale": 0.5}, (120, 200)),
+        ({"scale": 2, "max_size": 500}, (300, 500)),
+    ],
+)
+def test_scale(options: dict[str, Any], matched: tuple[int, int]) -> None:
+    network = Told()
+    result = StereoInferencer(network=network, checks=False, **options).match(*told_pair(20))
+    assert network.calls == [(matched, False)]
+    assert result.disparity.shape == (240, WIDTH) and result.image.shape == (240, WIDTH, 3)
+    np.testing.assert_allclose(result.disparity, 20, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "scale"),
+    [
+        ((240, 400), {}, 2),
+        ((1000, 1500), {}, (4 / 3) ** 0.5),
+        ((1500, 2000), {}, 1),
+        ((240, 400), {"max_size": 600}, 1.5),
+        ((240, 400), {"tile": 384}, 384 / 96_000**0.5),
+        ((240, 400), {"scale": 1}, 1),
+    ],
+)
+def test_small_pictures_are_enlarged_for_the_shipped_model(
+    size: tuple[int, int], options: dict[str, Any], scale: float
+) -> None:
+    network = Told()
+    network.variant = "nano"
+    result = StereoInferencer(network=network, checks=False, **options).match(*told_pair(20, size))
+    (coarse, _), (fine, is_started) = network.calls
+    assert is_started and fine == tuple(round(side * scale) for side in size)
+    assert coarse == tuple(side // 2 for side in fine)
+    np.testing.assert_allclose(result.disparity, 20 / scale, rtol=2e-3)  # what has a start is told in matched pixels
+
+
+def test_pictures_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Told()
+    network.variant = "nano"
+    infer = StereoInferencer(network=network, checks=False, coarse_to_fine=False)
+    needed = needed_memory(300, 500, network, infer.device, False)
+    monkeypatch.setattr("vision.apis.stereo_memory.free_memory", lambda device: needed)
+    assert infer.match(*told_pair(20)).error is None and network.calls == [((240, WIDTH), False)]
+
+
 def test_coarse_to_fine_starts_from_a_match_at_half_the_size() -> None:
     class Started(Told):
         def forward(self, *views: Tensor, init_flow: Tensor | None = None) -> dict[str, Tensor]:
@@ -330,6 +380,8 @@ def test_values_that_are_no_numbers() -> None:
     ("options", "message"),
     [
         ({"precision": "fp8"}, "precision is 'fp8'; expected one of fp32, bf16, fp16"),
+        ({"scale": 0}, "scale is 0; expected 0.1 to 4"),
+        ({"scale": math.nan}, "scale is nan"),
         ({"max_size": 100}, "max_size is 100; expected at least 192"),
         ({"tile": 100}, "tile is 100; expected at least 384"),
         ({"device": "abacus"}, "unknown device 'abacus'"),
@@ -432,7 +484,8 @@ def nano() -> nn.Module:
 
 def test_the_real_network(nano: nn.Module) -> None:
     left, right = shifted_pair(8, (192, 224))
-    result = StereoInferencer(network=nano, checks=False).match(left, right)
+    infer = StereoInferencer(network=nano, scale=1, coarse_to_fine=False, checks=False)
+    result = infer.match(left, right)
     assert result.error is None and result.disparity.shape == (192, 224) and np.isfinite(result.disparity).all()
     with torch.no_grad():
         images = [torch.from_numpy(view).permute(2, 0, 1)[None].float() for view in (left, right)]

@@ -58,6 +58,7 @@ def test_table_and_csv(root: Path, capsys: pytest.CaptureFixture[str], monkeypat
         "model": "match_stereo_nano",
         "checkpoint": None,
         "device": "cpu",
+        "scale": None,
         "max_size": 512,
     }
     printed = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Runs the matching network on pictures of any size: whole, reduced, or in tiles."""
+"""Runs the matching network on pictures of any size: whole, enlarged, reduced, or in tiles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from vision.apis.stereo_fields import from_network, resized, to_network
-from vision.apis.stereo_memory import RESULT_BYTES, check_memory, is_allocation_error, needed_memory, out_of_memory
+from vision.apis.stereo_memory import (
+    RESULT_BYTES,
+    check_memory,
+    fits,
+    is_allocation_error,
+    needed_memory,
+    out_of_memory,
+)
 from vision.apis.stereo_tiles import Reach, Tile, plan_tiles
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -19,6 +26,8 @@ MIN_TILE = 384
 # How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy.
 _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
+# How far small pictures are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
+AUTO_SCALE, AUTO_PIXELS = 2.0, 2_000_000
 
 
 class Matcher:
@@ -30,7 +39,10 @@ class Matcher:
         device: where it is.
         precision: "fp32", "bf16" or "fp16", by autocast.
         is_flow: whether pixels move along y, too.
-        max_size: longer pictures are reduced to this before matching, and the fields enlarged after.
+        scale: how many times pictures are enlarged before matching (below 1: reduced), and the fields reduced after.
+            None takes up to 2, as far as there are not more than 2 million pixels after it, or than tile x tile, and as
+            memory allows.
+        max_size: no longer pictures are matched, whatever the scale.
         tile: larger pictures than tile x tile pixels are matched reduced first, then in tiles of at most that many
             pixels, each starting from the reduced field. None matches any picture whole.
         coarse_to_fine: match copies of half the size first, and start from their field: a quarter more work, for large
@@ -44,6 +56,7 @@ class Matcher:
         device: torch.device,
         precision: str = "fp32",
         is_flow: bool = False,
+        scale: float | None = 1.0,
         max_size: int | None = None,
         tile: int | None = None,
         coarse_to_fine: bool = False,
@@ -51,7 +64,8 @@ class Matcher:
     ) -> None:
         self.network, self.device, self.is_flow = network, device, is_flow
         self.dtype = PRECISIONS[precision]
-        self.max_size, self.tile, self.coarse_to_fine, self.on_tile = max_size, tile, coarse_to_fine, on_tile
+        self.scale, self.max_size, self.tile = scale, max_size, tile
+        self.coarse_to_fine, self.on_tile = coarse_to_fine, on_tile
 
     @torch.inference_mode()
     def __call__(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
@@ -65,25 +79,42 @@ class Matcher:
             TooLargeError: they do not fit into memory.
         """
         height, width = left.shape[:2]
-        scale = 1.0 if self.max_size is None else min(1.0, self.max_size / max(height, width))
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        small_left, small_right = (_reduced(view, *size) for view in (left, right))
-        small_start = None if start is None else resized(start, *size)
+        size = self._size(height, width)
+        left, right = (_scaled(view, *size) for view in (left, right))
+        start = None if start is None else resized(start, *size)
         whole = self.tile is None or size[0] * size[1] <= self.tile**2
-        rows, columns = size if whole or self.tile is None else (self.tile, self.tile)
-        needed = needed_memory(rows, columns, self.network, self.device, self.is_flow)
-        check_memory(height, width, needed + RESULT_BYTES * height * width, self.device)
+        check_memory(height, width, self._needed(height, width, *size), self.device)
         try:
-            if whole and small_start is None and self.coarse_to_fine:
-                small_start = self._coarse(small_left, small_right, 0.5)
+            if whole and start is None and self.coarse_to_fine:
+                start = self._coarse(left, right, 0.5)
             run = self._whole if whole else self._tiled
-            field = run(small_left, small_right, small_start)
+            field = run(left, right, start)
         # What a failed allocation raises depends on who asked for the memory.
         except (MemoryError, RuntimeError, cv2.error) as error:
             if is_allocation_error(error):
                 raise out_of_memory(*size, self.device) from error
             raise
         return resized(field, height, width)
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        """What pictures of this size are matched at."""
+        if self.scale is not None:
+            return self._at(self.scale, height, width)
+        most = AUTO_PIXELS if self.tile is None else min(AUTO_PIXELS, self.tile**2)
+        size = self._at(max(1.0, min(AUTO_SCALE, (most / (height * width)) ** 0.5)), height, width)
+        return size if fits(self._needed(height, width, *size), self.device) else self._at(1.0, height, width)
+
+    def _at(self, scale: float, height: int, width: int) -> tuple[int, int]:
+        if self.max_size is not None:
+            scale = min(scale, self.max_size / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def _needed(self, height: int, width: int, rows: int, columns: int) -> int:
+        """Bytes that pictures of `height` x `width` take when they are matched as `rows` x `columns`."""
+        if self.tile is not None and rows * columns > self.tile**2:
+            rows = columns = self.tile
+        needed = needed_memory(rows, columns, self.network, self.device, self.is_flow)
+        return needed + RESULT_BYTES * height * width
 
     def _whole(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         images = [self._image(view) for view in (left, right)]
@@ -116,7 +147,7 @@ class Matcher:
         """The field of reduced copies, enlarged."""
         height, width = left.shape[:2]
         size = (max(1, int(height * scale)), max(1, int(width * scale)))
-        small_left, small_right = (_reduced(view, *size) for view in (left, right))
+        small_left, small_right = (_scaled(view, *size) for view in (left, right))
         small_start = None if start is None else resized(start, *size)
         return resized(self._whole(small_left, small_right, small_start), height, width)
 
@@ -140,7 +171,8 @@ def _reach(field: np.ndarray, length: int) -> Reach:
     return Reach(*pairs)
 
 
-def _reduced(view: np.ndarray, height: int, width: int) -> np.ndarray:
+def _scaled(view: np.ndarray, height: int, width: int) -> np.ndarray:
     if view.shape[:2] == (height, width):
         return view
-    return cv2.resize(view, (width, height), interpolation=cv2.INTER_AREA)
+    mode = cv2.INTER_CUBIC if height > view.shape[0] else cv2.INTER_AREA
+    return cv2.resize(view, (width, height), interpolation=mode)

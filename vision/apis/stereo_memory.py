@@ -39,12 +39,17 @@ def needed_memory(height: int, width: int, network: nn.Module, device: torch.dev
 
 def check_memory(height: int, width: int, needed: int, device: torch.device) -> None:
     """Raise TooLargeError when matching a pair of this size takes more memory than is free on the device."""
-    free = free_memory(device)
-    if free is not None and needed > _SHARE * free:
+    if not fits(needed, device):
         raise TooLargeError(
-            f"matching {width} x {height} pixels takes about {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free "
-            f"on {device}; {ADVICE}"
+            f"matching {width} x {height} pixels takes about {needed / 1e9:.1f} GB, and "
+            f"{(free_memory(device) or 0) / 1e9:.1f} GB are free on {device}; {ADVICE}"
         )
+
+
+def fits(needed: int, device: torch.device) -> bool:
+    """Whether so many bytes are free on the device, and a little more."""
+    free = free_memory(device)
+    return free is None or needed <= _SHARE * free
 
 
 def out_of_memory(height: int, width: int, device: torch.device) -> TooLargeError:

@@ -139,6 +139,13 @@ def _add_matching(group: Any) -> None:
     group.add_argument("--model", metavar="NAME", help="match_stereo_nano by default, match_flow_base for --flow")
     group.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     group.add_argument("--flow", action="store_true", help="optical flow from the first picture to the second")
+    group.add_argument(
+        "--scale",
+        type=positive,
+        metavar="S",
+        help="match pictures enlarged S times: finer, in S*S times the time (the shipped model: up to 2 as long as that "
+        "makes at most 2 million pixels; other models, and --video: 1)",
+    )
     group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
     group.add_argument(
         "--tile",
@@ -149,7 +156,10 @@ def _add_matching(group: Any) -> None:
         help=f"match large pictures in tiles of at most PX x PX pixels ({DEFAULT_TILE}), in bounded memory",
     )
     group.add_argument(
-        "--coarse-to-fine", action="store_true", help="start from a match at half the size: for large disparities"
+        "--coarse-to-fine",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="start from a match at half the size: for large disparities (the shipped model does)",
     )
     group.add_argument("--no-checks", action="store_true", help="do not look for swapped or unrectified views")
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")

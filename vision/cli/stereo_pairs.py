@@ -104,6 +104,7 @@ def inferencer_of(
             checkpoint=command.weights,
             device=command.device,
             precision=command.precision,
+            scale=1.0 if command.scale is None and command.video else command.scale,
             max_size=command.max_size,
             tile=command.tile,
             coarse_to_fine=command.coarse_to_fine,
