@@ -8,6 +8,7 @@ from vision.datasets import (
     PackStereo,
     PerView,
     RandomErase,
+    RandomSoften,
     RandomStereoColor,
     RandomStereoCrop,
     RandomStereoFlip,
@@ -28,6 +29,7 @@ ALWAYS = [
     RandomStereoFlip(1.0, 1.0),
     RandomStereoColor(asymmetric=1.0, prob=1.0),
     RandomErase((10, 30), prob=1.0),
+    RandomSoften((1.5, 2.0), prob=1.0),
     PerView([{"type": "RandomNoise", "sigma": (3, 6), "prob": 1.0}]),
 ]
 names = [type(transform).__name__ for transform in ALWAYS]
@@ -117,6 +119,7 @@ def test_each_changes_the_pair_and_differs_from_draw_to_draw(transform, pair):
         RandomStereoFlip(0, 0),
         RandomStereoColor(prob=0),
         RandomErase(prob=0),
+        RandomSoften(prob=0),
     ],
     ids=lambda t: type(t).__name__,
 )
@@ -280,6 +283,19 @@ def test_erased_rectangles_are_mean_colored_and_hide_what_matches(pair):
     np.testing.assert_array_equal(lost, inside & pair["visible"])
 
 
+def test_softened_views_are_what_half_their_pixels_show_and_stay_in_place(pair):
+    result = RandomSoften((2.0, 2.0), prob=1.0)(pair, rng())
+    for view in ("left", "right"):
+        sharp, soft = pair[view].astype(float), result[view].astype(float)
+        blocks = [image.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, 3) for image in (sharp, soft)]
+        np.testing.assert_allclose(*(image.mean((1, 3)).mean((0, 1)) for image in blocks), atol=1)  # as bright
+        detail = [(image - image.mean((1, 3), keepdims=True)).std() for image in blocks]
+        assert detail[1] < 0.5 * detail[0]
+        assert np.corrcoef(sharp.ravel(), soft.ravel())[0, 1] > 0.9
+        shifted = np.roll(soft, 1, axis=1)
+        assert np.abs(sharp - soft).mean() < np.abs(sharp - shifted).mean()
+
+
 def test_each_view_gets_its_own_noise_or_the_same(pair):
     same = {**pair, "right": pair["left"]}
     noise = [{"type": "RandomNoise", "sigma": (5, 5), "prob": 1.0}]
@@ -323,6 +339,7 @@ def test_packing_keeps_both_views_and_marks_the_unknown(pair, sparse, flow, bare
         (RandomStereoColor, {"gamma": (0.0, 1.0)}),
         (RandomErase, {"size": (50, 20)}),
         (RandomErase, {"most": 0}),
+        (RandomSoften, {"factor": (0.5, 2.0)}),
         (PerView, {"transforms": [], "alike": -1.0}),
     ],
 )

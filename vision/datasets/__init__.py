@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         RandomStereoScale,
         RandomVerticalJitter,
     )
-    from vision.datasets.stereo_color import PerView, RandomErase, RandomStereoColor
+    from vision.datasets.stereo_color import PerView, RandomErase, RandomSoften, RandomStereoColor
     from vision.datasets.stereo_concat import StereoConcat
     from vision.datasets.stereo_files import StereoFiles
     from vision.datasets.stereo_pack import PackStereo
@@ -75,6 +75,7 @@ _HOME = {
     "RandomJPEG": "vision.datasets.augment",
     "RandomNoise": "vision.datasets.augment",
     "RandomResize": "vision.datasets.augment",
+    "RandomSoften": "vision.datasets.stereo_color",
     "RandomStereoColor": "vision.datasets.stereo_color",
     "RandomStereoCrop": "vision.datasets.stereo_augment",
     "RandomStereoFlip": "vision.datasets.stereo_augment",
@@ -119,6 +120,7 @@ __all__ = [
     "RandomJPEG",
     "RandomNoise",
     "RandomResize",
+    "RandomSoften",
     "RandomStereoColor",
     "RandomStereoCrop",
     "RandomStereoFlip",

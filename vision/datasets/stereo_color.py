@@ -101,6 +101,25 @@ class RandomErase:
         return result
 
 
+class RandomSoften:
+    """Reduce and enlarge both views again, so that they show what small pictures do when they are matched enlarged.
+
+    Args:
+        factor: smallest and largest number of pixels along each axis that become one in between.
+        prob: share of pairs that are softened.
+    """
+
+    def __init__(self, factor: tuple[float, float] = (1.0, 2.2), prob: float = 0.6) -> None:
+        self.factor = _checked_range("factor", factor, 1.0, 16.0)
+        self.prob = _checked_prob(prob)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.prob:
+            return sample
+        factor = rng.uniform(*self.factor)
+        return {**sample, **{name: _softened(sample[name], factor) for name in ("left", "right")}}
+
+
 class PerView:
     """Apply augmentations of single pictures (`RandomJPEG`, `RandomNoise`, `RandomBlur`, ...) to each view by itself.
 
@@ -133,6 +152,13 @@ def _apply(image: np.ndarray, matrix: np.ndarray, gamma: float) -> np.ndarray:
     changed = cv2.transform(image, matrix)
     table = (255 * (np.arange(256) / 255) ** gamma + 0.5).astype(np.uint8)
     return cv2.LUT(changed, table)
+
+
+def _softened(view: np.ndarray, factor: float) -> np.ndarray:
+    height, width = view.shape[:2]
+    size = max(1, round(width / factor)), max(1, round(height / factor))
+    small = cv2.resize(view, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _hue_turn(share: float) -> np.ndarray:

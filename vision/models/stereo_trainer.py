@@ -15,6 +15,8 @@ from vision.models.stereo_loss import FieldTarget, MatchLoss
 
 Batch = Tensor | Sequence[Tensor]
 
+_AUTOCAST = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
 
 class StereoMatcher(BaseModel):
     """Encoder and decoder under mmengine's Runner; the state dict is that of `MatchStereo`.
@@ -24,6 +26,8 @@ class StereoMatcher(BaseModel):
         decoder: a module or its config.
         stereo: whether matches lie in the same row.
         loss: arguments of `MatchLoss`.
+        autocast: "bfloat16" or "float16" trains the network in mixed precision (the loss stays in float32), also on
+            CPUs, where mmengine's AmpOptimWrapper does not. float16 needs that wrapper's loss scale on top.
         data_preprocessor: passed to mmengine's `BaseModel`.
         init_cfg: passed to mmengine's `BaseModel`.
     """
@@ -34,6 +38,7 @@ class StereoMatcher(BaseModel):
         decoder: nn.Module | dict[str, Any],
         stereo: bool = True,
         loss: dict[str, Any] | None = None,
+        autocast: str | None = None,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
@@ -42,6 +47,9 @@ class StereoMatcher(BaseModel):
         self.decoder = _built(decoder)
         self.stereo = stereo
         self.criterion = MatchLoss(**(loss or {}))
+        if autocast not in _AUTOCAST:
+            raise ValueError(f"autocast must be None, 'bfloat16' or 'float16', got {autocast!r}")
+        self.autocast = _AUTOCAST[autocast]
 
     def forward(
         self,
@@ -76,13 +84,23 @@ class StereoMatcher(BaseModel):
         if mode == "loss":
             _check_size(*pairs.shape[-2:])
             target = _target(disparity, field, visible)
-            return self.criterion(network.match(left, right), target, self.stereo)
+            with torch.autocast(left.device.type, self.autocast, enabled=self.autocast is not None):
+                found = network.match(left, right)
+            return self.criterion(_full(found), target, self.stereo)
         if mode == "predict":
             found = network(left, right)["field_up"][: len(pairs)].float().cpu().numpy()
             truth = _target(disparity, field, visible)
             names = zip(path or [""] * len(pairs), scene or [""] * len(pairs), strict=True)
             return [_prediction(found[i], truth, i, self.stereo, *name) for i, name in enumerate(names)]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+
+def _full(found: dict[str, Any]) -> dict[str, Any]:
+    """An output with every tensor in float32, as losses of pixels beyond 256 need."""
+    return {
+        name: [each.float() for each in value] if isinstance(value, list) else value.float()
+        for name, value in found.items()
+    }
 
 
 def _check_size(height: int, width: int) -> None:
