@@ -143,7 +143,7 @@ def _add_matching(group: Any) -> None:
         "--scale",
         type=positive,
         metavar="S",
-        help="match pictures enlarged S times: finer, in S*S times the time (the shipped model: up to 2, into at most 2 "
+        help="match pictures enlarged S times: finer, in S*S times the time (the shipped model: up to 2, to at most 2 "
         "million pixels; other models, and --video: 1)",
     )
     group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
