@@ -6,7 +6,7 @@ import importlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
 )
 MIN_SIDE = 8
 MAX_PIXELS = 100_000_000
+WHITE = 65535
 
 # Only plain raster formats: PostScript and the like would run an interpreter on untrusted bytes.
 _PLUGINS = ("Jpeg", "Png", "WebP", "Tiff", "Bmp", "Gif", "Jpeg2K", "Avif", "Ppm")
@@ -58,7 +59,7 @@ class ImageError(ValueError):
         return f"{self.path}: {self.reason}"
 
 
-def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, white: int = WHITE) -> np.ndarray:
     """Decode one picture file.
 
     Turned upright by its EXIF orientation; the first frame of an animation; gray, palette, CMYK and 16-bit pictures
@@ -67,6 +68,7 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
     Args:
         path: a regular file.
         max_pixels: refuse a larger picture by its header, before any pixel is decoded.
+        white: what becomes 255 in gray pictures of 16 bits; 2^n - 1, at least 255.
 
     Returns:
         uint8 `[H, W, 3]`, RGB, owned and writable.
@@ -78,13 +80,33 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
         if os.fstat(file.fileno()).st_size == 0:
             raise ImageError(path, "the file is empty (0 bytes); expected an image")
         try:
-            return _decode(path, file, max_pixels)
+            return _decode(path, file, max_pixels, white)
         except Image.DecompressionBombError:
             limit = Image.MAX_IMAGE_PIXELS
             if limit is None or max_pixels <= 2 * limit:
                 raise _too_large(path, f"more than {max_pixels:,}", max_pixels) from None
         with _lifted_limit(max_pixels):
-            return _decode(path, file, max_pixels)
+            return _decode(path, file, max_pixels, white)
+
+
+def common_white(paths: Sequence[str | os.PathLike[str]], max_pixels: int = MAX_PIXELS) -> int:
+    """White of gray pictures of one camera rig: cameras of 10 or 12 bits write 16-bit files that are nearly black.
+
+    Returns:
+        The least 2^n - 1 that none of those with 16 bits exceeds; 65535 if there are none, or they cannot be read.
+    """
+    brightest = 0
+    for path in paths:
+        try:
+            with open_regular(path) as file, _open_picture(path, file) as picture:
+                width, height = picture.size
+                if not picture.mode.startswith("I") or width * height > max_pixels:
+                    continue
+                with _decoding(path, picture.format):
+                    brightest = max(brightest, int(np.asarray(picture).max()))
+        except ImageError:  # told where it is read
+            return WHITE
+    return WHITE if not 0 < brightest < WHITE else max(255, 2 ** brightest.bit_length() - 1)
 
 
 @contextmanager
@@ -108,7 +130,7 @@ def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         yield file
 
 
-def _decode(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int) -> np.ndarray:
+def _decode(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int, white: int) -> np.ndarray:
     with _open_picture(path, file) as picture:
         width, height = picture.size
         if width * height > max_pixels:
@@ -117,7 +139,7 @@ def _decode(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int) -> np
             raise ImageError(path, f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
         with _decoding(path, picture.format):
             picture.load()
-            return _to_rgb(path, _upright(picture))
+            return _to_rgb(path, _upright(picture), white)
 
 
 def _open_picture(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
@@ -161,9 +183,9 @@ def _upright(picture: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _to_rgb(path: str | os.PathLike[str], picture: Image.Image) -> np.ndarray:
+def _to_rgb(path: str | os.PathLike[str], picture: Image.Image, white: int) -> np.ndarray:
     if picture.mode == "F" or picture.mode.startswith("I"):
-        gray = _deep_to_uint8(path, np.asarray(picture))
+        gray = _deep_to_uint8(path, np.asarray(picture), white)
         return np.repeat(gray[:, :, None], 3, axis=2)
     if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
@@ -172,13 +194,13 @@ def _to_rgb(path: str | os.PathLike[str], picture: Image.Image) -> np.ndarray:
     return np.array(picture.convert("RGB"))
 
 
-def _deep_to_uint8(path: str | os.PathLike[str], values: np.ndarray) -> np.ndarray:
-    """16-bit values lose their low byte, as Pillow does for 16-bit RGB; floats are in 0..1 or 0..255."""
+def _deep_to_uint8(path: str | os.PathLike[str], values: np.ndarray, white: int) -> np.ndarray:
+    """16-bit values lose their low byte, as Pillow does for 16-bit RGB, or more; floats are in 0..1 or 0..255."""
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f" and low >= 0 and high <= 255:
         return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
     if values.dtype.kind != "f" and low >= 0 and high <= 65535:
-        return (values >> 8).astype(np.uint8)
+        return np.minimum(values >> (white.bit_length() - 8), 255).astype(np.uint8)
     raise ImageError(path, f"gray values run from {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from vision.apis.stereo_checks import swapped_warning
+from vision.apis.stereo_checks import disagreement_warning, swapped_warning
 from vision.apis.stereo_fields import agreement
-from vision.apis.stereo_matcher import MIN_TILE, PRECISIONS, Matcher
-from vision.apis.stereo_memory import TooLargeError
-from vision.apis.stereo_pair import MIN_MODEL_SIDE, Picture, StereoPair, prepare_pair
+from vision.apis.stereo_matcher import MIN_TILE, PRECISIONS, Matcher, Size
+from vision.apis.stereo_memory import TooLargeError, allocating
+from vision.apis.stereo_pair import Picture, StereoPair, prepare_pair
 from vision.apis.stereo_result import StereoResult
 from vision.devices import usable_device
 from vision.errors import UsageError
@@ -33,6 +33,8 @@ Pair: TypeAlias = "tuple[Picture, Picture]"
 
 DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
 MIN_SCALE, MAX_SCALE = 0.1, 4.0
+# What the model works with at least; it extends smaller pictures itself.
+MIN_MODEL_SIDE = 192
 
 
 class StereoInferencer:
@@ -55,13 +57,14 @@ class StereoInferencer:
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         precision: "fp32", "bf16" or "fp16"; the last two by autocast.
         scale: how many times pictures are enlarged for matching, or below 1 reduced, 0.1 to 4; disparities are those of
-            the full size. Twice the scale finds finer structures in four times the time. None is 1, but for
-            "match_stereo_nano", which was trained for it, up to 2: as far as that makes at most 2 million pixels.
+            the full size. Twice the scale finds finer structures in four times the time. None is 1, but for networks
+            of the variant "nano", whose shipped weights were trained for it, up to 2: as far as that makes at most 2
+            million pixels, or one tile, and as memory allows (else the result has a warning).
         max_size: pictures with a longer side are reduced to it for matching, and enlarged only up to it.
         tile: match pictures of more than tile x tile pixels in overlapping tiles of at most that size, in bounded
             memory. None matches any picture whole, or refuses it when it does not fit.
         coarse_to_fine: match copies of half the size first and start from what they give, a quarter more work; tiles do
-            so anyway. None is what the scale is left to: "match_stereo_nano" does, other models do not.
+            so anyway, and what has a start has no need. None is True for the variant "nano", else False.
         flow: optical flow between two pictures in time instead of disparity; needs a flow model.
         calibration: of rectified pairs, for `StereoResult.depth`.
         cameras: of raw pairs instead, which are rectified first. Results are of the rectified views, with depth.
@@ -73,7 +76,7 @@ class StereoInferencer:
         on_tile: called with the number of tiles done, and of all of a pair.
 
     Raises:
-        ValueError: an argument outside its range, an unknown model or device.
+        ValueError: an argument outside its range, an unknown model or device, a model that has no weights.
         vision.models.CheckpointError: the weights cannot be used.
     """
 
@@ -104,9 +107,7 @@ class StereoInferencer:
         self.flow, self.checks, self.max_pixels = flow, checks, max_pixels
         self.calibration, self.cameras = calibration, cameras
         if network is None:
-            from vision.models import match_stereo
-
-            network = match_stereo(model or (DEFAULT_FLOW_MODEL if flow else DEFAULT_MODEL), checkpoint)
+            network = _named(model or (DEFAULT_FLOW_MODEL if flow else DEFAULT_MODEL), checkpoint)
         if getattr(network, "stereo", not flow) == flow:
             kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True (--flow)")
             raise UsageError(f"{model or 'the network'} is a {kind} model; use it {other}, or another model")
@@ -167,18 +168,22 @@ class StereoInferencer:
         if pair.image is None or pair.image_right is None or pair.error is not None:
             return result, None
         began = time.perf_counter()
+        height, width = pair.image.shape[:2]
+        size = self.matcher.size_for(height, width)
+        result.warnings += _size_notes(size, self.matcher.size_wanted(height, width))
+        result.scale = round(size.width / width, 4)
         try:
-            field = self.matcher(pair.image, pair.image_right, start)
+            field = self.matcher(pair.image, pair.image_right, size, start)
+            result.seconds = time.perf_counter() - began
+            if not np.isfinite(field).all():
+                result.error = (
+                    "the model gave a value that is not a number; check the checkpoint, or use precision fp32"
+                )
+                return result, None
+            with allocating(f"results of {width} x {height} pixels", self.device, self.matcher.advice()):
+                self._fill(result, field, pair)
         except TooLargeError as error:
-            result.error = str(error)
-            return result, None
-        result.seconds = time.perf_counter() - began
-        if not np.isfinite(field).all():
-            result.error = "the model gave a value that is not a number; check the checkpoint, or use precision fp32"
-            return result, None
-        result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
-        result.rectified = self.cameras is not None
-        self._fill(result, field)
+            return StereoResult(pair.left, pair.right, warnings=result.warnings, error=str(error)), None
         return result, field
 
     def prepare(self, left: Picture, right: Picture, names: tuple[str, str], checks: bool) -> StereoPair:
@@ -211,24 +216,62 @@ class StereoInferencer:
         names = (f"array {index} left", f"array {index} right")
         return pool.submit(self.prepare, *pair, names, self.checks)
 
-    def _fill(self, result: StereoResult, field: np.ndarray) -> None:
+    def _fill(self, result: StereoResult, field: np.ndarray, pair: StereoPair) -> None:
+        result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
+        result.rectified = self.cameras is not None
         (result.confidence, result.confidence_right), (result.occlusion, result.occlusion_right) = agreement(field)
+        if self.checks:
+            self._warn(result, disagreement_warning(result.occlusion), "hardly")
         if self.flow:
             result.flow, result.flow_back = field
             return
         result.disparity, result.disparity_right = -field[0, :, :, 0], np.ascontiguousarray(field[1, :, :, 0])
         if result.calibration is not None:
             result.depth = depth_of(result.disparity, result.calibration)
-        warning = swapped_warning(result.disparity)
-        if warning is not None and self.checks and not any("swapped" in known for known in result.warnings):
+            if not np.isfinite(result.depth).any():
+                result.warnings.append(
+                    f"no pixel has a depth: disparities (median {np.median(result.disparity):.1f}) and doffs "
+                    f"{result.calibration.doffs:g} are not positive together; check the calibration"
+                )
+        if self.checks:
+            self._warn(result, swapped_warning(result.disparity), "swapped")
+
+    @staticmethod
+    def _warn(result: StereoResult, warning: str | None, word: str) -> None:
+        """Add a warning, unless one of its kind is there."""
+        if warning is not None and not any(word in known for known in result.warnings):
             result.warnings.append(warning)
+
+
+def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
+    from vision.models import match_stereo, match_stereo_models
+
+    if checkpoint is None and model != DEFAULT_MODEL and model in match_stereo_models():
+        raise UsageError(f"model {model!r} ships without weights; name a file with --weights (checkpoint= in Python)")
+    return match_stereo(model, checkpoint)
+
+
+def _size_notes(size: Size, wanted: Size) -> list[str]:
+    notes = []
+    if size != wanted:
+        notes.append(
+            f"matched at {size.width} x {size.height} pixels, not at {wanted.width} x {wanted.height}: memory is "
+            "short, the result is coarser"
+        )
+    if min(size) < MIN_MODEL_SIDE:
+        least = f"{max(size.width, MIN_MODEL_SIDE)} x {max(size.height, MIN_MODEL_SIDE)}"
+        notes.append(
+            f"small pictures: {size.width} x {size.height} pixels are extended to {least} for the model, the result is "
+            "cropped"
+        )
+    return notes
 
 
 def _check(precision: str, scale: float | None, max_size: int | None, tile: int | None, max_pixels: int) -> None:
     if precision not in PRECISIONS:
         raise UsageError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if scale is not None and not MIN_SCALE <= scale <= MAX_SCALE:
-        raise UsageError(f"scale is {scale}; expected {MIN_SCALE} to {MAX_SCALE:g}, or None")
+        raise UsageError(f"scale is {scale}; expected {MIN_SCALE} to {MAX_SCALE:g}")
     for name, value, least in (
         ("max_size", max_size, MIN_MODEL_SIDE),
         ("tile", tile, MIN_TILE),

@@ -23,6 +23,7 @@ MAX_VERTICAL = 1.0
 # Positions are known to about this, in pixels of the reduced picture.
 _NOISE = 0.3
 MAX_NEGATIVE = 0.8
+MAX_OCCLUDED = 0.8
 
 
 class Alignment(NamedTuple):
@@ -71,12 +72,13 @@ def alignment(left: np.ndarray, right: np.ndarray) -> Alignment:
     )
 
 
-def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False) -> list[str]:
+def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, rectified: bool = False) -> list[str]:
     """What is odd about two pictures of one size, a line each.
 
     Args:
         left, right: uint8 `[H, W, 3]`.
         is_flow: two pictures in time rather than two views: only whether they are the same, or of different scenes.
+        rectified: by a calibration, just now.
     """
     if np.array_equal(left, right):
         what = "nothing moves" if is_flow else "all disparities are 0"
@@ -91,9 +93,14 @@ def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False) ->
         return []
     warnings = []
     if found.vertical > max(MAX_VERTICAL, _NOISE / found.scale):
+        advice = (
+            "the calibration is not of these pictures, or no longer"
+            if rectified
+            else "rectify it with --rectify and an OpenCV calibration"
+        )
         warnings.append(
             f"the pair looks unrectified: rows differ by {found.vertical:.1f} pixels (median |dy| of {found.matches} "
-            f"matches; shift {found.vertical_shift:+.1f}); rectify it with --rectify and an OpenCV calibration"
+            f"matches; shift {found.vertical_shift:+.1f}); {advice}"
         )
     if found.negative >= MAX_NEGATIVE:
         warnings.append(
@@ -101,6 +108,17 @@ def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False) ->
             "exchange LEFT and RIGHT"
         )
     return warnings
+
+
+def disagreement_warning(occlusion: np.ndarray) -> str | None:
+    """A warning when hardly a pixel of `[H, W]` agrees with its match: scenes do not hide so much of themselves."""
+    share = float(np.mean(occlusion))
+    if share <= MAX_OCCLUDED:
+        return None
+    return (
+        f"the views hardly agree: {share:.0%} of the pixels have no match that leads back; expected two views of one "
+        "scene, and weights for this task"
+    )
 
 
 def swapped_warning(disparity: np.ndarray) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,11 +13,10 @@ from torch import Tensor, nn
 from vision.apis.stereo_fields import from_network, resized, to_network
 from vision.apis.stereo_memory import (
     RESULT_BYTES,
+    allocating,
     check_memory,
     fits,
-    is_allocation_error,
     needed_memory,
-    out_of_memory,
 )
 from vision.apis.stereo_tiles import Reach, Tile, plan_tiles
 
@@ -28,6 +28,13 @@ _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
 # How far small pictures are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
 AUTO_SCALE, AUTO_PIXELS = 2.0, 2_000_000
+
+
+class Size(NamedTuple):
+    """Of a picture, in pixels."""
+
+    height: int
+    width: int
 
 
 class Matcher:
@@ -68,53 +75,61 @@ class Matcher:
         self.coarse_to_fine, self.on_tile = coarse_to_fine, on_tile
 
     @torch.inference_mode()
-    def __call__(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
+    def __call__(self, left: np.ndarray, right: np.ndarray, size: Size, start: np.ndarray | None = None) -> np.ndarray:
         """Match two uint8 pictures `[H, W, 3]`.
 
         Args:
             left, right: of one size.
+            size: what they are matched at, of `size_for`.
             start: a field to start from, such as that of the frame before.
 
         Raises:
             TooLargeError: they do not fit into memory.
         """
         height, width = left.shape[:2]
-        size = self._size(height, width)
-        left, right = (_scaled(view, *size) for view in (left, right))
-        start = None if start is None else resized(start, *size)
-        whole = self.tile is None or size[0] * size[1] <= self.tile**2
-        check_memory(height, width, self._needed(height, width, *size), self.device)
-        try:
+        what, advice = _told(height, width, size), self.advice()
+        check_memory(what, self._needed(height, width, size), self.device, advice)
+        with allocating(what, self.device, advice):
+            left, right = (_scaled(view, *size) for view in (left, right))
+            start = None if start is None else resized(start, *size)
+            whole = self.tile is None or size.height * size.width <= self.tile**2
             if whole and start is None and self.coarse_to_fine:
                 start = self._coarse(left, right, 0.5)
             run = self._whole if whole else self._tiled
-            field = run(left, right, start)
-        # What a failed allocation raises depends on who asked for the memory.
-        except (MemoryError, RuntimeError, cv2.error) as error:
-            if is_allocation_error(error):
-                raise out_of_memory(*size, self.device) from error
-            raise
-        return resized(field, height, width)
+            return resized(run(left, right, start), height, width)
 
-    def _size(self, height: int, width: int) -> tuple[int, int]:
-        """What pictures of this size are matched at."""
+    def size_for(self, height: int, width: int) -> Size:
+        """What pictures of this size are matched at, as things are."""
+        size = self.size_wanted(height, width)
+        if self.scale is None and not fits(self._needed(height, width, size), self.device):
+            return self._size_at(1.0, height, width)
+        return size
+
+    def size_wanted(self, height: int, width: int) -> Size:
+        """The same if there were memory enough."""
         if self.scale is not None:
-            return self._at(self.scale, height, width)
+            return self._size_at(self.scale, height, width)
         most = AUTO_PIXELS if self.tile is None else min(AUTO_PIXELS, self.tile**2)
-        size = self._at(max(1.0, min(AUTO_SCALE, (most / (height * width)) ** 0.5)), height, width)
-        return size if fits(self._needed(height, width, *size), self.device) else self._at(1.0, height, width)
+        return self._size_at(max(1.0, min(AUTO_SCALE, (most / (height * width)) ** 0.5)), height, width)
 
-    def _at(self, scale: float, height: int, width: int) -> tuple[int, int]:
+    def advice(self) -> str:
+        """What helps when pictures do not fit into memory."""
+        tile = "--tile (tile=1024 in Python)" if self.tile is None else "a smaller --tile (tile=)"
+        smaller = "" if self.scale is None or self.scale <= 1 else "a smaller --scale (scale=), "
+        return f"use {smaller}{tile}, or --max-size (max_size=)"
+
+    def _size_at(self, scale: float, height: int, width: int) -> Size:
         if self.max_size is not None:
             scale = min(scale, self.max_size / max(height, width))
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        return Size(max(1, round(height * scale)), max(1, round(width * scale)))
 
-    def _needed(self, height: int, width: int, rows: int, columns: int) -> int:
-        """Bytes that pictures of `height` x `width` take when they are matched as `rows` x `columns`."""
+    def _needed(self, height: int, width: int, size: Size) -> int:
+        """Bytes that pictures of `height` x `width` take when they are matched at another size."""
+        rows, columns = size
         if self.tile is not None and rows * columns > self.tile**2:
             rows = columns = self.tile
         needed = needed_memory(rows, columns, self.network, self.device, self.is_flow)
-        return needed + RESULT_BYTES * height * width
+        return needed + RESULT_BYTES * max(height * width, size.height * size.width)
 
     def _whole(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         images = [self._image(view) for view in (left, right)]
@@ -133,6 +148,12 @@ class Matcher:
         reach_x = _reach(coarse[..., 0], width)
         reach_y = _reach(coarse[..., 1], height) if self.is_flow else Reach((0, 0), (0, 0))
         tiles = plan_tiles(height, width, self.tile**2, reach_y, reach_x)
+        tall, wide = tiles[0].height, tiles[0].width
+        if tall * wide > self.tile**2:  # disparities as wide as tiles
+            needed = needed_memory(tall, wide, self.network, self.device, self.is_flow)
+            needed += RESULT_BYTES * height * width
+            what = f"{width} x {height} pixels in tiles of {wide} x {tall}, which its disparities need,"
+            check_memory(what, needed, self.device, "use a larger --tile (tile=), or --max-size (max_size=)")
         field = np.zeros_like(coarse)
         for number, tile in enumerate(tiles):
             self._report(number, len(tiles))
@@ -154,6 +175,11 @@ class Matcher:
     def _report(self, done: int, total: int) -> None:
         if self.on_tile is not None:
             self.on_tile(done, total)
+
+
+def _told(height: int, width: int, size: Size) -> str:
+    at = "" if size == (height, width) else f" at {size.width} x {size.height}"
+    return f"{width} x {height} pixels{at}"
 
 
 def _weights(tile: Tile) -> np.ndarray:

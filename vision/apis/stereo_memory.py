@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import torch
 from torch import nn
 
@@ -19,7 +22,6 @@ _CHANNELS = 128
 _FLOW_STRIDE, _FLOW_BYTES = 32, 24
 # Of what is free, how much is taken at most.
 _SHARE = 0.9
-ADVICE = "use --tile (tile=1024 in Python), or --max-size (max_size=)"
 
 
 class TooLargeError(ValueError):
@@ -37,12 +39,12 @@ def needed_memory(height: int, width: int, network: nn.Module, device: torch.dev
     return height * width * per_pixel + pairs * _FLOW_BYTES
 
 
-def check_memory(height: int, width: int, needed: int, device: torch.device) -> None:
-    """Raise TooLargeError when matching a pair of this size takes more memory than is free on the device."""
+def check_memory(what: str, needed: int, device: torch.device, advice: str) -> None:
+    """Raise TooLargeError when matching takes more memory than is free on the device."""
     if not fits(needed, device):
+        free = (free_memory(device) or 0) / 1e9
         raise TooLargeError(
-            f"matching {width} x {height} pixels takes about {needed / 1e9:.1f} GB, and "
-            f"{(free_memory(device) or 0) / 1e9:.1f} GB are free on {device}; {ADVICE}"
+            f"matching {what} takes about {needed / 1e9:.1f} GB, and {free:.1f} GB are free on {device}; {advice}"
         )
 
 
@@ -52,9 +54,16 @@ def fits(needed: int, device: torch.device) -> bool:
     return free is None or needed <= _SHARE * free
 
 
-def out_of_memory(height: int, width: int, device: torch.device) -> TooLargeError:
-    """The error for an allocation that failed although the estimate allowed it."""
-    return TooLargeError(f"{width} x {height} pixels do not fit into the memory of {device}; {ADVICE}")
+@contextmanager
+def allocating(what: str, device: torch.device, advice: str) -> Iterator[None]:
+    """Turn a failed allocation, of torch, numpy or OpenCV, into TooLargeError."""
+    try:
+        yield
+    # What is raised depends on who asked for the memory.
+    except (MemoryError, RuntimeError, cv2.error) as error:
+        if is_allocation_error(error):
+            raise TooLargeError(f"{what} do not fit into the memory of {device}; {advice}") from error
+        raise
 
 
 def is_allocation_error(error: BaseException) -> bool:

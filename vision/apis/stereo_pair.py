@@ -7,18 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 
 from vision.apis.stereo_checks import pair_warnings
+from vision.apis.stereo_memory import is_allocation_error
 from vision.geometry.calibration import CalibrationError, StereoCalibration
 from vision.geometry.rectifier import Rectifier
-from vision.images import MIN_SIDE, ImageError, read_image
+from vision.images import MIN_SIDE, ImageError, common_white, read_image
 
 Picture: TypeAlias = "str | os.PathLike[str] | np.ndarray"
 Geometry: TypeAlias = "StereoCalibration | Rectifier"
-
-# What the model works with at least; it extends smaller pictures itself.
-MIN_MODEL_SIDE = 192
 
 
 @dataclass
@@ -63,44 +62,40 @@ def prepare_pair(
     """
     pair = StereoPair(_name(left, names[0]), _name(right, names[1]))
     try:
+        white = common_white([view for view in (left, right) if not isinstance(view, np.ndarray)], max_pixels)
         image, image_right = (
-            _pixels(view, name, max_pixels) for view, name in ((left, pair.left), (right, pair.right))
+            _pixels(view, name, max_pixels, white) for view, name in ((left, pair.left), (right, pair.right))
         )
         if image.shape != image_right.shape:
             sizes = [f"{view.shape[1]} x {view.shape[0]}" for view in (image, image_right)]
             pair.error = f"is {sizes[0]} pixels but {pair.right} is {sizes[1]}; expected two views of one size"
             return pair
         known = None if geometry is None else geometry(image.shape[1], image.shape[0])
+        rectified = isinstance(known, Rectifier)
         if isinstance(known, Rectifier):
             image, image_right = known(image, image_right)
             known = known.calibration
         pair.calibration = known
         pair.image, pair.image_right = image, image_right
-        pair.warnings = _size_notes(image) + (pair_warnings(image, image_right, is_flow) if checks else [])
+        pair.warnings = pair_warnings(image, image_right, is_flow, rectified) if checks else []
     except ImageError as error:
         pair.error = error.reason if error.path == pair.left else str(error)
     except CalibrationError as error:
         pair.error = str(error)
-    except MemoryError:
+    except (MemoryError, cv2.error) as error:
+        if not is_allocation_error(error):
+            raise
         pair.error = "does not fit into memory; lower max_pixels"
     return pair
-
-
-def _size_notes(image: np.ndarray) -> list[str]:
-    height, width = image.shape[:2]
-    if min(height, width) >= MIN_MODEL_SIDE:
-        return []
-    least = f"{max(width, MIN_MODEL_SIDE)} x {max(height, MIN_MODEL_SIDE)}"
-    return [f"small pictures: {width} x {height} pixels are extended to {least} for the model, the result is cropped"]
 
 
 def _name(view: Picture, name: str) -> str:
     return name if isinstance(view, np.ndarray) else os.fspath(view)
 
 
-def _pixels(view: Picture, name: str, max_pixels: int) -> np.ndarray:
+def _pixels(view: Picture, name: str, max_pixels: int, white: int) -> np.ndarray:
     if not isinstance(view, np.ndarray):
-        return read_image(view, max_pixels)
+        return read_image(view, max_pixels, white)
     is_gray = view.ndim == 2
     if view.dtype != np.uint8 or not (is_gray or (view.ndim == 3 and view.shape[2] == 3)):
         found = f"{view.dtype} array of shape {tuple(view.shape)}"

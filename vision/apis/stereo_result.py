@@ -33,6 +33,7 @@ class StereoResult:
         rectified: whether they were rectified here.
         warnings: what is odd about the pair, a line each.
         error: why there is no result, in one line; None when there is one.
+        scale: what the pictures were enlarged by for matching.
         seconds: that matching took, without reading and checking.
     """
 
@@ -53,6 +54,7 @@ class StereoResult:
     rectified: bool = False
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
+    scale: float | None = None
     seconds: float | None = None
 
     @property
@@ -69,6 +71,7 @@ class StereoResult:
         record |= _summary("disparity", self.disparity) | _summary("motion", lengths)
         record["occluded"] = None if self.occlusion is None else round(float(self.occlusion.mean()), 4)
         record["confidence"] = None if self.confidence is None else round(float(self.confidence.mean()), 4)
+        record["scale"] = self.scale
         record["seconds"] = None if self.seconds is None else round(self.seconds, 3)
         return record | {"warnings": list(self.warnings), "error": self.error}
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 
-from vision.apis.stereo import DEFAULT_FLOW_MODEL, DEFAULT_MODEL, StereoInferencer
+from vision.apis.stereo import StereoInferencer
 from vision.apis.stereo_result import result_fields
 from vision.cli.output import CsvFile, OutputFolder, print_table, printable, to_json
 from vision.cli.stereo_inputs import find_pairs
@@ -92,15 +92,9 @@ def inferencer_of(
     on_tile: Callable[[int, int], None] | None = None,
 ) -> StereoInferencer:
     """The inferencer that the arguments describe."""
-    model = command.model or (DEFAULT_FLOW_MODEL if command.flow else DEFAULT_MODEL)
-    if model != DEFAULT_MODEL and command.weights is None:
-        from vision.models import match_stereo_models
-
-        if model in match_stereo_models():
-            raise UsageError(f"model {model!r} ships without weights; name a file with --weights")
     try:
         return StereoInferencer(
-            model=model,
+            model=command.model,
             checkpoint=command.weights,
             device=command.device,
             precision=command.precision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,10 @@ from vision.geometry.calibration import CalibrationError, StereoCalibration
 from vision.geometry.cameras import CameraPair
 
 _MAX_VALUES = 64
+# OpenCV's parsers call themselves for every level, and deep ones break the program.
+_MAX_DEPTH = 16
+_TAG = re.compile(r"<(/?)[A-Za-z_][^<>]*?(/?)>")
+_DASHES = re.compile(r"^[ \t]*(?:-[ \t]+)*", re.MULTILINE)
 _SIDES = (("1", "left", "l"), ("2", "right", "r"))
 _STEMS = {
     "K": ("k", "m", "cameramatrix", "intrinsics", "intrinsic", "camera", "mtx"),
@@ -72,6 +77,7 @@ class OpenCVFile:
         right = self._get("K2", matrix)
         if matrix.shape != (3, 3) or right.shape != (3, 3) or translation.size != 3:
             raise CalibrationError(f"{self.source}: K1, K2 or T has a wrong shape; expected 3 x 3, 3 x 3 and 3 numbers")
+        _check_side(-translation, self.source)
         return StereoCalibration(
             focal=float(matrix[0, 0]),
             focal_y=float(matrix[1, 1]),
@@ -121,10 +127,7 @@ def projections_to_calibration(
     if not focal > 0:
         raise CalibrationError(f"{source}: the focal length in P1 is {focal:g}; expected a positive number")
     shift = (p1[:2, 3] - p2[:2, 3]) / focal
-    if abs(shift[1]) > abs(shift[0]):
-        raise CalibrationError(f"{source}: the cameras stand above each other; turn the pictures by 90 degrees first")
-    if shift[0] < 0:
-        raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and LEFT and RIGHT")
+    _check_side(shift, source)
     return StereoCalibration(
         focal=focal,
         focal_y=float(p1[1, 1]),
@@ -137,8 +140,18 @@ def projections_to_calibration(
     )
 
 
+def _check_side(shift: np.ndarray, source: str) -> None:
+    """Refuse cameras whose second does not stand to the right of the first; `shift` is from the first to the second."""
+    if abs(shift[1]) > abs(shift[0]):
+        raise CalibrationError(f"{source}: the cameras stand above each other; turn the pictures by 90 degrees first")
+    if shift[0] < 0:
+        raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and LEFT and RIGHT")
+
+
 def _parse(name: str, text: str) -> dict[str, np.ndarray]:
     """What is known by one of our names -> its values."""
+    if _depth(text) > _MAX_DEPTH:
+        raise CalibrationError(f"{name}: is nested more than {_MAX_DEPTH} levels deep; expected matrices")
     try:
         storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
         root = storage.root()
@@ -154,6 +167,20 @@ def _parse(name: str, text: str) -> dict[str, np.ndarray]:
             if array is not None:
                 values[known] = array
     return values
+
+
+def _depth(text: str) -> int:
+    """How deep brackets, tags, dashes and indents nest, at most; quotes are not looked at."""
+    deepest = level = 0
+    for character in text:
+        level += (character in "[{") - (character in "]}")
+        deepest = max(deepest, level)
+    level = 0
+    for closing, empty in _TAG.findall(text):
+        level += -1 if closing else int(not empty)
+        deepest = max(deepest, level)
+    longest = max((len(indent.group()) for indent in _DASHES.finditer(text)), default=0)
+    return max(deepest, longest // 4)
 
 
 def _known_name(key: str) -> str | None:
@@ -184,10 +211,10 @@ def _array(node: Any, source: str, key: str) -> np.ndarray | None:
     return array.reshape({9: (3, 3), 12: (3, 4)}.get(array.size, (array.size,)))
 
 
-def _flat(node: Any) -> list[float] | None:
+def _flat(node: Any, depth: int = 0) -> list[float] | None:
     if node.isReal() or node.isInt():
         return [node.real()]
-    if not node.isSeq() or node.size() > _MAX_VALUES:
+    if not node.isSeq() or node.size() > _MAX_VALUES or depth > 2:
         return None
-    parts = [_flat(node.at(number)) for number in range(node.size())]
+    parts = [_flat(node.at(number), depth + 1) for number in range(node.size())]
     return None if any(part is None for part in parts) else [value for part in parts for value in part or []]

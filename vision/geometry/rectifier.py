@@ -9,6 +9,8 @@ from vision.geometry.calibration import CalibrationError, StereoCalibration
 from vision.geometry.cameras import CameraPair
 from vision.geometry.opencv_file import projections_to_calibration
 
+MAX_SIDE = 32766  # cv2.remap
+
 
 class Rectifier:
     """Turns both views as if ideal cameras had taken them, side by side (OpenCV: Bouguet's method).
@@ -28,6 +30,8 @@ class Rectifier:
     """
 
     def __init__(self, cameras: CameraPair, width: int, height: int) -> None:
+        if max(width, height) > MAX_SIDE:
+            raise CalibrationError(f"pictures of {width} x {height} pixels; OpenCV rectifies up to {MAX_SIDE} a side")
         fitted = cameras.fitted(width, height)
         size = (width, height)
         try:
