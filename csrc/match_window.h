@@ -22,7 +22,8 @@ NBV_HOST_DEVICE inline MatchCentre<T> match_centre(T offset, int64_t radius, int
     const T low = static_cast<T>(radius), high = static_cast<T>(length - 1 - radius - kMatchMargin);
     const T clamped = offset > low ? (offset < high ? offset : high) : low;  // low for NaN
     const bool inside = !(offset < low || offset > high);                    // NaN comes out as NaN
-    const int64_t before = static_cast<int64_t>(clamped);                    // never negative
+    int64_t before = static_cast<int64_t>(clamped);                          // never negative
+    if (before > length - 2 - radius) before = length - 2 - radius;          // far out, floats lose the margin
     return {before - radius, (inside ? offset : clamped) - static_cast<T>(before), inside};
 }
 

@@ -13,10 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vision.datasets.scene.camera import LEFT
 from vision.datasets.stereo import StereoDataset
 from vision.datasets.stereo_sets import STEREO_LAYOUTS
-from vision.datasets.synthetic_stereo import seen_by_other
 from vision.errors import UsageError
 from vision.images import ImageError
 from vision.metrics.opencv_stereo import bm_disparity, sgbm_disparity
@@ -79,12 +77,15 @@ def evaluate(
         truth, scene = sample["disparity"], sample["scene"]
         if truth is None:
             continue
-        visible = _visible(sample)
         for name, matcher in methods.items():
             begin = time.perf_counter()
-            disparity = matcher(sample["left"], sample["right"], float(np.nanmax(truth)))
+            try:
+                disparity = matcher(sample["left"], sample["right"], float(np.nanmax(truth)))
+            except UsageError as error:
+                print(f"left out for {name}: {sample['path']}: {error}", file=sys.stderr)
+                continue
             seconds.setdefault((scene, name), []).append(time.perf_counter() - begin)
-            scores[name].add(scene, disparity, truth, visible)
+            scores[name].add(scene, disparity, truth, sample["visible"])
     if not seconds:
         raise UsageError(f"none of the {len(dataset)} pairs has ground truth that can be read; nothing to judge")
     errors = {name: collected.scenes() for name, collected in scores.items()}
@@ -116,6 +117,10 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--scale", metavar="S", type=float, help="ours: match pictures enlarged so many times")
+    parser.add_argument(
+        "--coarse-to-fine", action=argparse.BooleanOptionalAction, help="ours: start from a match at half the size"
+    )
+    parser.add_argument("--tile", metavar="PIXELS", type=_positive, help="ours: match larger pictures in tiles")
     parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink pictures with a longer side")
     parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")
     parser.add_argument("--limit", metavar="N", type=_positive, help="only the first N pairs")
@@ -140,17 +145,12 @@ def _ours(args: argparse.Namespace) -> Matcher:
             device=args.device,
             scale=args.scale,
             max_size=args.max_size,
+            tile=args.tile,
+            coarse_to_fine=args.coarse_to_fine,
         )
     except ValueError as error:  # an unknown model or device, weights that do not fit
         raise UsageError(str(error)) from error
     return lambda left, right, _: inferencer.disparity(left, right)
-
-
-def _visible(sample: dict[str, Any]) -> np.ndarray | None:
-    """The set's own mask of what both views see, else what the disparities of both views agree on."""
-    if sample["visible"] is not None or sample["disparity_right"] is None:
-        return sample["visible"]
-    return seen_by_other(np.nan_to_num(sample["disparity"]), sample["disparity_right"], LEFT)
 
 
 def _positive(text: str) -> int:

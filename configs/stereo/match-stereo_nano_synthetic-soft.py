@@ -1,10 +1,9 @@
 # How the shipped weights ended: more than half of the pairs soft, as small pictures are when they are matched enlarged.
-# Two processes; bfloat16 on a CPU.
+# Two processes, with --amp. `textures` were the folder that the card of the weights lists; see stereo_synthetic.py.
 _base_ = ["../_base_/match_stereo_nano.py", "../_base_/stereo_synthetic.py", "../_base_/stereo_iterations.py"]
 
 load_from = "work_dirs/match-stereo_nano_synthetic-mixed/iter_2000.pth"
 
-model = dict(autocast="bfloat16")
 max_iters = 5400
 train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters)
 train_dataloader = dict(

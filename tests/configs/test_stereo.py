@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
 from PIL import Image
 
 from vision import engine
+from vision.datasets.stereo import build_stereo_transform
+from vision.models import StereoMatcher
 from vision.models.stereo_checkpoint import variant_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +41,45 @@ def test_models_are_the_variants_that_their_names_say(path: Path) -> None:
         model = MODELS.build(cfg.model)
     assert variant_of(model.state_dict()) == path.stem.split("_")[1]
     assert model.stereo == path.stem.startswith("match-stereo")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_data_transforms_and_evaluators_are_known(path: Path) -> None:
+    cfg = engine.load_config(path)
+    sets: list[dict[str, Any]] = []
+    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        dataset = cfg.get(loader, {}).get("dataset")
+        sets += [] if dataset is None else [dataset, *dataset.get("datasets", [])]
+    assert sets
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        for dataset in sets:
+            known = DATASETS.get(dataset["type"])
+            assert known is not None, dataset["type"]
+            assert set(dataset) - {"type"} <= set(inspect.signature(known).parameters), dataset["type"]
+            for transform in dataset.get("transforms") or []:
+                assert build_stereo_transform(transform) is not None
+        for name in ("val_evaluator", "test_evaluator"):
+            if cfg.get(name) is not None:
+                METRICS.build(cfg[name])
+
+
+def test_half_precision_of_the_tool_reaches_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.dtype] = []
+    plain = StereoMatcher.forward
+
+    def watched(self: StereoMatcher, *args: Any, **options: Any) -> Any:
+        hook = self.decoder.stages[0][0].mlp.fc1.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+        try:
+            return plain(self, *args, **options)
+        finally:
+            hook.remove()
+
+    monkeypatch.setattr(StereoMatcher, "forward", watched)
+    options = {**SMALL, "train_dataloader.dataset.size": (192, 224), "train_dataloader.dataset.num_textures": 4}
+    engine.train(
+        ROOT / "configs/stereo/match-stereo_nano_synthetic.py", work_dir=tmp_path, cfg_options=options, amp=True
+    )
+    assert set(seen) == {torch.bfloat16}
 
 
 def test_the_recipe_of_the_shipped_weights_trains(tmp_path: Path) -> None:

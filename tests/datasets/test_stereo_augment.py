@@ -111,6 +111,14 @@ def test_each_changes_the_pair_and_differs_from_draw_to_draw(transform, pair):
                    for r in results[1:])  # fmt: skip
 
 
+def test_rows_of_flow_pairs_are_left_alone(flow):
+    assert RandomVerticalJitter(prob=1.0)(flow, rng()) is flow
+    for seed in range(5):
+        result = RandomStereoCrop((64, 96), y_jitter=4)(flow, rng(seed))
+        plain = RandomStereoCrop((64, 96))(flow, rng(seed))
+        np.testing.assert_array_equal(result["right"], plain["right"])
+
+
 @pytest.mark.parametrize(
     "transform",
     [

@@ -71,6 +71,25 @@ def scene_flow_scene(base: Path, scene: str, frame: str = "0006", kind: str = "c
         truth(base / "disparity" / scene / side / f"{frame}.pfm", values)
 
 
+def test_what_both_views_see_comes_of_both_disparities_where_no_file_says_it(tmp_path: Path) -> None:
+    scene = tmp_path / "trainingQ" / "Wall"
+    views(scene / "im0.png", scene / "im1.png")
+    left, right = np.full((H, W), 2, np.float32), np.full((H, W), 2, np.float32)
+    left[4:6, 8:12] = 5  # something near hides what is behind it, to its left in the right view
+    right[4:6, 3:7] = 5
+    left[0, 5] = np.nan
+    truth(scene / "disp0.pfm", left)
+    truth(scene / "disp1.pfm", right)
+    (sample,) = read_all(MiddleburyDataset(tmp_path))
+    expected = np.arange(W) >= np.full((H, 1), 2)
+    expected[4:6, 5:8] = False
+    expected[0, 5] = False
+    np.testing.assert_array_equal(sample["visible"], expected)
+    expected = np.arange(W) <= np.full((H, 1), W - 3)
+    expected[4:6, 7:9] = False  # beside the edge, one of the two pixels next to the place is enough
+    np.testing.assert_array_equal(sample["visible_right"], expected)
+
+
 @pytest.mark.parametrize("webp", [False, True])
 def test_scene_flow(tmp_path: Path, webp: bool) -> None:
     scene_flow_scene(tmp_path / "FlyingThings3D", "TRAIN/A/0000", webp=webp)
@@ -84,7 +103,7 @@ def test_scene_flow(tmp_path: Path, webp: bool) -> None:
     for sample in samples:
         np.testing.assert_array_equal(sample["disparity"], TRUTH)
         np.testing.assert_array_equal(sample["disparity_right"], TRUTH + 1)
-        assert sample["visible"] is None
+        assert sample["visible"].any() and not sample["visible"][np.isnan(TRUTH)].any()
     (test,) = SceneFlowDataset(tmp_path, split="test").pairs
     assert "/TEST/A/0000/left/0006" in test.left and "/TEST/A/0000/left/0006.pfm" in test.disparity
     assert len(SceneFlowDataset(tmp_path / "FlyingThings3D")) == 2
@@ -167,7 +186,7 @@ def test_middlebury_pfm(tmp_path: Path, name: str, masked: bool) -> None:
     if masked:
         np.testing.assert_array_equal(sample["visible"], levels == 255)
     else:
-        assert sample["visible"] is None
+        assert sample["visible"].any() and not sample["visible"][np.isnan(TRUTH)].any()
         np.testing.assert_array_equal(sample["disparity_right"], TRUTH + 1)
 
 

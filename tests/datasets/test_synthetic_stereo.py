@@ -13,7 +13,7 @@ from vision.datasets.scene.planar import coverage
 from vision.datasets.scene.pool import TexturePool, tileable
 from vision.datasets.scene.view import Fragment, View
 from vision.datasets.scene.workshop import Workshop
-from vision.datasets.synthetic_stereo import seen_by_other
+from vision.datasets.visibility import seen_by_other
 
 LAYOUTS = ["indoor", "street", "confetti"]
 SIZE = (128, 224)

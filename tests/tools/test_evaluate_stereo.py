@@ -60,6 +60,8 @@ def test_table_and_csv(root: Path, capsys: pytest.CaptureFixture[str], monkeypat
         "device": "cpu",
         "scale": None,
         "max_size": 512,
+        "tile": None,
+        "coarse_to_fine": None,
     }
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines()]

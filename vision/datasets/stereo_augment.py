@@ -63,7 +63,7 @@ class RandomStereoCrop:
     Args:
         size: height and width, or one number.
         y_jitter: the right view's window starts up to this many rows higher or lower, as with imperfect
-            rectification; the disparity stays what it is.
+            rectification; the disparity stays what it is. Samples with flow, whose rows count, keep them.
 
     Raises:
         ValueError: (in the call) the views are smaller than the window.
@@ -82,7 +82,7 @@ class RandomStereoCrop:
             )
         top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
         other = top
-        if self.y_jitter:
+        if self.y_jitter and sample.get("flow") is None:
             other = top + int(rng.integers(-self.y_jitter, self.y_jitter + 1))
             other = min(max(other, 0), height - rows)
         across = slice(left, left + columns)
@@ -97,6 +97,8 @@ class RandomStereoCrop:
 class RandomVerticalJitter:
     """Shift the right view by a fraction of a row up or down, and tilt it a little, as a bad rectification does.
 
+    Samples with flow stay as they are: there, rows count.
+
     Args:
         shift: largest shift in pixels.
         tilt: largest difference of the shift between the left and the right border, in pixels.
@@ -109,7 +111,7 @@ class RandomVerticalJitter:
         self.prob = _checked_prob(prob)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        if rng.random() >= self.prob:
+        if rng.random() >= self.prob or sample.get("flow") is not None:
             return sample
         height, width = sample["right"].shape[:2]
         shift, tilt = rng.uniform(-self.shift, self.shift), rng.uniform(-self.tilt, self.tilt) / width

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vision.datasets.scene.camera import LEFT, RIGHT
+from vision.datasets.visibility import seen_by_other
 from vision.errors import UsageError
 from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, read_image
 from vision.stereo_io.disparity import read_disparity
@@ -38,6 +40,8 @@ class StereoFiles(NamedTuple):
 def read_sample(files: StereoFiles, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """Read a sample as `vision.datasets.StereoDataset` describes it.
 
+    Sets that do not say what both views see, but have the disparities of both, get it from these.
+
     Raises:
         ImageError: a file cannot be read, or its size is not the left picture's.
     """
@@ -56,6 +60,8 @@ def read_sample(files: StereoFiles, max_pixels: int = MAX_PIXELS) -> dict[str, A
             raise ImageError(
                 getattr(files, key), f"is {size} pixels; expected {left.shape[1]} x {left.shape[0]} as {files.left}"
             )
+    if not files.visible and files.disparity and files.disparity_right:
+        sample |= _seen(sample["disparity"], sample["disparity_right"])
     return {**sample, "path": files.left, "scene": files.scene}
 
 
@@ -103,6 +109,14 @@ def checked(pairs: list[StereoFiles], root: str, expected: str) -> list[StereoFi
     if not pairs:
         raise UsageError(f"{root}: found no pair of pictures; looked for {expected}")
     return pairs
+
+
+def _seen(left: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+    """What both views see, by their disparities; what is unknown is not seen."""
+    return {
+        "visible": seen_by_other(np.nan_to_num(left), right, LEFT) & np.isfinite(left),
+        "visible_right": seen_by_other(np.nan_to_num(right), left, RIGHT) & np.isfinite(right),
+    }
 
 
 def _disparity(files: StereoFiles, path: str, max_pixels: int) -> np.ndarray:

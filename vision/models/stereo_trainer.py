@@ -15,8 +15,6 @@ from vision.models.stereo_loss import FieldTarget, MatchLoss
 
 Batch = Tensor | Sequence[Tensor]
 
-_AUTOCAST = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
 
 class StereoMatcher(BaseModel):
     """Encoder and decoder under mmengine's Runner; the state dict is that of `MatchStereo`.
@@ -26,8 +24,6 @@ class StereoMatcher(BaseModel):
         decoder: a module or its config.
         stereo: whether matches lie in the same row.
         loss: arguments of `MatchLoss`.
-        autocast: "bfloat16" or "float16" trains the network in mixed precision (the loss stays in float32), also on
-            CPUs, where mmengine's AmpOptimWrapper does not. float16 needs that wrapper's loss scale on top.
         data_preprocessor: passed to mmengine's `BaseModel`.
         init_cfg: passed to mmengine's `BaseModel`.
     """
@@ -38,7 +34,6 @@ class StereoMatcher(BaseModel):
         decoder: nn.Module | dict[str, Any],
         stereo: bool = True,
         loss: dict[str, Any] | None = None,
-        autocast: str | None = None,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
@@ -47,9 +42,6 @@ class StereoMatcher(BaseModel):
         self.decoder = _built(decoder)
         self.stereo = stereo
         self.criterion = MatchLoss(**(loss or {}))
-        if autocast not in _AUTOCAST:
-            raise ValueError(f"autocast must be None, 'bfloat16' or 'float16', got {autocast!r}")
-        self.autocast = _AUTOCAST[autocast]
 
     def forward(
         self,
@@ -84,9 +76,9 @@ class StereoMatcher(BaseModel):
         if mode == "loss":
             _check_size(*pairs.shape[-2:])
             target = _target(disparity, field, visible)
-            with torch.autocast(left.device.type, self.autocast, enabled=self.autocast is not None):
-                found = network.match(left, right)
-            return self.criterion(_full(found), target, self.stereo)
+            found = network.match(left, right)
+            with torch.autocast(left.device.type, enabled=False):
+                return self.criterion(_full(found), target, self.stereo)
         if mode == "predict":
             found = network(left, right)["field_up"][: len(pairs)].float().cpu().numpy()
             truth = _target(disparity, field, visible)

@@ -152,7 +152,14 @@ def check_grid(name: str, tensor: Tensor, rank: int) -> None:
 
 
 def check_like(
-    name: str, tensor: Tensor, query: Tensor, *, heads: int | None = None, dim: int | None = None, other: str = "query"
+    name: str,
+    tensor: Tensor,
+    query: Tensor,
+    *,
+    heads: int | None = None,
+    heads_of: str = "key",
+    dim: int | None = None,
+    other: str = "query",
 ) -> None:
     """Raise where `tensor` is not `[B, *spatial, heads_kv, dim]` to go with `query` (called `other`); None: any."""
     check_grid(name, tensor, query.dim() - 3)
@@ -163,7 +170,7 @@ def check_like(
             f"{name} must have the batch and spatial sizes {tuple(like[:-2])} of {other}, got {tuple(shape[:-2])}"
         )
     if heads is not None and shape[-2] != heads:
-        raise ValueError(f"{name} must have the {heads} heads of key, got {shape[-2]}")
+        raise ValueError(f"{name} must have the {heads} heads of {heads_of}, got {shape[-2]}")
     if like[-2] % shape[-2]:
         raise ValueError(f"heads of {name} must divide the {like[-2]} heads of {other}, got {shape[-2]}")
     if dim is not None and shape[-1] != dim:

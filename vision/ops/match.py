@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -52,8 +53,8 @@ def match_attention(
     if autocast_is_on(query.device.type):
         tensors = autocast_tensors(query.device.type, (query, key, value))
         query, key, value = tensors  # type: ignore[assignment]
-    check_like("key", key, query, heads=query.shape[-2], dim=query.shape[-1])
-    check_like("value", value, query, heads=query.shape[-2], dim=query.shape[-1])
+    for name, tensor in (("key", key), ("value", value)):
+        check_like(name, tensor, query, heads=query.shape[-2], heads_of="query", dim=query.shape[-1])
     radius = _radius(window_radius, query)
     offset = _centres(offset, query)
     scale = make_scale(scale, query.shape[-1])
@@ -75,10 +76,10 @@ def _is_native(backend: str | None, query: Tensor, radius: tuple[int, int]) -> b
 
 
 def _radius(radius: int | Sequence[int], query: Tensor) -> tuple[int, int]:
-    pair = (radius, radius) if not isinstance(radius, Sequence) else tuple(radius)
-    for r in pair:
-        if not isinstance(r, int) or isinstance(r, bool):
-            raise TypeError(f"window_radius must be an integer or two, (x, y), got {radius!r}")
+    numbers = (radius, radius) if not isinstance(radius, Sequence) else tuple(radius)
+    if any(isinstance(r, bool) or not hasattr(r, "__index__") for r in numbers):
+        raise TypeError(f"window_radius must be an integer or two, (x, y), got {radius!r}")
+    pair = tuple(operator.index(r) for r in numbers)
     if len(pair) != 2 or min(pair) < 0:
         raise ValueError(f"window_radius must be one number or two, (x, y), none negative, got {radius!r}")
     height, width = query.shape[1:3]
@@ -87,7 +88,7 @@ def _radius(radius: int | Sequence[int], query: Tensor) -> tuple[int, int]:
             f"a map must be at least 2 window_radius + 2 = {2 * pair[0] + 2} x {2 * pair[1] + 2} (width x height) "
             f"for window_radius {pair}, got {width} x {height}"
         )
-    return pair
+    return pair[0], pair[1]
 
 
 def _centres(offset: Tensor, query: Tensor) -> Tensor:

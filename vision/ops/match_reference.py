@@ -66,7 +66,8 @@ def _corners(offset: Tensor, radius: tuple[int, int], size: torch.Size) -> tuple
     low, high = (offset.new_tensor(limit) for limit in zip(*limits, strict=True))
     clamped = torch.where(offset > low, torch.minimum(offset, high), low)  # no index comes of NaN
     inside = (offset >= low) & (offset <= high) | offset.isnan()  # the limits too have a gradient, unlike in clamp
-    corner = clamped.detach().floor()
+    last = offset.new_tensor([length - 2 - r for r, length in zip(radius, reversed(size), strict=True)])
+    corner = torch.minimum(clamped.detach().floor(), last)  # far out, floats lose the margin
     return corner.long(), torch.where(inside, offset, clamped.detach()) - corner
 
 
