@@ -1,6 +1,7 @@
 # Optical flow: FlyingThings3D and MPI Sintel, both passes; judged on KITTI 2015.
 _base_ = "./stereo_augment.py"
 
+# Read here alone: elsewhere than in data/, set data_root of each data set, or make data/ a link.
 data_root = "data/"
 
 train_dataloader = dict(

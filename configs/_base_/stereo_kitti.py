@@ -2,6 +2,7 @@
 # the test set has no public truth: that shows progress, not how well it does.
 _base_ = "./stereo_augment.py"
 
+# Read here alone: elsewhere than in data/, set data_root of each data set, or make data/ a link.
 data_root = "data/"
 
 train_dataloader = dict(

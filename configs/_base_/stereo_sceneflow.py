@@ -1,6 +1,7 @@
 # SceneFlow: FlyingThings3D, Monkaa and Driving (arXiv 1512.02134), clean and final pass.
 _base_ = "./stereo_augment.py"
 
+# Read here alone: elsewhere than in data/, set data_root of each data set, or make data/ a link.
 data_root = "data/sceneflow/"
 
 train_dataloader = dict(

@@ -251,7 +251,9 @@ def test_pictures_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyP
     infer = StereoInferencer(network=network, checks=False, coarse_to_fine=False)
     needed = needed_memory(300, 500, network, infer.device, False)
     monkeypatch.setattr("vision.apis.stereo_memory.free_memory", lambda device: needed)
-    assert infer.match(*told_pair(20)).error is None and network.calls == [((240, WIDTH), False)]
+    result = infer.match(*told_pair(20))
+    assert result.error is None and network.calls == [((240, WIDTH), False)] and result.scale == 1
+    assert "matched at 400 x 240 pixels, not at 800 x 480: memory is short" in result.warnings[0]
 
 
 def test_coarse_to_fine_starts_from_a_match_at_half_the_size() -> None:
@@ -351,6 +353,65 @@ def test_failed_allocations_are_told_in_a_line(failure: Exception) -> None:
 
     error = StereoInferencer(network=Full(), checks=False).match(*told_pair(10)).error
     assert error is not None and "do not fit into the memory of cpu; use --tile" in error
+
+
+def test_enlarged_pictures_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    infer = StereoInferencer(network=Told(), scale=4, checks=False)
+    needed = needed_memory(240, WIDTH, infer.network, infer.device, False)
+    monkeypatch.setattr("vision.apis.stereo_memory.free_memory", lambda device: 2 * needed)
+    monkeypatch.setattr("vision.apis.stereo_matcher._scaled", None)
+    error = infer.match(*told_pair(20)).error
+    assert error is not None and "matching 400 x 240 pixels at 1600 x 960 takes about" in error
+    assert "a smaller --scale" in error and "--tile" in error
+
+
+def test_tiles_of_wide_disparities_are_counted_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, right = told_pair(100, (400, 8000))
+    network = Told(8000)
+    infer = StereoInferencer(network=network, tile=384, checks=False)
+    infer.matcher.scale = 1.0
+    left[..., 0] = right[..., 0] = 250
+    assert infer.match(left, right).error is None
+    largest = max(h * w for (h, w), _ in network.calls)
+    assert largest > 384**2
+    enough = needed_memory(384, 384, network, infer.device, False) + 60 * 400 * 8000
+    monkeypatch.setattr("vision.apis.stereo_memory.free_memory", lambda device: enough / 0.9 + 1)
+    error = infer.match(left, right).error
+    assert error is not None and "which its disparities need" in error and "a larger --tile" in error
+
+
+def test_12_bit_pictures_in_16_bit_files_keep_their_levels(tmp_path: Path) -> None:
+    views = told_pair(20)
+    paths = []
+    for side, view in zip(("l", "r"), views, strict=True):
+        paths.append(tmp_path / f"{side}.png")
+        cv2.imwrite(str(paths[-1]), view[..., 1].astype(np.uint16) << 4)  # 0..4095
+    result = StereoInferencer(network=Told(), checks=False).match(*paths)
+    np.testing.assert_array_equal(result.image[..., 0], views[0][..., 1])
+    np.testing.assert_array_equal(result.image_right[..., 0], views[1][..., 1])
+
+
+def test_views_that_hardly_agree_are_noticed() -> None:
+    class Wild(Told):
+        def forward(self, *views: Tensor, **options: Any) -> dict[str, Tensor]:
+            field = super().forward(*views, **options)["field_up"]
+            field[1] *= 3
+            return {"field_up": field}
+
+    warnings = StereoInferencer(network=Wild()).match(*told_pair(20)).warnings
+    assert any("the views hardly agree" in text for text in warnings)
+
+
+def test_a_calibration_that_leaves_no_depth_is_noticed() -> None:
+    calibration = StereoCalibration(focal=500, baseline=0.1, doffs=-100)
+    result = StereoInferencer(network=Told(), calibration=calibration, checks=False).match(*told_pair(20))
+    assert "no pixel has a depth: disparities (median 20.0) and doffs -100" in result.warnings[0]
+
+
+def test_models_without_weights_are_refused() -> None:
+    for options in ({"model": "match_stereo_tiny"}, {"flow": True}):
+        with pytest.raises(ValueError, match="ships without weights"):
+            StereoInferencer(**options)
 
 
 def test_other_errors_of_a_network_are_not_hidden() -> None:
@@ -466,6 +527,14 @@ def test_frames_start_from_the_last_field_within_a_scene() -> None:
     cold = Remembers()
     list(StereoVideo(StereoInferencer(network=cold), warm=False)(frames))
     assert cold.starts == [None] * 3
+
+
+def test_warnings_of_video_are_given_once_and_not_before_there_is_something_to_see() -> None:
+    black = np.zeros((240, WIDTH, 3), np.uint8)
+    swapped = shifted_pair(12)[::-1]
+    frames = [(black, black + 1), swapped, swapped]
+    warnings = [result.warnings for result in StereoVideo(StereoInferencer(network=Told()))(frames)]
+    assert [any("swapped" in text for text in each) for each in warnings] == [False, True, False]
 
 
 def test_only_the_first_frame_is_checked() -> None:

@@ -26,6 +26,11 @@ Stereo = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).resolve().parents[2]
 DISPARITY = 12
+PLAIN_CAMERAS = """%YAML:1.0
+---
+K1: [300, 0, 120, 0, 300, 100, 0, 0, 1]
+T: {t}
+"""
 CALIB = "cam0=[300 0 120; 0 300 100; 0 0 1]\ndoffs=3\nbaseline=50\nwidth=240\nheight=200\n"
 
 
@@ -263,6 +268,12 @@ def test_rectify(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys
         (CALIB.replace("baseline=50", "baseline=0"), "baseline is 0; expected a positive number"),
         (CALIB.replace("300 0 120", "x 0 120"), "cam0 holds 'x'"),
         ("%YAML:1.0\n---\nK1: [", "damaged YAML"),
+        ("%YAML:1.0\n---\nK1: " + "[" * 50_000, "nested more than 16 levels deep"),
+        ("%YAML:1.0\n---\nK1:\n  " + "- " * 50_000 + "1", "nested more than 16 levels deep"),
+        ('{"K1":' + "[" * 60_000, "nested more than 16 levels deep"),
+        ("<?xml version='1.0'?>" + "<a>" * 30_000, "nested more than 16 levels deep"),
+        (PLAIN_CAMERAS.format(t="[0.12, 0, 0]"), "camera 2 stands to the left of camera 1"),
+        (PLAIN_CAMERAS.format(t="[0, -0.12, 0]"), "the cameras stand above each other"),
     ],
 )
 def test_calibrations_that_cannot_be_used(
@@ -336,6 +347,11 @@ def code_of(arguments: list[str]) -> int:
         (["L", "R", "--cx", "5"], "--cx needs --focal"),
         (["L", "R", "--focal", "x"], "expected a number, got 'x'"),
         (["L", "R", "--max-depth", "-1"], "expected a number above 0, got '-1'"),
+        (["L", "R", "--max-depth", "3"], "--max-depth needs a calibration"),
+        (["L", "R", "--fps", "3"], "--fps is for --video"),
+        (["L", "R", "--no-warm-start"], "--no-warm-start is for --video"),
+        (["--video", "L", "R", "--no-picture"], "leaves nothing to write"),
+        (["L", "R", "--scale", "5"], "expected a number from 0.1 to 4, got '5'"),
         (["L", "R", "--max-size", "10"], "expected a whole number from 192 on, got '10'"),
         (["--tile", "L", "R"], "expected a whole number from 384 on"),
         (["L", "R", "--precision", "fp8"], "invalid choice: 'fp8'"),
@@ -415,6 +431,47 @@ def test_video_of_two_files(stereo: Stereo, tmp_path: Path, capsys: Capture) -> 
     assert (read_pfm(tmp_path / "o/left_frames/000002_disp.pfm") == DISPARITY).all()
     with (tmp_path / "f.csv").open(newline="") as file:
         assert [row["left"] for row in csv.DictReader(file)] == [f"frame {number} left" for number in range(3)]
+
+
+def test_videos_that_end_early_are_told_of(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    save_video(tmp_path / "right.mp4", 5, DISPARITY)
+    writer = cv2.VideoWriter(str(tmp_path / "left.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (240, 200))
+    for _ in range(5):
+        writer.write(np.random.default_rng(0).integers(0, 256, (200, 240, 3), dtype=np.uint8))
+    writer.release()
+    whole = (tmp_path / "left.avi").read_bytes()
+    (tmp_path / "left.avi").write_bytes(whole[: len(whole) // 2])
+    assert stereo("--video", "left.avi", "right.mp4", "-o", "o") == 0
+    assert "warning: the left video ends after" in capsys.readouterr().err
+
+
+def test_large_frames_are_refused(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    save_video(tmp_path / "left.mp4", 1, 0)
+    assert stereo("--video", "left.mp4", "left.mp4", "--max-pixels", 100) == 2
+    assert "frames of 240 x 200 pixels; the limit is 100" in capsys.readouterr().err
+    save_pair(tmp_path, "l/0.png", "r/0.png")
+    assert stereo("--video", "l", "r", "--max-pixels", 100) == 2
+    assert "the limit is 100" in capsys.readouterr().err
+
+
+def test_one_name_that_cannot_be_written_does_not_stop_the_others(
+    stereo: Stereo, tmp_path: Path, capsys: Capture
+) -> None:
+    for name in "ab":
+        save_pair(tmp_path, f"left/{name}.png", f"right/{name}.png")
+    (tmp_path / "o/a_disp.pfm").mkdir(parents=True)
+    assert stereo("left", "right", "-o", "o", "--no-picture", "--json") == 1
+    first, second = json.loads(capsys.readouterr().out)
+    assert "cannot write" in first["error"] and "a_disp.pfm" in first["error"]
+    assert second["error"] is None and (tmp_path / "o/b_disp.pfm").is_file()
+
+
+def test_names_that_are_all_equal_are_pairs(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    for name in ("a.png", "a.bmp"):
+        save_pair(tmp_path, f"left/{name}", f"right/{name}")
+    assert stereo("left", "right", "-o", "o", "--json") == 0
+    out, err = capsys.readouterr()
+    assert [Path(record["left"]).name for record in json.loads(out)] == ["a.bmp", "a.png"] and "warning" not in err
 
 
 def test_video_side_by_side_and_json(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:

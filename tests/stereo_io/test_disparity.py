@@ -87,6 +87,11 @@ def test_negative_displacements_become_positive(tmp_path: Path) -> None:
     assert read_disparity(tmp_path / "mixed.pfm").tolist() == [[-3, 2]]
 
 
+def test_pfm_of_the_other_row_order(tmp_path: Path) -> None:
+    write_pfm(tmp_path / "a.pfm", np.array([[1, 2], [3, 4]])[::-1])
+    assert read_disparity(tmp_path / "a.pfm", "pfm-top-down").tolist() == [[1, 2], [3, 4]]
+
+
 def test_equal_channels_count_as_one(tmp_path: Path) -> None:
     values = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
     write_pfm(tmp_path / "a.pfm", np.dstack([values] * 3))

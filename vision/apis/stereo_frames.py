@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from vision.errors import UsageError
 from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 
 DEFAULT_FPS = 25.0
+COUNT_MARGIN = 1  # headers of some files count a frame too many
 
 
 class Frames(Protocol):
@@ -34,12 +36,19 @@ class VideoFile:
     """Frames of a video file, uint8 RGB `[H, W, 3]`.
 
     Raises:
-        UsageError: it cannot be opened as a video.
+        UsageError: it cannot be opened as a video, or its frames have more than `max_pixels`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
         capture = self._open()
+        width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > max_pixels:
+            capture.release()
+            raise UsageError(
+                f"video {path!r} has frames of {width:g} x {height:g} pixels; the limit is {max_pixels:,}, raise it "
+                "with --max-pixels"
+            )
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         capture.release()
         self.fps = float(fps) if 0 < fps < 1000 else DEFAULT_FPS
@@ -89,13 +98,18 @@ class StereoFrames:
         left: video file or folder of pictures; with `right` None, the left halves of its frames are the left views.
         right: the same for the right view.
         fps: frames per second instead of what the file says (25 for folders).
+        max_pixels: refuse larger frames.
+
+    Attributes:
+        ended: why the pairs ended before both sources did, or were said to; None before that, and if nothing is amiss.
 
     Raises:
         UsageError: a source cannot be opened, or one is a folder and the other a file.
     """
 
-    def __init__(self, left: str, right: str | None, fps: float | None = None) -> None:
-        self._sources: list[Frames] = [_open(path) for path in (left, right) if path is not None]
+    def __init__(self, left: str, right: str | None, fps: float | None = None, max_pixels: int = MAX_PIXELS) -> None:
+        self._sources: list[Frames] = [_open(path, max_pixels) for path in (left, right) if path is not None]
+        self.ended: str | None = None
         self.fps = fps if fps is not None else self._sources[0].fps
         counts = [source.count for source in self._sources if source.count is not None]
         self.count = min(counts) if counts else None
@@ -104,13 +118,23 @@ class StereoFrames:
             self.problem = f"the left video has {counts[0]} frames, the right one {counts[1]}; the rest is left out"
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        if len(self._sources) == 2:
-            yield from zip(*self._sources, strict=False)
-            return
-        for frame in self._sources[0]:
-            half = frame.shape[1] // 2
-            yield frame[:, :half].copy(), frame[:, half : 2 * half].copy()
+        pairs = zip_longest(*self._sources) if len(self._sources) == 2 else map(_halves, self._sources[0])
+        number = 0
+        for number, (left, right) in enumerate(pairs, start=1):
+            if left is None or right is None:
+                side, other = ("left", "right") if left is None else ("right", "left")
+                if self.problem is None:  # else it was told before
+                    self.ended = f"the {side} video ends after {number - 1} frames, the {other} one goes on"
+                return
+            yield left, right
+        if self.count is not None and number < self.count - COUNT_MARGIN:
+            self.ended = f"{number} of {self.count} frames could be read; is a file cut off?"
 
 
-def _open(path: str) -> Frames:
-    return PictureFolder(path) if os.path.isdir(path) else VideoFile(path)
+def _halves(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    half = frame.shape[1] // 2
+    return frame[:, :half].copy(), frame[:, half : 2 * half].copy()
+
+
+def _open(path: str, max_pixels: int) -> Frames:
+    return PictureFolder(path, max_pixels=max_pixels) if os.path.isdir(path) else VideoFile(path, max_pixels)

@@ -15,13 +15,15 @@ from vision.apis.stereo_result import StereoResult
 # last field would be of little help anyway.
 CUT_LEVEL = 30.0
 _SMALL = (64, 36)
+# Standard deviation of the small copy's gray levels: below it a frame, such as a black one, shows nothing.
+FLAT_LEVEL = 4.0
 
 
 class StereoVideo:
     """Matches the frames of a stereo video in their order.
 
     Args:
-        inferencer: what matches them.
+        inferencer: what matches them; `vision stereo --video` has `scale=1`, which is several times faster.
         warm: start from the last field; else each frame stands for itself.
 
     Attributes:
@@ -35,7 +37,8 @@ class StereoVideo:
         self.is_cut = True
 
     def __call__(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[StereoResult]:
-        """Match uint8 RGB frames `[H, W, 3]`; the first pair is checked for views that are swapped or unrectified.
+        """Match uint8 RGB frames `[H, W, 3]`; the first with something to see is checked for views that are swapped or
+        unrectified. A warning of one kind is given once.
 
         Returns:
             An iterator of results whose names are the numbers of the frames, from 0 on. A frame that cannot be matched
@@ -43,18 +46,21 @@ class StereoVideo:
         """
         last: np.ndarray | None = None
         small: np.ndarray | None = None
+        told: set[str] = set()
+        checks = self.inferencer.checks
         for number, (left, right) in enumerate(frames):
             names = (f"frame {number} left", f"frame {number} right")
-            pair = self.inferencer.prepare(left, right, names, checks=number == 0 and self.inferencer.checks)
+            pair = self.inferencer.prepare(left, right, names, checks=checks)
             if pair.image is not None:
                 before, small = small, _small_copy(pair.image)
+                checks = checks and float(small.std()) < FLAT_LEVEL
                 self.is_cut = before is None or is_scene_cut(before, small)
                 self.cuts += self.is_cut and number > 0
             fits = last is not None and pair.image is not None and last.shape[1:3] == pair.image.shape[:2]
             start = last if self.warm and fits and not self.is_cut else None
             result, last = self.inferencer.finish(pair, start)
-            if number > 0:  # said once
-                result.warnings = []
+            result.warnings = [text for text in result.warnings if text.partition(":")[0] not in told]
+            told |= {text.partition(":")[0] for text in result.warnings}
             yield result
 
 

@@ -35,6 +35,18 @@ def positive(text: str) -> float:
     return value
 
 
+def between(least: float, most: float) -> Callable[[str], float]:
+    """A number of a range."""
+
+    def parse(text: str) -> float:
+        value = number(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"expected a number from {least:g} to {most:g}, got {text!r}")
+        return value
+
+    return parse
+
+
 def number(text: str) -> float:
     """A finite number."""
     try:

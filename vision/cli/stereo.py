@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vision.cli.arguments import at_least, count, number, positive, several
+from vision.cli.arguments import at_least, between, count, number, positive, several
 from vision.errors import UsageError
 
 DEFAULT_TILE = 1024
@@ -32,7 +32,8 @@ files in DIR, called after the left picture:
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written a frame, into NAME_frames
-With --view right or both, NAME_..._right has the same of the right view. A second picture of one name is NAME-2.
+With --view right or both, NAME_..._right has the same of the right view; stereo.png and ply are of the left one
+always. A second picture of one name is NAME-2.
 
 exit codes:
   0   every pair was matched; warnings change nothing
@@ -100,8 +101,13 @@ def _check(command: argparse.Namespace) -> None:
         raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
     if command.flow and has_geometry:
         raise UsageError("--flow is of two pictures of one camera; a calibration does not apply to it")
-    if command.side_by_side and not command.video:
-        raise UsageError("--side-by-side is for --video")
+    if command.max_depth is not None and not has_geometry:
+        raise UsageError("--max-depth needs a calibration: --calib FILE, or --focal and --baseline")
+    for option in ("side_by_side", "fps", "no_warm_start"):
+        if getattr(command, option) and not command.video:
+            raise UsageError(f"--{option.replace('_', '-')} is for --video")
+    if command.video and command.no_picture and not (command.save or command.csv or has_geometry):
+        raise UsageError("--video --no-picture leaves nothing to write; name what with --save or --csv")
 
 
 def _add_output(group: Any) -> None:
@@ -141,10 +147,10 @@ def _add_matching(group: Any) -> None:
     group.add_argument("--flow", action="store_true", help="optical flow from the first picture to the second")
     group.add_argument(
         "--scale",
-        type=positive,
+        type=between(0.1, 4),
         metavar="S",
-        help="match pictures enlarged S times: finer, in S*S times the time (the shipped model: up to 2, to at most 2 "
-        "million pixels; other models, and --video: 1)",
+        help="match pictures enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
+        "to 2, to at most 2 million pixels; other models, and --video: 1)",
     )
     group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
     group.add_argument(

@@ -43,6 +43,8 @@ def _from_folders(left: str, right: str) -> tuple[list[FilePair], list[str]]:
     finder = PathFinder(IMAGE_SUFFIXES)
     lefts, rights = finder.expand([left]), finder.expand([right])
     problems = [f"{path}: {reason}" for path, reason in finder.problems]
+    if sorted(_by_name(lefts, left, str)) == sorted(_by_name(rights, right, str)):
+        return list(zip(sorted(lefts), sorted(rights), strict=True)), problems
     for name_of in (_stem, _name_without_side):
         first, second = _by_name(lefts, left, name_of), _by_name(rights, right, name_of)
         common = [name for name in first if name in second]

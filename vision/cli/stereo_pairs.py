@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from vision.apis.stereo import StereoInferencer
-from vision.apis.stereo_result import result_fields
+from vision.apis.stereo_result import StereoResult, result_fields
 from vision.cli.output import CsvFile, OutputFolder, print_table, printable, to_json
 from vision.cli.stereo_inputs import find_pairs
 from vision.cli.stereo_output import ResultWriter
@@ -42,13 +43,23 @@ def run_pairs(command: argparse.Namespace) -> int:
         for result in inferencer_of(command, geometry, on_tile)(pairs):
             record = result.to_dict() | {"files": []}
             if result.error is None:
-                record["files"], record["error"] = writer.write(result, folder.base_for(result.left))
+                record["files"], record["error"] = _written(writer, result, folder)
             report(record, command)
             write_row(record)
             records.append(record)
             advance()
     print_all(records, command)
     return SOME_FAILED if any(record["error"] is not None for record in records) else ALL_MATCHED
+
+
+def _written(writer: ResultWriter, result: StereoResult, folder: OutputFolder) -> tuple[list[str], str | None]:
+    """Files of a result and what went wrong; a full or broken disk ends the run, one bad name does not."""
+    try:
+        return writer.write(result, folder.base_for(result.left))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            raise
+        return [], f"cannot write {error.filename2 or error.filename!r} ({error.strerror})"
 
 
 def kinds_of(command: argparse.Namespace) -> list[str]:

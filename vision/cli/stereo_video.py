@@ -111,6 +111,8 @@ def run_video(command: argparse.Namespace) -> int:
             write_row(record)
             advance()
         summary.cuts = matcher.cuts
+    if frames.ended:
+        complain(f"warning: {frames.ended}")
     if not summary.frames:
         raise UsageError(f"video {left!r} has no frame that can be decoded; expected at least one")
     files = ([] if command.no_picture or not summary.matched else [path]) + ([] if folder is None else [folder.path])
@@ -168,7 +170,9 @@ def _frames(command: argparse.Namespace) -> StereoFrames:
     if len(command.inputs) != expected:
         what = "one video with both views side by side" if command.side_by_side else "LEFT RIGHT"
         raise UsageError(f"--video got {len(command.inputs)} inputs; expected {what}")
-    return StereoFrames(command.inputs[0], None if command.side_by_side else command.inputs[1], command.fps)
+    return StereoFrames(
+        command.inputs[0], None if command.side_by_side else command.inputs[1], command.fps, command.max_pixels
+    )
 
 
 def _guarded(frames: StereoFrames) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -131,6 +131,7 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
     if model.variant is not None and variant != model.variant:
         raise CheckpointError(
             f"checkpoint {path} is of variant {variant or '(none of ours)'}, the model is of variant {model.variant}"
+            + (f"; use model match_{'stereo' if model.stereo else 'flow'}_{variant} (--model)" if variant else "")
         )
     if metadata.get("stereo", model.stereo) != model.stereo:
         task = {True: "stereo", False: "flow"}

@@ -14,7 +14,7 @@ from vision.stereo_io.raster import read_gray, write_png
 KITTI_SCALE, CRESTEREO_SCALE = 256.0, 32.0
 # Middlebury kind -> height in pixels -> gray levels a pixel of disparity: the sets come in three sizes each.
 _MIDDLEBURY = {"middlebury2003": {375: 4, 750: 2, 1500: 1}, "middlebury2005": {370: 3, 555: 2, 1110: 1}}
-DISPARITY_KINDS = ("pfm", "npy", "kitti", "crestereo", *_MIDDLEBURY, "gray", "spring")
+DISPARITY_KINDS = ("pfm", "pfm-top-down", "npy", "kitti", "crestereo", *_MIDDLEBURY, "gray", "spring")
 _SUFFIXES = {".pfm": "pfm", ".npy": "npy", ".dsp5": "spring", ".png": "gray", ".pgm": "gray", ".bmp": "gray"}
 
 
@@ -29,6 +29,7 @@ def read_disparity(
     | kind | file | unknown |
     | --- | --- | --- |
     | `pfm` | Middlebury 2014 and later, ETH3D, SceneFlow | infinite or NaN |
+    | `pfm-top-down` | PFM of writers that store the highest row first, against the format | infinite or NaN |
     | `npy` | numpy array `[H, W]` | infinite or NaN |
     | `kitti` | 16-bit PNG, disparity * 256 | 0 |
     | `crestereo` | 16-bit PNG, disparity * 32 | none: 0 is infinitely far |
@@ -108,9 +109,9 @@ def _kind_of(path: str | os.PathLike[str]) -> str:
 
 def _stored(path: str | os.PathLike[str], kind: str, scale: float | None, max_pixels: int) -> np.ndarray:
     """What the file says, divided by the scale; unknown is not finite."""
-    if kind in ("pfm", "npy", "spring"):
-        if kind == "pfm":
-            values = read_pfm(path, max_pixels=max_pixels)
+    if kind in ("pfm", "pfm-top-down", "npy", "spring"):
+        if kind.startswith("pfm"):
+            values = read_pfm(path, kind == "pfm", max_pixels)
         elif kind == "npy":
             values = read_npy(path, max_pixels)
         else:
