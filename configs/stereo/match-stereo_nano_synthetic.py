@@ -1,4 +1,5 @@
-# How the shipped weights began: small crops, a constant rate. Two processes: tools/dist_train.sh CONFIG 2.
+# How the shipped weights began: small crops, a constant rate. Two processes: tools/dist_train.sh CONFIG 2. They had
+# `textures`, too (see their card).
 _base_ = ["../_base_/match_stereo_nano.py", "../_base_/stereo_synthetic.py", "../_base_/stereo_iterations.py"]
 
 max_iters = 500
