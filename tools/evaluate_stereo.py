@@ -117,9 +117,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--scale", metavar="S", type=float, help="ours: match pictures enlarged so many times")
-    parser.add_argument(
-        "--coarse-to-fine", action=argparse.BooleanOptionalAction, help="ours: start from a match at half the size"
-    )
+    parser.add_argument("--coarse-to-fine", action="store_true", help="ours: start from a match at half the size")
     parser.add_argument("--tile", metavar="PIXELS", type=_positive, help="ours: match larger pictures in tiles")
     parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink pictures with a longer side")
     parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")

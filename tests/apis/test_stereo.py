@@ -226,7 +226,7 @@ def test_scale(options: dict[str, Any], matched: tuple[int, int]) -> None:
     ("size", "options", "scale"),
     [
         ((240, 400), {}, 2),
-        ((1000, 1500), {}, (4 / 3) ** 0.5),
+        ((700, 1000), {}, (10 / 7) ** 0.5),
         ((1500, 2000), {}, 1),
         ((240, 400), {"max_size": 600}, 1.5),
         ((240, 400), {"tile": 384}, 384 / 96_000**0.5),
@@ -239,16 +239,14 @@ def test_small_pictures_are_enlarged_for_the_shipped_model(
     network = Told()
     network.variant = "nano"
     result = StereoInferencer(network=network, checks=False, **options).match(*told_pair(20, size))
-    (coarse, _), (fine, is_started) = network.calls
-    assert is_started and fine == tuple(round(side * scale) for side in size)
-    assert coarse == tuple(side // 2 for side in fine)
-    np.testing.assert_allclose(result.disparity, 20 / scale, rtol=2e-3)  # what has a start is told in matched pixels
+    assert network.calls == [(tuple(round(side * scale) for side in size), False)]
+    np.testing.assert_allclose(result.disparity, 20 * size[1] / WIDTH, rtol=2e-3)
 
 
 def test_pictures_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Told()
     network.variant = "nano"
-    infer = StereoInferencer(network=network, checks=False, coarse_to_fine=False)
+    infer = StereoInferencer(network=network, checks=False)
     needed = needed_memory(300, 500, network, infer.device, False)
     monkeypatch.setattr("vision.apis.stereo_memory.free_memory", lambda device: needed)
     result = infer.match(*told_pair(20))
@@ -556,7 +554,7 @@ def nano() -> nn.Module:
 
 def test_the_real_network(nano: nn.Module) -> None:
     left, right = shifted_pair(8, (192, 224))
-    infer = StereoInferencer(network=nano, scale=1, coarse_to_fine=False, checks=False)
+    infer = StereoInferencer(network=nano, scale=1, checks=False)
     result = infer.match(left, right)
     assert result.error is None and result.disparity.shape == (192, 224) and np.isfinite(result.disparity).all()
     with torch.no_grad():

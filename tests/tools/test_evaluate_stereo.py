@@ -61,7 +61,7 @@ def test_table_and_csv(root: Path, capsys: pytest.CaptureFixture[str], monkeypat
         "scale": None,
         "max_size": 512,
         "tile": None,
-        "coarse_to_fine": None,
+        "coarse_to_fine": False,
     }
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines()]

@@ -58,13 +58,13 @@ class StereoInferencer:
         precision: "fp32", "bf16" or "fp16"; the last two by autocast.
         scale: how many times pictures are enlarged for matching, or below 1 reduced, 0.1 to 4; disparities are those of
             the full size. Twice the scale finds finer structures in four times the time. None is 1, but for networks
-            of the variant "nano", whose shipped weights were trained for it, up to 2: as far as that makes at most 2
+            of the variant "nano", whose shipped weights were trained for it, up to 2: as far as that makes at most 1
             million pixels, or one tile, and as memory allows (else the result has a warning).
         max_size: pictures with a longer side are reduced to it for matching, and enlarged only up to it.
         tile: match pictures of more than tile x tile pixels in overlapping tiles of at most that size, in bounded
             memory. None matches any picture whole, or refuses it when it does not fit.
         coarse_to_fine: match copies of half the size first and start from what they give, a quarter more work; tiles do
-            so anyway, and what has a start has no need. None is True for the variant "nano", else False.
+            so anyway, and what has a start has no need.
         flow: optical flow between two pictures in time instead of disparity; needs a flow model.
         calibration: of rectified pairs, for `StereoResult.depth`.
         cameras: of raw pairs instead, which are rectified first. Results are of the rectified views, with depth.
@@ -89,7 +89,7 @@ class StereoInferencer:
         scale: float | None = None,
         max_size: int | None = None,
         tile: int | None = None,
-        coarse_to_fine: bool | None = None,
+        coarse_to_fine: bool = False,
         flow: bool = False,
         calibration: StereoCalibration | None = None,
         cameras: CameraPair | None = None,
@@ -121,7 +121,7 @@ class StereoInferencer:
             scale=1.0 if scale is None and not is_nano else scale,
             max_size=max_size,
             tile=tile,
-            coarse_to_fine=is_nano if coarse_to_fine is None else coarse_to_fine,
+            coarse_to_fine=coarse_to_fine,
             on_tile=on_tile,
         )
         self._rectifiers: dict[tuple[int, int], Rectifier] = {}

@@ -27,7 +27,7 @@ MIN_TILE = 384
 _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
 # How far small pictures are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
-AUTO_SCALE, AUTO_PIXELS = 2.0, 2_000_000
+AUTO_SCALE, AUTO_PIXELS = 2.0, 1_000_000
 
 
 class Size(NamedTuple):
@@ -47,7 +47,7 @@ class Matcher:
         precision: "fp32", "bf16" or "fp16", by autocast.
         is_flow: whether pixels move along y, too.
         scale: how many times pictures are enlarged before matching (below 1: reduced), and the fields reduced after.
-            None takes up to 2, as far as there are not more than 2 million pixels after it, or than tile x tile, and as
+            None takes up to 2, as far as there are not more than 1 million pixels after it, or than tile x tile, and as
             memory allows.
         max_size: no longer pictures are matched, whatever the scale.
         tile: larger pictures than tile x tile pixels are matched reduced first, then in tiles of at most that many

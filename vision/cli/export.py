@@ -22,9 +22,8 @@ Write a stereo model as one ONNX file of standard operators.
 
 Inputs are left and right, float32 [1, 3, H, W], RGB 0..255; outputs are disparity and disparity_right, float32
 [1, H, W], positive, in pixels (of a flow model flow and flow_back [1, H, W, 2]). The size is fixed: resize pictures to
-it, and multiply disparities by the quotient of the widths. The file is one pass of the network: vision stereo enlarges
-small pictures first and takes two (--scale 1 --no-coarse-to-fine gives what the file does). Making it takes a minute
-or two."""
+it, and multiply disparities by the quotient of the widths. vision stereo enlarges small pictures for the shipped model;
+with --scale 1 it gives what the file does. Making the file takes a minute or two."""
 
 _EPILOG = """\
 exit codes:

@@ -150,7 +150,7 @@ def _add_matching(group: Any) -> None:
         type=between(0.1, 4),
         metavar="S",
         help="match pictures enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
-        "to 2, to at most 2 million pixels; other models, and --video: 1)",
+        "to 2, to at most 1 million pixels; other models, and --video: 1)",
     )
     group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
     group.add_argument(
@@ -163,9 +163,8 @@ def _add_matching(group: Any) -> None:
     )
     group.add_argument(
         "--coarse-to-fine",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="start from a match at half the size: for large disparities (the shipped model does)",
+        action="store_true",
+        help="start from a match at half the size: for large disparities",
     )
     group.add_argument("--no-checks", action="store_true", help="do not look for swapped or unrectified views")
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
