@@ -102,7 +102,9 @@ def test_interrupt(checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     # The list on stdin never ends: the process is surely waiting for it when the signal comes.
     command = [sys.executable, "-m", "vision", "forgery", "-", "--checkpoint", str(checkpoint), "--csv", str(target)]
-    ready = "import vision.cli.paths as p, sys; o = p.PathFinder._listed\n" + (
+    # A shell that starts the tests in the background has them ignore the signal, and Python leaves that so.
+    ready = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + (
+        "import vision.cli.paths as p, sys; o = p.PathFinder._listed\n"
         "def listed(self):\n    print('ready', file=sys.stderr, flush=True)\n    return o(self)\n"
         f"p.PathFinder._listed = listed\nfrom vision.cli.main import main\nsys.exit(main({command[3:]!r}))\n"
     )
