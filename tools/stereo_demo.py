@@ -65,7 +65,7 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
         errors = stereo_errors(result.disparity, truth)
         print(
             f"  mean error {errors['epe']:.2f} px, {errors['bad_2']:.1f} % of the pixels wrong by more than 2 px, on a "
-            "rendered scene: on photographs it errs more (docs/stereo.md)"
+            "rendered scene; photographs: vision/weights/match_stereo_nano.md"
         )
     print(f"  pictures: {output / 'stereo.png'}, {output / 'points.png'}")
     print(f"  disparity {output / 'disparity.pfm'}, point cloud for MeshLab, CloudCompare ... {output / 'points.ply'}")
