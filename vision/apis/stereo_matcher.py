@@ -11,13 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vision.apis.stereo_fields import from_network, resized, to_network
-from vision.apis.stereo_memory import (
-    RESULT_BYTES,
-    allocating,
-    check_memory,
-    fits,
-    needed_memory,
-)
+from vision.apis.stereo_memory import RESULT_BYTES, allocating, check_memory, fits, needed_memory
 from vision.apis.stereo_tiles import Reach, Tile, plan_tiles
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
