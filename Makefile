@@ -8,7 +8,7 @@ RUN_ONEDL := OMP_NUM_THREADS=1 $(ONEDL)/bin/python
 PIP := -m pip --disable-pip-version-check -qq install
 PYTEST_ARGS ?=
 
-ONEDL_TESTS := tests/test_compat.py tests/test_optim.py tests/test_engine.py tests/tools/test_train.py
+ONEDL_TESTS := tests/engine tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check check-format check-lint check-types check-cpp format test-onedl clean

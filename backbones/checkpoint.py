@@ -9,9 +9,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from backbones.hugging_face import from_hugging_face, is_hugging_face
-from backbones.rel_pos_bias import fit_rel_pos_biases
-from vision.models.checkpoint import CheckpointError, load_strict, read_checkpoint
+from backbones.neighborhood.hugging_face import from_hugging_face, is_hugging_face
+from backbones.neighborhood.rel_pos_bias import fit_rel_pos_biases
+from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 
 _BLOCK_NAMES = {
     "norm1.body.": "norm.",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from backbones.arguments import check_images
+from backbones.neighborhood.arguments import check_images
 from vision.layers.packed import PackedConv2d, PackedLinear
 
 

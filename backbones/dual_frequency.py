@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from vision.layers.frequency import DualFrequencyBlock
 from vision.layers.residual import NUM_FILTERS, high_pass_residuals
-from vision.models.images import IMAGENET_STD
+from vision.normalize import IMAGENET_STD
 
 
 class DualFrequencyNet(nn.Module):

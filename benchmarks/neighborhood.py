@@ -27,8 +27,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import vision
-from vision.models.speed import keep_freed_memory
-from vision.ops import na1d, na2d, na3d, native, neighborhood_mask
+from vision.analysis.speed import keep_freed_memory
+from vision.ops import na1d, na2d, na3d, neighborhood_mask
+from vision.ops.neighborhood import native
 
 
 class Case(NamedTuple):

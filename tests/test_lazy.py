@@ -31,7 +31,7 @@ def modules(tmp_path: Path) -> Path:
 
 
 def test_backbones_alone_imports_neither_timm_nor_torch() -> None:
-    run("import sys, backbones; assert not {'timm', 'torch', 'backbones.timm_models'} & set(sys.modules)")
+    run("import sys, backbones; assert not {'timm', 'torch', 'backbones.neighborhood.timm_models'} & set(sys.modules)")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_backbones_alone_imports_neither_timm_nor_torch() -> None:
     [
         "import timm, backbones",
         "from backbones import DiNAT; import timm",
-        "import backbones.timm_models, timm",
+        "import backbones.neighborhood.timm_models, timm",
     ],
 )
 def test_models_are_registered_whatever_is_imported_first(imports: str) -> None:
@@ -60,7 +60,7 @@ def test_timm_keeps_its_ordinary_loader() -> None:
         "import backbones\n"
         "assert len(sys.meta_path) == len(before) + 1\n"
         "import timm\n"
-        "assert 'backbones.timm_models' in sys.modules and 'nat_mini' in timm.list_models()\n"
+        "assert 'backbones.neighborhood.timm_models' in sys.modules and 'nat_mini' in timm.list_models()\n"
         "assert sys.meta_path[-len(before):] == before\n"
         "assert not any(type(finder).__module__ == 'vision.lazy' for finder in sys.meta_path)\n"
         "spec = timm.models.__spec__\n"

@@ -16,13 +16,13 @@ import timm
 import torch
 
 import vision
-from backbones.variants import VARIANTS
+from backbones.neighborhood.variants import VARIANTS
+from vision.analysis.speed import Result, Setting, compare, keep_freed_memory
 from vision.cli.output import print_table
-from vision.devices import usable_device
+from vision.device import usable_device
 from vision.errors import UsageError
-from vision.models.speed import Result, Setting, compare, keep_freed_memory
 from vision.models.timm_names import check_timm_name, timm_image_size
-from vision.ops import native
+from vision.ops.neighborhood import native
 
 
 def main(argv: list[str] | None = None) -> int:

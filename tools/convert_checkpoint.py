@@ -15,9 +15,9 @@ from pathlib import Path
 from torch import Tensor
 
 from backbones.checkpoint import convert_checkpoint
-from backbones.rel_pos_bias import resize_rel_pos_bias
+from backbones.neighborhood.rel_pos_bias import resize_rel_pos_bias
+from vision.checkpoint import read_checkpoint, write_safetensors
 from vision.errors import UsageError
-from vision.models.checkpoint import read_checkpoint, write_safetensors
 
 
 def main(argv: list[str] | None = None) -> int:

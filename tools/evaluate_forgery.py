@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.progress import track
 
 from vision.datasets import ForgeryDataset
-from vision.datasets.layouts import layout_names
-from vision.metrics.evaluation import predict
-from vision.metrics.robustness import Sweep, format_sweep, robustness_sweep, sweep_lines
-from vision.metrics.table import format_table, write_csv
+from vision.datasets.forgery.layouts import layout_names
+from vision.files import write_csv
+from vision.metrics.forgery.evaluation import predict
+from vision.metrics.forgery.robustness import Sweep, format_sweep, robustness_sweep, sweep_lines
+from vision.metrics.forgery.table import format_table
 from vision.models import forgery_detector, forgery_models
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vision.datasets.stereo import StereoDataset
-from vision.datasets.stereo_sets import STEREO_LAYOUTS
+from vision.datasets.stereo.dataset import StereoDataset
+from vision.datasets.stereo.sets import STEREO_LAYOUTS
 from vision.errors import UsageError
+from vision.files import write_csv
 from vision.images import ImageError
-from vision.metrics.opencv_stereo import bm_disparity, sgbm_disparity
-from vision.metrics.stereo import StereoScores
-from vision.metrics.stereo_table import StereoRow, fair_mean, format_stereo_table, stereo_csv_lines
-from vision.metrics.table import write_csv
+from vision.metrics.stereo.errors import StereoScores
+from vision.metrics.stereo.table import StereoRow, fair_mean, format_stereo_table, stereo_csv_lines
+from vision.models.stereo.opencv import bm_disparity, sgbm_disparity
 
 # (left, right, largest true disparity) -> the left view's disparity, all of the pictures' size.
 Matcher = Callable[[np.ndarray, np.ndarray, float], np.ndarray]

@@ -14,10 +14,10 @@ from PIL import Image
 
 from vision.apis import ForgeryInferencer, ForgeryResult
 from vision.cli.output import print_table
-from vision.datasets.pixels import jpeg
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
-from vision.visualization.heatmap import save_heatmap
+from vision.pixels import jpeg
+from vision.visualization.forgery import save_heatmap
 
 CAPTION = """\
 This is what the detector said, no more. No AI model made the altered copies: they only imitate traces that such models

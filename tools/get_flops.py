@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from backbones.variants import VARIANTS
+from backbones.neighborhood.variants import VARIANTS
+from vision.analysis.complexity import Cost, model_cost
 from vision.cli.output import print_table
 from vision.errors import UsageError
-from vision.models.complexity import Cost, model_cost
 from vision.models.timm_names import build_timm_model, timm_image_size
 
 CONFIG_SUFFIXES = (".py", ".json", ".yml", ".yaml")
@@ -84,8 +84,8 @@ def config_rows(path: str, shape: tuple[int, int] | None = None) -> list[list[st
     Raises:
         UsageError: the file is missing or has no model with a backbone, or this does not take the shape.
     """
-    from vision.engine import load_config
-    from vision.models.openmmlab import build_model, scope_of
+    from vision.engine.config import load_config
+    from vision.engine.openmmlab import build_model, scope_of
 
     cfg = load_config(path)
     model = build_model(cfg)
@@ -130,7 +130,7 @@ def _row(name: str, part: str, shape: tuple[int, int], cost: Cost) -> list[str]:
 
 def _config_size(cfg: Any) -> tuple[int, int]:
     """The size that segmentors crop to, the papers' for detectors."""
-    from vision.models.openmmlab import scope_of
+    from vision.engine.openmmlab import scope_of
 
     if scope_of(cfg) == "mmdet":
         return DETECTOR_SIZE

@@ -18,10 +18,11 @@ from typing import Any
 
 from vision.apis.dense import DenseInferencer
 from vision.cli.output import printable
-from vision.devices import usable_device
+from vision.device import usable_device
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
-from vision.visualization.dense import draw_prediction, save_picture
+from vision.visualization.canvas import save_picture
+from vision.visualization.dense import draw_prediction
 
 CONFIG_SUFFIXES = (".py", ".json", ".yml", ".yaml")
 FOLDER = Path("demo-output")

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
 from vision.datasets import ForgeryDataset
 from vision.datasets.augment import FixedCorruption
-from vision.engine import load_config
+from vision.engine.config import load_config
 from vision.errors import UsageError
 from vision.metrics import Predictions, format_table, generator_rows, predict
-from vision.metrics.calibrate import fit_calibration
-from vision.models.calibration import Calibration
-from vision.models.checkpoint import load_strict, read_checkpoint, write_safetensors
-from vision.models.forgery import ForgeryNetwork, build_network
+from vision.models.forgery.calibration import Calibration, fit_calibration
+from vision.models.forgery.network import ForgeryNetwork, build_network
 
 CONDITIONS: dict[str, int | None] = {"clean": None, "JPEG 70": 70}
 

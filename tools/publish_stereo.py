@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
 from vision.errors import UsageError
 from vision.models import MatchStereo
-from vision.models.checkpoint import load_strict, read_checkpoint, write_safetensors
-from vision.models.stereo_checkpoint import variant_of
+from vision.models.stereo.checkpoint import variant_of
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def publish(checkpoint: str | Path, output: str | Path, stereo: bool = True) -> 
     variant = variant_of(state)
     if variant is None:
         raise UsageError(
-            f"{checkpoint} is of no variant of MatchStereo; see VARIANTS in vision/models/stereo_variants.py"
+            f"{checkpoint} is of no variant of MatchStereo; see VARIANTS in vision/models/stereo/variants.py"
         )
     load_strict(MatchStereo.from_variant(variant, stereo), state, checkpoint)
     write_safetensors(output, state, {"variant": variant, "stereo": stereo})

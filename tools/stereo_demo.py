@@ -14,7 +14,7 @@ import numpy as np
 from vision.apis import StereoInferencer, StereoResult
 from vision.datasets import SyntheticStereo
 from vision.geometry import StereoCalibration, depth_of, point_cloud, write_ply
-from vision.metrics.stereo import stereo_errors
+from vision.metrics.stereo.errors import stereo_errors
 from vision.stereo_io import write_pfm, write_png
 from vision.visualization.points import render_points
 from vision.visualization.stereo import render_stereo

@@ -1,4 +1,4 @@
-# Pairs that are made on the fly, with exact disparity both ways (vision/datasets/synthetic_stereo.py). Each size is a
+# Pairs that are made on the fly, with exact disparity both ways (vision/datasets/stereo/synthetic.py). Each size is a
 # data set of its own: batches are of one pair. A folder of photographs as `textures` helps, given as
 # train_dataloader.dataset.datasets.0.textures and so on; the shipped weights had one (see their card).
 textures = None

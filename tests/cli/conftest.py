@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from vision.checkpoint import write_safetensors
 from vision.cli.main import main
-from vision.models.checkpoint import write_safetensors
-from vision.models.forgery import build_network
+from vision.models.forgery.network import build_network
 
 MODEL: dict[str, Any] = {
     "backbone": {"type": "backbones:DualFrequencyNet", "width": 4, "depths": (1, 1)},

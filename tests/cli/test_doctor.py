@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from backbones.variants import VARIANTS
+from backbones.neighborhood.variants import VARIANTS
 from vision.cli import doctor
 from vision.cli.main import main
 from vision.cli.models import list_models
-from vision.models.forgery import forgery_models
-from vision.models.stereo import match_stereo_models
+from vision.models.forgery.network import forgery_models
+from vision.models.stereo.network import match_stereo_models
 
 
 def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,11 +112,11 @@ def test_models_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_models_reads_the_weights_that_are_there(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vision.models.forgery import forgery_detector
+    from vision.models.forgery.network import forgery_detector
 
     (tmp_path / "dual_frequency_demo.safetensors").write_bytes(checkpoint.read_bytes())
     (tmp_path / "dual_frequency_demo.md").write_text("a card")
-    monkeypatch.setattr("vision.models.forgery.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("vision.models.forgery.network.WEIGHTS_DIR", tmp_path)
     (model,) = [model for model in list_models() if model["name"] == "dual_frequency_demo"]
     network = forgery_detector("dual_frequency_demo", checkpoint)
     assert model["parameters"] == sum(parameter.numel() for parameter in network.parameters())

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vision.apis.result import result_fields
 from vision.cli.main import main
+from vision.structures.forgery import result_fields
 
 Forgery = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
@@ -288,7 +288,7 @@ def test_full_disk(
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.visualization.heatmap.os.replace", fill)
+    monkeypatch.setattr("vision.visualization.forgery.os.replace", fill)
     assert forgery(photos, "--heatmap", tmp_path / "maps", "--csv", tmp_path / "a.csv") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert list((tmp_path / "maps").iterdir()) == [] and not (tmp_path / "a.csv").exists()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vision import compat
+from vision.engine import compat
 
 COUNT, HEIGHT, WIDTH = 4, 96, 128
 # Two rectangles a picture: x, y, width, height.

@@ -13,9 +13,9 @@ from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
 from PIL import Image
 
 from vision import engine
-from vision.datasets.stereo import build_stereo_transform
+from vision.datasets.stereo.dataset import build_stereo_transform
 from vision.models import StereoMatcher
-from vision.models.stereo_checkpoint import variant_of
+from vision.models.stereo.checkpoint import variant_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs/stereo").glob("*.py"))

@@ -55,4 +55,4 @@ def test_operators(library: str, name: str, run_checked: Callable[..., str]) -> 
         "ASAN_OPTIONS": "detect_leaks=0",  # Python frees not everything at exit
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
-    run_checked([sys.executable, str(ROOT / "tests/ops/sweep.py")], env={**os.environ, **settings})
+    run_checked([sys.executable, str(ROOT / "tests/ops/neighborhood/sweep.py")], env={**os.environ, **settings})

@@ -21,7 +21,7 @@ from vision.datasets.augment import (
     SomeOf,
     build_transform,
 )
-from vision.datasets.pixels import extend, jpeg
+from vision.pixels import extend, jpeg
 
 ALWAYS = [
     RandomFlip(prob=1.0),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vision.models import speed
-from vision.models.speed import Result, Setting, compare, peak_memory
-from vision.ops import native
+from vision.analysis import speed
+from vision.analysis.speed import Result, Setting, compare, peak_memory
+from vision.ops.neighborhood import native
 
 MAIN = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools/benchmark_model.py"))["main"]
 needs_kernels = pytest.mark.skipif(native.missing() is not None, reason="the kernels are not built")

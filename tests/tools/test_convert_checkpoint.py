@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import backbones
-from vision.models.checkpoint import load_strict, read_checkpoint
+from vision.checkpoint import load_strict, read_checkpoint
 
 TINY = {"embed_dim": 16, "depths": (1, 1), "num_heads": (1, 2), "num_classes": 5}
 

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from backbones.variants import VARIANTS
-from vision.models.complexity import model_cost
+from backbones.neighborhood.variants import VARIANTS
+from vision.analysis.complexity import model_cost
 from vision.models.timm_names import build_timm_model
-from vision.ops import na2d, native
+from vision.ops import na2d
+from vision.ops.neighborhood import native
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(ROOT / "tools/get_flops.py"))
@@ -64,7 +65,7 @@ def test_the_reference_counts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(native.missing() is not None, reason="the operator has no kernels here")
 @pytest.mark.parametrize("extra", [0, 5])
 def test_formulas_of_the_operator(extra: int) -> None:
-    import vision.ops.flops  # noqa: F401
+    import vision.ops.neighborhood.flops  # noqa: F401
 
     query = torch.randn(2, 6, 7, 4, 8, requires_grad=True)
     key = torch.randn(2, 6, 7, 2, 8, requires_grad=True)

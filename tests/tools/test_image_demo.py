@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from vision.apis.dense import DenseInferencer
-from vision.models.openmmlab import build_model
+from vision.engine.openmmlab import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(ROOT / "tools/image_demo.py"))
@@ -112,7 +112,7 @@ def test_detects(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_segments_with_a_training_checkpoint(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from mmengine.logging import HistoryBuffer
 
-    from vision.engine import load_config
+    from vision.engine.config import load_config
 
     torch.manual_seed(0)
     model = build_model(load_config("segmentor.py"))

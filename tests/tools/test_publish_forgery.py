@@ -11,7 +11,7 @@ import torch
 from vision.datasets import ForgeryDataset
 from vision.metrics import predict
 from vision.models import forgery_detector
-from vision.models.forgery import build_network
+from vision.models.forgery.network import build_network
 
 MODEL = {
     "backbone": {"type": "backbones:DualFrequencyNet", "width": 4, "depths": (1, 1)},

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from vision.checkpoint import read_checkpoint
 from vision.models import MatchStereo, match_stereo
-from vision.models.checkpoint import read_checkpoint
 
 
 def test_weights_come_out_as_they_went_in(

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import torch
 
+from vision.checkpoint import load_strict, read_checkpoint
+from vision.engine.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
 from vision.errors import UsageError
-from vision.models.checkpoint import load_strict, read_checkpoint
-from vision.models.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
+from vision.structures.dense import label_shares
 
 
 class DenseInferencer:
@@ -33,7 +34,7 @@ class DenseInferencer:
     def __init__(
         self, config: str | Path, checkpoint: str | Path | None = None, device: str | torch.device = "cpu"
     ) -> None:
-        from vision.engine import load_config
+        from vision.engine.config import load_config
 
         self.cfg = load_config(config)
         self.scope = scope_of(self.cfg)
@@ -60,7 +61,7 @@ class DenseInferencer:
             UsageError: the model predicts neither instances nor a segmentation (panoptic segments alone, say), or needs
                 an op that mmcv lacks here.
         """
-        from vision.compat import MissingOpError
+        from vision.engine.compat import MissingOpError
 
         with registries_of(self.scope), torch.no_grad():
             # Pipelines take what OpenCV reads.
@@ -99,13 +100,6 @@ class DenseInferencer:
     def shares(self, sample: Any) -> dict[str, float]:
         """Share of the pixels of every class that is there, the largest first."""
         return {self.name_of(label): share for label, share in label_shares(sample)}
-
-
-def label_shares(sample: Any) -> list[tuple[int, float]]:
-    """Labels of a segmentation with their share of its pixels, the largest first."""
-    labels, counts = np.unique(sample.pred_sem_seg.data.numpy(), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return [(int(labels[i]), float(counts[i] / counts.sum())) for i in order]
 
 
 def _test_dataset(cfg: Any) -> Any:

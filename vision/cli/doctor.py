@@ -160,7 +160,7 @@ def _backends() -> list[Finding]:
     """What computes neighborhood attention here, in order of preference."""
     if "torch" not in sys.modules:  # the hardware section has said why
         return []
-    from vision.ops.backends import describe_backends
+    from vision.ops.neighborhood.backends import describe_backends
 
     return [
         Finding("backends", name, "ok" if missing is None else "absent", purpose if missing is None else missing)

@@ -157,8 +157,8 @@ def _csv(command: argparse.Namespace) -> Iterator[Callable[[dict[str, Any]], Non
     if command.csv is None:
         yield lambda record: None
         return
-    from vision.apis.result import result_fields
     from vision.cli.output import CsvFile
+    from vision.structures.forgery import result_fields
 
     fields = [*result_fields(), *(["heatmap"] if command.heatmap is not None else [])]
     with CsvFile(command.csv, fields) as file:
@@ -168,7 +168,7 @@ def _csv(command: argparse.Namespace) -> Iterator[Callable[[dict[str, Any]], Non
 def _draw(result: ForgeryResult, folder: HeatmapFolder) -> str | None:
     if result.heatmap is None:
         return None
-    from vision.visualization.heatmap import save_heatmap
+    from vision.visualization.forgery import save_heatmap
 
     target = folder.name_for(result.path)
     save_heatmap(result, target, os.path.basename(result.path))

@@ -49,8 +49,8 @@ def run(command: argparse.Namespace) -> int:
 
 def list_models() -> list[dict[str, Any]]:
     """A record a model: name, task, parameters, weights and card (paths or None), bytes, whether it ships weights."""
-    from vision.models.forgery import WEIGHTS_DIR, forgery_models
-    from vision.models.stereo import match_stereo_models
+    from vision.models.forgery.network import WEIGHTS_DIR, forgery_models
+    from vision.models.stereo.network import match_stereo_models
 
     tasks = dict.fromkeys(forgery_models(), "forgery")
     tasks |= {name: "flow" if "flow" in name else "stereo" for name in match_stereo_models()}
@@ -63,7 +63,7 @@ def list_backbones() -> list[dict[str, Any]]:
     What nobody has published is None. Parameters and GMACs are of the classifier.
     """
     # By name: this package does not depend on the backbones.
-    variants = importlib.import_module("backbones.variants").VARIANTS
+    variants = importlib.import_module("backbones.neighborhood.variants").VARIANTS
     return [
         {
             "name": name,

@@ -14,7 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vision.datasets.pixels import CHROMA, blur, extend, jpeg, webp
+from vision.datasets.checks import checked_pair, checked_prob, checked_range
+from vision.pixels import CHROMA, blur, extend, jpeg, webp
 
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -43,7 +44,7 @@ class RandomApply:
 
     def __init__(self, transforms: Sequence[Transform | dict[str, Any]], prob: float = 0.5) -> None:
         self.transform = Compose(transforms)
-        self.prob = _checked_prob(prob)
+        self.prob = checked_prob(prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self.transform(image, rng) if rng.random() < self.prob else image
@@ -72,7 +73,7 @@ class RandomCrop:
     """Cut a window of `size` (height and width, or one number) at a random place, extending smaller pictures."""
 
     def __init__(self, size: int | tuple[int, int]) -> None:
-        self.size = _pair(size)
+        self.size = checked_pair(size)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = extend(image, self.size)
@@ -85,7 +86,7 @@ class CenterCrop:
     """Cut the central window of `size` (height and width, or one number), extending smaller pictures."""
 
     def __init__(self, size: int | tuple[int, int]) -> None:
-        self.size = _pair(size)
+        self.size = checked_pair(size)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         image = extend(image, self.size)
@@ -98,8 +99,8 @@ class RandomFlip:
     """Mirror left to right, and with `vertical_prob` also top to bottom."""
 
     def __init__(self, prob: float = 0.5, vertical_prob: float = 0.0) -> None:
-        self.prob = _checked_prob(prob)
-        self.vertical_prob = _checked_prob(vertical_prob)
+        self.prob = checked_prob(prob)
+        self.vertical_prob = checked_prob(vertical_prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < self.prob:
@@ -119,9 +120,9 @@ class RandomJPEG:
     """
 
     def __init__(self, quality: tuple[int, int] = (30, 100), prob: float = 0.5, shift_prob: float = 0.5) -> None:
-        self.quality = _checked_range("quality", quality, 1, 100)
-        self.prob = _checked_prob(prob)
-        self.shift_prob = _checked_prob(shift_prob)
+        self.quality = checked_range("quality", quality, 1, 100)
+        self.prob = checked_prob(prob)
+        self.shift_prob = checked_prob(shift_prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() >= self.prob:
@@ -136,8 +137,8 @@ class RandomWebP:
     """Save as lossy WebP of a random quality and read it back. Slow, about 5 ms at 256x256: keep `prob` low."""
 
     def __init__(self, quality: tuple[int, int] = (30, 100), prob: float = 0.1) -> None:
-        self.quality = _checked_range("quality", quality, 1, 100)
-        self.prob = _checked_prob(prob)
+        self.quality = checked_range("quality", quality, 1, 100)
+        self.prob = checked_prob(prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() >= self.prob:
@@ -149,8 +150,8 @@ class RandomBlur:
     """Gaussian blur with a random sigma in pixels."""
 
     def __init__(self, sigma: tuple[float, float] = (0.1, 2.0), prob: float = 0.1) -> None:
-        self.sigma = _checked_range("sigma", sigma, 0.0, 100.0)
-        self.prob = _checked_prob(prob)
+        self.sigma = checked_range("sigma", sigma, 0.0, 100.0)
+        self.prob = checked_prob(prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return blur(image, float(rng.uniform(*self.sigma))) if rng.random() < self.prob else image
@@ -160,8 +161,8 @@ class RandomResize:
     """Scale both sides by one random factor (uniform in its logarithm) with a random interpolation."""
 
     def __init__(self, factor: tuple[float, float] = (0.75, 1.33), prob: float = 0.2) -> None:
-        self.factor = _checked_range("factor", factor, 0.05, 20.0)
-        self.prob = _checked_prob(prob)
+        self.factor = checked_range("factor", factor, 0.05, 20.0)
+        self.prob = checked_prob(prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() >= self.prob:
@@ -176,8 +177,8 @@ class RandomNoise:
     """Add Gaussian noise of a random standard deviation, in gray levels of 0..255."""
 
     def __init__(self, sigma: tuple[float, float] = (0.5, 8.0), prob: float = 0.1) -> None:
-        self.sigma = _checked_range("sigma", sigma, 0.0, 255.0)
-        self.prob = _checked_prob(prob)
+        self.sigma = checked_range("sigma", sigma, 0.0, 255.0)
+        self.prob = checked_prob(prob)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() >= self.prob:
@@ -199,9 +200,9 @@ class FixedCorruption:
 
     def __init__(self, jpeg: int | None = None, blur: float = 0) -> None:
         if jpeg is not None:
-            _checked_range("jpeg", (jpeg, jpeg), 1, 100)
+            checked_range("jpeg", (jpeg, jpeg), 1, 100)
         self.jpeg = jpeg
-        self.blur = _checked_range("blur", (blur, blur), 0.0, 100.0)[0]
+        self.blur = checked_range("blur", (blur, blur), 0.0, 100.0)[0]
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         image = blur(image, self.blur) if self.blur else image
@@ -228,26 +229,6 @@ def build_transform(transform: Transform | dict[str, Any]) -> Transform:
     except ImportError:
         raise ValueError(f"unknown augmentation {kind!r}; expected one of {sorted(AUGMENTATIONS)}") from None
     return TRANSFORMS.build(transform)
-
-
-def _pair(size: int | Sequence[int]) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1:
-        raise ValueError(f"crop size is {size}; expected at least 1")
-    return int(height), int(width)
-
-
-def _checked_prob(prob: float) -> float:
-    if not 0.0 <= prob <= 1.0:
-        raise ValueError(f"prob is {prob}; expected 0 to 1")
-    return prob
-
-
-def _checked_range(name: str, values: Sequence[Any], low: float, high: float) -> tuple[Any, Any]:
-    first, last = values
-    if not low <= first <= last <= high:
-        raise ValueError(f"{name} is {tuple(values)}; expected (lowest, highest) within {low}..{high}")
-    return first, last
 
 
 AUGMENTATIONS: dict[str, Callable[..., Transform]] = {

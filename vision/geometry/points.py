@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
+from vision.files import write_bytes
 from vision.geometry.calibration import StereoCalibration
-from vision.stereo_io.files import write_bytes
 
 _VERTEX = np.dtype(
     [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")],

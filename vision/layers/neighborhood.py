@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vision.layers.packed import PackedLinear
 from vision.ops import na1d, na1d_av, na1d_qk, na2d, na2d_av, na2d_qk, na3d, na3d_av, na3d_qk
-from vision.ops.arguments import make_window
+from vision.ops.neighborhood.arguments import make_window
 
 _FUSED: dict[int, Callable[..., Any]] = {1: na1d, 2: na2d, 3: na3d}
 _UNFUSED: dict[int, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vision.onnx.tiles import AxisTiles, axis_tiles, tile_sides
-from vision.ops.reference import compute_dtype
+from vision.ops.neighborhood.reference import compute_dtype
 
 
 def tiled_attention(

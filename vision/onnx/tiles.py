@@ -75,7 +75,7 @@ Tile = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 def _tile(position: NDArray[np.int64], length: int, kernel: int, stride: int, is_causal: bool) -> Tile:
     """Positions in the group, kept inside it, and the first and one past the last key of their windows.
 
-    The formula of `vision.ops.window` in NumPy: tensors that are made while a graph is traced have no values.
+    The formula of `vision.ops.neighborhood.window` in NumPy: tensors made while a graph is traced have no values.
     """
     position = np.minimum(position, length - 1)
     block = position // stride * stride

@@ -1,10 +1,10 @@
 """Attention operators on maps, heads-last `[B, *spatial, heads, dim]`."""
 
-from vision.ops.match import match_attention
+from vision.ops.match.attention import match_attention
 from vision.ops.merge import merge_attentions
-from vision.ops.neighborhood import na1d, na2d, na3d
-from vision.ops.unfused import na1d_av, na1d_qk, na2d_av, na2d_qk, na3d_av, na3d_qk
-from vision.ops.window import neighborhood_mask
+from vision.ops.neighborhood.fused import na1d, na2d, na3d
+from vision.ops.neighborhood.unfused import na1d_av, na1d_qk, na2d_av, na2d_qk, na3d_av, na3d_qk
+from vision.ops.neighborhood.window import neighborhood_mask
 
 __all__ = [
     "match_attention",

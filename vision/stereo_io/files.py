@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import secrets
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from vision.files import replacing
 from vision.images import MAX_PIXELS, ImageError, open_regular
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write to, which takes its final name when the block ends without an error.
-
-    Raises:
-        OSError: the folder is missing, the disk is full and so on; nothing is left behind.
-    """
-    target = Path(path)
-    # Short, so that the longest name that the file system allows still works.
-    temporary = target.parent / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_bytes(path: str | os.PathLike[str], *parts: bytes | memoryview) -> None:
-    """Write a file whole or not at all."""
-    with replacing(path) as file:
-        for part in parts:
-            file.write(part)
 
 
 def check_size(path: str | os.PathLike[str], width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:

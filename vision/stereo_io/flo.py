@@ -7,8 +7,9 @@ import struct
 
 import numpy as np
 
+from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
-from vision.stereo_io.files import check_size, write_bytes
+from vision.stereo_io.files import check_size
 
 _TAG = struct.pack("<f", 202021.25)  # reads "PIEH"
 _HEADER = struct.Struct("<4sii")

@@ -12,8 +12,9 @@ import re
 
 import numpy as np
 
+from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
-from vision.stereo_io.files import check_size, write_bytes
+from vision.stereo_io.files import check_size
 
 _CHANNELS = {b"Pf": 1, b"PF": 3}
 _HEADER_LIMIT = 4096

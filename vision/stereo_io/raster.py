@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
-from vision.stereo_io.files import check_size, write_bytes
+from vision.stereo_io.files import check_size
 
 # Pillow's modes -> bits
 _MODES = {"1": 8, "L": 8, "P": 8, "RGB": 8, "I": 16, "I;16": 16, "I;16B": 16}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vision.apis.dense import DenseInferencer, label_shares
+from vision.apis.dense import DenseInferencer
+from vision.structures.dense import label_shares
 
 _LEGEND_CLASSES = 12
 _BACKGROUND = (22, 24, 29)
@@ -35,21 +34,6 @@ def draw_prediction(
         drawn = _draw_segmentation(inferencer, image, sample, opacity)
         return _with_legend(Image.fromarray(drawn), inferencer, sample)
     return Image.fromarray(_draw_instances(inferencer, image, sample, score_threshold, opacity))
-
-
-def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write a PNG; the file appears complete or not at all.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    target = Path(path)
-    temporary = target.with_name(f".{os.getpid()}.demo.tmp")
-    try:
-        picture.save(temporary, format="PNG")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _draw_instances(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vision.apis.stereo_result import StereoResult
+from vision.structures.stereo import StereoResult
 from vision.visualization.flow import flow_colors, flow_wheel, longest
 
 MIN_PANEL, MAX_PANEL = 360, 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vision.datasets.pixels import CHROMA, jpeg
+from vision.pixels import CHROMA, jpeg
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 

@@ -1,0 +1,14 @@
+from .checkpoint import convert_state_dict
+from .convformer import ConvFormer
+from .dual_frequency import DualFrequencyNet
+from .neighborhood import NAT, DiNAT, DiNATS, recommend_dilations
+
+__all__ = [
+    "NAT",
+    "ConvFormer",
+    "DiNAT",
+    "DiNATS",
+    "DualFrequencyNet",
+    "convert_state_dict",
+    "recommend_dilations",
+]

@@ -1,0 +1,5 @@
+"""NAT, DiNAT and DiNAT_s: transformers of neighborhood attention."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

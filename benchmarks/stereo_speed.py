@@ -1,0 +1,196 @@
+"""Speed of match attention and MatchStereo on the CPU beside the reference in PyTorch and OpenCV, in one run.
+
+    python benchmarks/stereo_speed.py [--threads 2] [--repeat 5] [--quick]
+
+Times are median milliseconds over rounds in which everyone takes its turn. "PyTorch" is the same call, or the same
+network, with the operator computed by its readable reference in PyTorch. "% GEMM" is the rate of the network's FLOP
+(matrix products and convolutions alone) over that of a 1024^3 torch matmul; "MiB" is what a fresh process grew by.
+Weights are random. glibc is told to keep freed memory, for all alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from unittest import mock
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+# A file of this folder bears the name of a package that the networks need.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
+
+import vision  # noqa: E402
+from vision.analysis.speed import keep_freed_memory, peak_resident_mib  # noqa: E402
+from vision.models import MatchStereo  # noqa: E402
+from vision.models.stereo.opencv import sgbm_disparity  # noqa: E402
+from vision.ops import match_attention, match_native, native  # noqa: E402
+
+OPERATOR_SIZES = [(96, 312, 4, 8, 2), (96, 312, 4, 8, 1), (48, 156, 4, 16, 1), (24, 78, 4, 32, 2)]
+PICTURE_SIZES = [(192, 256), (384, 1248), (576, 960)]
+LARGE_SIZES = [(540, 960), (1080, 1920), (2160, 3840)]
+NUM_DISPARITIES = 192
+Step = Callable[[], object]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="without sizes beyond 576 x 960")
+    args = parser.parse_args()
+    if (reason := native.missing()) is not None:
+        raise SystemExit(f"nothing to measure: {reason}")
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
+    kept = keep_freed_memory()
+    print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
+    print(f"vision {vision.__version__}, torch {torch.__version__}, OpenCV {cv2.__version__}")
+    print(f"Python {platform.python_version()}; malloc keeps freed memory: {'yes' if kept else 'no'}")
+    print_operator(args.repeat)
+    print_networks(args.repeat)
+    if not args.quick:
+        print_growth(args.threads)
+
+
+def print_operator(repeat: int) -> None:
+    """The operator alone: forward, and forward with backward."""
+    print(f"\n{'operator [2, H, W, heads, dim]':<34}{'ours':>9}{'PyTorch':>9}{'ratio':>7}")
+    for height, width, heads, dim, radius in OPERATOR_SIZES:
+        shape = (2, height, width, heads, dim)
+        query, key, value = torch.randn(3, *shape).unbind(0)
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        offset = torch.stack([x, y], -1)[None, :, :, None] + 3 * torch.randn(2, height, width, heads, 2)
+        tensors = [query, key, value, offset]
+        for name, step in (("forward", _forward), ("forward + backward", _forward_backward)):
+            steps = [step(tensors, radius, backend) for backend in ("native", "reference")]
+            ours, theirs = medians(steps, repeat)
+            label = f"{name}, {height}x{width}x{heads}x{dim} r={radius}"
+            print(f"{label:<34}{ours:9.1f}{theirs:9.1f}{theirs / ours:7.1f}", flush=True)
+
+
+def _forward(tensors: list[Tensor], radius: int, backend: str) -> Step:
+    def step() -> object:
+        with torch.inference_mode():
+            return match_attention(*tensors, radius, backend=backend)
+
+    return step
+
+
+def _forward_backward(tensors: list[Tensor], radius: int, backend: str) -> Step:
+    inputs = [t.clone().requires_grad_() for t in tensors]
+    upstream: list[Tensor] = []
+
+    def step() -> object:
+        results = match_attention(*inputs, radius, backend=backend)
+        if not upstream:
+            upstream.extend(torch.randn_like(r) for r in results)
+        return torch.autograd.grad(results, inputs, upstream)
+
+    return step
+
+
+def print_networks(repeat: int) -> None:
+    """Whole networks on a pair, beside the reference operator and StereoSGBM."""
+    rate = gemm_rate()
+    columns = f"{'ours':>9}{'PyTorch':>9}{'ratio':>7}{'% GEMM':>8}{'SGBM':>9}"
+    print(f"\npair of pictures; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<34}{columns}")
+    for variant in ("tiny", "nano"):
+        model = MatchStereo.from_variant(variant).eval()
+        for height, width in PICTURE_SIZES:
+            views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
+            gray = [view[0, 0].byte().numpy() for view in views]
+            steps = [_infer(model, views), _infer_reference(model, views), lambda gray=gray: sgbm(*gray)]
+            ours, theirs, opencv = medians(steps, repeat)
+            share = flop(model, views) / (ours / 1e3) / rate * 100
+            row = f"{ours:9.0f}{theirs:9.0f}{theirs / ours:7.1f}{share:8.0f}{opencv:9.0f}"
+            print(f"{f'{variant}, {height}x{width}':<34}{row}", flush=True)
+
+
+def print_growth(threads: int) -> None:
+    """Time and memory of larger and larger pairs; every size in a process of its own."""
+    print(f"\nnano{'':<30}{'ms':>9}{'ms/Mpx':>9}{'MiB':>8}{'MiB/Mpx':>9}")
+    for height, width in LARGE_SIZES:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            ms, mib = pool.submit(grow, height, width, threads).result()
+        mega = height * width / 1e6
+        row = f"{ms:9.0f}{ms / mega:9.0f}{mib:8.0f}{mib / mega:9.0f}"
+        print(f"{f'{height}x{width}':<34}{row}", flush=True)
+
+
+def grow(height: int, width: int, threads: int) -> tuple[float, float]:
+    """Milliseconds of a pair, and MiB by which this process grew."""
+    torch.set_num_threads(threads)
+    model = MatchStereo.from_variant("nano").eval()
+    views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
+    before = peak_resident_mib()
+    [ms] = medians([_infer(model, views)], 2)
+    return ms, peak_resident_mib() - before
+
+
+def medians(steps: list[Step], repeat: int) -> list[float]:
+    """Milliseconds of each, of `repeat` rounds after one that warms up."""
+    times: list[list[float]] = [[] for _ in steps]
+    for _ in range(1 + repeat):
+        for taken, step in zip(times, steps, strict=True):
+            begin = time.perf_counter()
+            step()
+            taken.append((time.perf_counter() - begin) * 1e3)
+    return [statistics.median(taken[1:]) for taken in times]
+
+
+def flop(model: MatchStereo, views: list[Tensor]) -> int:
+    """Of matrix products and convolutions, counted by torch."""
+    with FlopCounterMode(display=False) as counter:
+        model(*views)
+    return counter.get_total_flops()
+
+
+def gemm_rate() -> float:
+    """FLOP a second of a 1024^3 product."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    return 2 * 1024**3 / medians([lambda: a @ b], 15)[0] * 1e3
+
+
+def sgbm(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """OpenCV's semi-global matching over the disparities of KITTI."""
+    return sgbm_disparity(left, right, NUM_DISPARITIES)
+
+
+def _infer(model: MatchStereo, views: list[Tensor]) -> Step:
+    def step() -> object:
+        with torch.inference_mode():
+            return model(*views)
+
+    return step
+
+
+def _infer_reference(model: MatchStereo, views: list[Tensor]) -> Step:
+    def step() -> object:
+        with torch.inference_mode(), reference_operator():
+            return model(*views)
+
+    return step
+
+
+@contextmanager
+def reference_operator() -> Iterator[None]:
+    """The operator by its reference, wherever no backend is named."""
+    with mock.patch.object(match_native, "why_not", lambda *_: "measured beside"):
+        yield
+
+
+if __name__ == "__main__":
+    main()

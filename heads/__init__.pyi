@@ -1,0 +1,7 @@
+from .forgery import ForgeryHead
+from .match import MatchDecoder
+
+__all__ = [
+    "ForgeryHead",
+    "MatchDecoder",
+]

@@ -1,0 +1,5 @@
+from .decoder import MatchDecoder
+
+__all__ = [
+    "MatchDecoder",
+]

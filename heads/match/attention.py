@@ -1,0 +1,82 @@
+"""Attention round a pixel's own match candidates and round its match in the other view (arXiv 2510.14260)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from heads.match.field import swap_views
+from vision.layers.packed import PackedLinear
+from vision.ops import match_attention
+
+
+class MatchSelfAttention(nn.Module):
+    """Attention of every pixel to windows of its own view, one a head, at places that it chooses.
+
+    Args:
+        dim: channels of queries, keys and values, a multiple of `num_heads`.
+        num_heads: attention heads.
+        window_radius: a window has (2 radius + 2)^2 pixels.
+        channels: of input and output; one more comes in, the consistency.
+    """
+
+    def __init__(self, dim: int, num_heads: int, window_radius: int, channels: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.window_radius = window_radius
+        self.q = PackedLinear(channels + 1, dim, bias=False)
+        self.k = PackedLinear(channels + 1, dim, bias=False)
+        self.v = PackedLinear(channels + 1, dim, bias=False)
+        self.proj = PackedLinear(dim, channels, bias=False)
+
+    def forward(self, x: Tensor, consistent: Tensor, centres: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Update of all channels, plus `shortcut`.
+
+        Args:
+            x: normalised input `[B, H, W, channels]`.
+            consistent: 1 where both views agree, else 0, `[B, H, W, 1]`.
+            centres: of the windows (x, y), in pixels of the map, `[B, H, W, heads, 2]`.
+            shortcut: like `x`, added to the output.
+        """
+        x = torch.cat([x, consistent.to(x.dtype)], dim=-1)
+        q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
+        out, _ = match_attention(q, k, v, centres, self.window_radius, need_weights=False)
+        return self.proj(out.flatten(-2), shortcut=shortcut)
+
+
+class MatchCrossAttention(nn.Module):
+    """Gated attention of every pixel to the window round its match in the other view.
+
+    The weights themselves are projected, too: where in the window the match is moves the match.
+
+    Args:
+        dim: channels of queries, keys and values, a multiple of `num_heads`.
+        num_heads: attention heads.
+        window_radius: a window has (2 radius + 2)^2 pixels.
+        channels: of input and output.
+    """
+
+    def __init__(self, dim: int, num_heads: int, window_radius: int, channels: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.window_radius = window_radius
+        self.q = PackedLinear(channels, dim, bias=False)
+        self.k = PackedLinear(channels, dim, bias=False)
+        self.v = PackedLinear(channels, dim, bias=False)
+        self.gate = PackedLinear(channels, dim, bias=False)
+        self.proj = PackedLinear(dim + num_heads * (2 * window_radius + 2) ** 2, channels, bias=False)
+
+    def forward(self, x: Tensor, centres: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Update of all channels, plus `shortcut`.
+
+        Args:
+            x: normalised input of both views `[2B, H, W, channels]`.
+            centres: of the windows in the other view (x, y), in pixels of the map, `[2B, H, W, heads, 2]`.
+            shortcut: like `x`, added to the output.
+        """
+        q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
+        out, attn = match_attention(q, swap_views(k), swap_views(v), centres, self.window_radius)
+        assert attn is not None
+        gated = F.silu(self.gate(x)) * out.flatten(-2)
+        return self.proj(torch.cat([gated, attn.flatten(-2)], dim=-1), shortcut=shortcut)

@@ -1,0 +1,58 @@
+"""Fields of displacements `[2B, H, W, 2]` (x, y): first those of one view of every pair, then those of the other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vision.ops.neighborhood.reference import full_precision
+
+
+def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """Own coordinates (x, y) of every pixel, `[H, W, 2]`, of the dtype and device of `like`."""
+    x = torch.arange(width, dtype=like.dtype, device=like.device)
+    y = torch.arange(height, dtype=like.dtype, device=like.device)
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+
+
+def swap_views(x: Tensor) -> Tensor:
+    """`[2B, ...]` with the two halves of the batch exchanged."""
+    return torch.cat(x.chunk(2)[::-1])
+
+
+def horizontal(field: Tensor) -> Tensor:
+    """The same field `[..., 2]` with y = 0."""
+    return F.pad(field[..., :1], (0, 1))
+
+
+def consistency(field: Tensor, grid: Tensor, threshold: float = 2.0) -> Tensor:
+    """1 where a pixel's match leads back to it, 0 elsewhere: `[2B, H, W, 2]` -> `[2B, H, W, 1]`.
+
+    The test is `|f(p) + f'(p + f(p))|_1 < threshold` pixels, f' of the other view, bilinear, zero outside.
+    `grid` is the field's `pixel_grid`.
+    """
+    target = (grid + field) * (2 / grid[-1, -1]) - 1
+    back = F.grid_sample(swap_views(field).permute(0, 3, 1, 2), target, align_corners=True).permute(0, 2, 3, 1)
+    return ((field + back).abs().sum(-1, keepdim=True) < threshold).to(field.dtype)
+
+
+def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
+    """Enlarge a field: each new pixel is a convex combination of the 3x3 old ones round it (RAFT, arXiv 2003.12039).
+
+    Args:
+        field: displacements in pixels, `[B, H, W, C]`; zero outside.
+        mask: logits of the combinations, `[B, H, W, 9 * factor * factor]`: neighbours, then rows, then columns.
+        factor: how many times the size.
+
+    Returns:
+        Displacements in new pixels, `[B, factor * H, factor * W, C]`.
+    """
+    b, h, w, c = field.shape
+    weights = mask.to(field.dtype).unflatten(-1, (9, factor * factor)).softmax(-2)
+    padded = F.pad(field * factor, (0, 0, 1, 1, 1, 1))
+    neighbours = torch.stack([padded[:, y : y + h, x : x + w] for y in range(3) for x in range(3)], dim=-1)
+    with full_precision(field.device.type):
+        out = neighbours @ weights
+    out = out.unflatten(-1, (factor, factor))  # [B, H, W, C, rows, columns]
+    return out.permute(0, 1, 4, 2, 5, 3).reshape(b, factor * h, factor * w, c)

@@ -1,0 +1,132 @@
+"""Detectors by name: every registered one, its checkpoints, and what is refused."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vision.checkpoint import read_checkpoint, write_safetensors
+from vision.models import CheckpointError, ForgeryNetwork, forgery_detector, forgery_models
+from vision.models.forgery.network import PAPER
+
+
+@pytest.fixture(scope="module")
+def paper() -> ForgeryNetwork:
+    torch.manual_seed(0)
+    return forgery_detector("dual_frequency_paper")
+
+
+@pytest.mark.parametrize("name", forgery_models())
+def test_every_model_gives_one_logit_an_image(name: str) -> None:
+    model = forgery_detector(name)
+    assert not model.training
+    images = torch.randn(3, 3, 64, 96)
+    with torch.no_grad():
+        logits = model.logits(images)
+        assert logits.shape == (3,) and logits.isfinite().all()
+        torch.testing.assert_close(model.logits(images[1:2])[0], logits[1], atol=1e-4, rtol=1e-4)
+        assert model.logits(images[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("name", forgery_models())
+def test_every_model_trains(name: str) -> None:
+    model = forgery_detector(name).train()
+    images = torch.randn(2, 3, 32, 32, requires_grad=True)
+    model.head.loss(model.backbone(images), torch.tensor([0, 1]))["loss"].backward()
+    assert images.grad is not None and images.grad.abs().sum() > 0
+    missing = [key for key, parameter in model.named_parameters() if parameter.grad is None]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", forgery_models())
+def test_onnxruntime_agrees(name: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = forgery_detector(name)
+    if name == "dual_frequency_paper":
+        with torch.no_grad():
+            model.backbone.frequency.fft_scale.fill_(0.5)  # zero would hide the Fourier branch
+    torch.manual_seed(0)
+    images = torch.randn(2, 3, 64, 48)
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(model, (images,), path, dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(found, model.logits(images).numpy(), atol=2e-3, rtol=1e-3)
+
+
+def test_safetensors_round_trip_carries_architecture_and_calibration(paper: ForgeryNetwork, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    calibration = {"temperature": 2.0, "offset": 0.5, "low": 0.3, "high": 0.7, "fpr_thresholds": {"0.05": 0.8}}
+    write_safetensors(path, paper.state_dict(), {"model": PAPER, "calibration": calibration})
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.safetensors"]
+    # The file says what it is: the name asked for does not matter.
+    loaded = forgery_detector("dual_frequency_demo", checkpoint=path)
+    assert loaded.calibration.to_dict() == calibration
+    images = torch.randn(1, 3, 32, 32)
+    torch.testing.assert_close(loaded.logits(images), paper.logits(images))
+
+
+@pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"state_dict": state, "meta": {"epoch": 3}}])
+def test_torch_checkpoints_load(wrap, paper: ForgeryNetwork, tmp_path: Path) -> None:
+    torch.save(wrap(paper.state_dict()), tmp_path / "mine.pth")
+    loaded = forgery_detector("dual_frequency_paper", checkpoint=tmp_path / "mine.pth")
+    images = torch.randn(1, 3, 32, 32)
+    torch.testing.assert_close(loaded.logits(images), paper.logits(images))
+
+
+def test_pickled_code_is_never_run(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"state_dict": Bomb()}, tmp_path / "bomb.pth")
+    (tmp_path / "bomb.pkl").write_bytes(pickle.dumps(Bomb()))
+    for name in ("bomb.pth", "bomb.pkl"):
+        with pytest.raises(CheckpointError, match=name):
+            forgery_detector("dual_frequency_paper", checkpoint=tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_missing_empty_truncated_and_corrupt_files_say_so(paper: ForgeryNetwork, tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "whole.safetensors", paper.state_dict(), {"model": PAPER})
+    whole = (tmp_path / "whole.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    (tmp_path / "noise.pth").write_bytes(b"\x80\x02noise")
+    for name in ("half.safetensors", "empty.safetensors", "noise.pth", "missing.pth"):
+        with pytest.raises(CheckpointError, match=name):
+            read_checkpoint(tmp_path / name)
+    with pytest.raises(CheckpointError, match="not a file"):
+        read_checkpoint(tmp_path)
+
+
+def test_checkpoint_of_another_model_names_the_first_wrong_key(paper: ForgeryNetwork, tmp_path: Path) -> None:
+    def refuse(state: dict[str, torch.Tensor], match: str) -> None:
+        save_file(state, str(tmp_path / "other.safetensors"))
+        with pytest.raises(CheckpointError, match=match):
+            forgery_detector("dual_frequency_paper", checkpoint=tmp_path / "other.safetensors")
+
+    refuse({"stem.0.weight": torch.zeros(3)}, "unknown checkpoint flavour")
+    state = paper.state_dict()
+    refuse(
+        {**state, "head.fc.weight": torch.zeros(1, 256)}, r"head\.fc\.weight has shape \(1, 256\), expected \(1, 512\)"
+    )
+    refuse({**state, "head.extra": torch.zeros(1)}, r"it has head\.extra")
+    refuse({k: v for k, v in state.items() if k != "head.fc.bias"}, r"it lacks head\.fc\.bias")
+
+
+def test_descriptions_from_outside_this_project_are_refused(paper: ForgeryNetwork, tmp_path: Path) -> None:
+    path = tmp_path / "evil.safetensors"
+    write_safetensors(path, paper.state_dict(), {"model": {**PAPER, "head": {"type": "os:system", "command": "true"}}})
+    with pytest.raises(CheckpointError, match="os:system"):
+        forgery_detector("dual_frequency_paper", checkpoint=path)
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="unknown forgery model 'nope'; available: dual_frequency_demo"):
+        forgery_detector("nope")

@@ -1,0 +1,70 @@
+"""Where a picture is looked at: windows at its native resolution, never a resized copy."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vision.pixels import extend
+
+
+class Grid(NamedTuple):
+    """Upper edges and left edges of a grid of square windows."""
+
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+
+def crop_grid(height: int, width: int, size: int, max_crops: int) -> Grid:
+    """The fewest windows that cover a picture, or `max_crops` spread evenly when it would take more.
+
+    Args:
+        height, width: of the picture, in pixels, both at least `size`.
+        size: side of a window.
+        max_crops: at least 1.
+    """
+    rows, columns = -(-height // size), -(-width // size)
+    if rows * columns > max_crops:
+        rows, columns = _fitted(rows, columns, max_crops)
+    return Grid(_spread(height, size, rows), _spread(width, size, columns))
+
+
+def tile_grid(height: int, width: int, size: int, stride: int, max_tiles: int) -> Grid:
+    """Overlapping windows about `stride` pixels apart, further apart when there would be more than `max_tiles`."""
+    rows, columns = (1 + -(-(side - size) // stride) for side in (height, width))
+    if rows * columns > max_tiles:
+        rows, columns = _fitted(rows, columns, max_tiles)
+    return Grid(_spread(height, size, rows), _spread(width, size, columns))
+
+
+def cut(image: np.ndarray, grid: Grid, size: int) -> np.ndarray:
+    """Copy the windows out of an image `[H, W, 3]`, row by row -> `[N, size, size, 3]`."""
+    return np.stack([image[top : top + size, left : left + size] for top in grid.tops for left in grid.lefts])
+
+
+def native_crops(image: np.ndarray, size: int, max_crops: int) -> np.ndarray:
+    """Crops that cover a uint8 image `[H, W, 3]` evenly -> `[N, size, size, 3]`, N <= max_crops.
+
+    A side shorter than `size` is extended by reflection (by tiling when it is very short), as in training.
+    """
+    image = extend(image, (size, size))
+    height, width = image.shape[:2]
+    return cut(image, crop_grid(height, width, size, max_crops), size)
+
+
+def _fitted(rows: int, columns: int, most: int) -> tuple[int, int]:
+    """The grid of at most `most` windows that keeps both their number and the picture's proportions best."""
+
+    def merit(candidate: tuple[int, int]) -> tuple[float, int]:
+        count = candidate[0] * candidate[1]
+        proportion = (candidate[0] / rows) / (candidate[1] / columns)
+        return round(count * min(proportion, 1 / proportion), 6), count
+
+    return max(((r, min(columns, most // r)) for r in range(1, min(rows, most) + 1)), key=merit)
+
+
+def _spread(length: int, size: int, count: int) -> tuple[int, ...]:
+    if count == 1:
+        return ((length - size) // 2,)
+    return tuple(round(k * (length - size) / (count - 1)) for k in range(count))

@@ -1,0 +1,176 @@
+"""Judges pictures: real or AI-generated, at their native resolution, many sizes in one batch."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from vision.apis.forgery.prepare import Job, prepare
+from vision.device import usable_device
+from vision.images import MAX_PIXELS
+from vision.models.forgery.calibration import Calibration
+from vision.normalize import normalize_imagenet
+from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
+
+Picture: TypeAlias = "str | os.PathLike[str] | np.ndarray"
+
+
+class ForgeryInferencer:
+    """Tells real pictures from AI-generated ones.
+
+    Pictures are decoded in threads while the model works; crops of different pictures share its batches. A picture
+    that cannot be read gives a result with `error` set, and the others go on.
+
+    Args:
+        model: a name of `vision.models.forgery_models()`.
+        checkpoint: weights instead of the shipped ones.
+        device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
+        batch_size: crops in one forward pass.
+        workers: threads that decode.
+        crop_size: side of a crop in pixels, a multiple of 4; the shipped calibration is for 256.
+        max_crops: most crops of one picture.
+        max_pixels: refuse larger files, by their header.
+        fpr: decide two ways, at the threshold of this false-positive rate on held-out photographs.
+        threshold: decide two ways, at this probability. By default the calibration's two thresholds decide three ways.
+        robust: judge also copies recompressed as JPEG 90 and 75; without one verdict for all, it is "inconclusive".
+        heatmap: judge also overlapping tiles, for `ForgeryResult.heatmap`. Takes several times as long.
+        network: a network with `logits` and `calibration` to use instead of a named one; it is put in eval mode.
+
+    Raises:
+        ValueError: an argument outside its range, an unknown model or device, an uncalibrated rate.
+        vision.models.CheckpointError: the weights cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str = "dual_frequency_demo",
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        batch_size: int = 8,
+        workers: int = 2,
+        crop_size: int = 256,
+        max_crops: int = 16,
+        max_pixels: int = MAX_PIXELS,
+        fpr: float | None = None,
+        threshold: float | None = None,
+        robust: bool = False,
+        heatmap: bool = False,
+        network: nn.Module | None = None,
+    ) -> None:
+        counts = {"batch_size": batch_size, "workers": workers, "max_crops": max_crops, "max_pixels": max_pixels}
+        for name, value in counts.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if crop_size < 8 or crop_size % 4:
+            raise ValueError(f"crop_size must be a multiple of 4 from 8 on, got {crop_size}")
+        self.batch_size, self.workers, self.crop_size = batch_size, workers, crop_size
+        self.max_crops, self.max_pixels = max_crops, max_pixels
+        self.robust, self.heatmap = robust, heatmap
+        self.device = _device(device)
+        if network is None:
+            from vision.models.forgery.network import forgery_detector
+
+            network = forgery_detector(model, checkpoint)
+        self.network = network.eval().to(self.device)
+        self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
+        self.low, self.high = _thresholds(self.calibration, fpr, threshold)
+
+    def __call__(self, pictures: Picture | Iterable[Picture]) -> list[ForgeryResult]:
+        """Judge pictures: paths, or uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); a single one is a list of one.
+
+        Returns:
+            One result a picture, in the order given.
+        """
+        return list(self.stream(pictures))
+
+    def stream(self, pictures: Picture | Iterable[Picture]) -> Iterator[ForgeryResult]:
+        """As a call, but yields each result, in order, as soon as it is there; reads ahead only a little."""
+        jobs: deque[Job] = deque()
+        waiting: deque[tuple[Job, int]] = deque()
+        for job in self._prepared([pictures] if isinstance(pictures, str | os.PathLike | np.ndarray) else pictures):
+            jobs.append(job)
+            waiting.extend((job, index) for index in range(len(job.crops)))
+            while len(waiting) >= self.batch_size:
+                self._judge([waiting.popleft() for _ in range(self.batch_size)])
+            while jobs and jobs[0].is_done:
+                yield self._result(jobs.popleft())
+        while waiting:
+            self._judge([waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))])
+        while jobs:
+            yield self._result(jobs.popleft())
+
+    def _prepared(self, pictures: Iterable[Picture]) -> Iterator[Job]:
+        """Decoded pictures in order, from threads that are at most two pictures each ahead."""
+        numbered = enumerate(pictures)
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="decode")
+        try:
+            window = deque(self._submit(pool, *item) for item in islice(numbered, 2 * self.workers))
+            while window:
+                job = window.popleft().result()
+                window.extend(self._submit(pool, *item) for item in islice(numbered, 1))
+                yield job
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, index: int, picture: Picture) -> Future[Job]:
+        if not isinstance(picture, str | os.PathLike | np.ndarray):
+            raise TypeError(f"picture {index} is a {type(picture).__name__}; expected a path or a uint8 RGB array")
+        options = self.crop_size, self.max_crops, self.max_pixels, self.robust, self.heatmap
+        return pool.submit(prepare, picture, f"array {index}", *options)
+
+    @torch.inference_mode()
+    def _judge(self, batch: list[tuple[Job, int]]) -> None:
+        pixels = torch.from_numpy(np.stack([job.crops[index] for job, index in batch]))
+        # [B, H, W, 3] -> [B, 3, H, W] without moving anything: the memory stays channels-last.
+        images = normalize_imagenet(pixels.to(self.device).permute(0, 3, 1, 2))
+        logits = self.network.logits(images).float().cpu().numpy()  # type: ignore[operator]
+        for (job, index), logit in zip(batch, logits, strict=True):
+            job.take(index, float(logit))
+
+    def _result(self, job: Job) -> ForgeryResult:
+        result = ForgeryResult(job.path, error=job.error, metadata=job.metadata)
+        if job.error is not None:
+            return result
+        if not np.isfinite(job.logits).all():
+            result.error = "the model gave a value that is not a number; check the checkpoint"
+            return result
+        logits = [aggregate(part) for part in job.version_logits()]
+        probabilities = [self.calibration.probability(logit) for logit in logits]
+        verdicts = [verdict(probability, self.low, self.high) for probability in probabilities]
+        result.logit, result.probability, result.verdict = logits[0], probabilities[0], verdicts[0]
+        result.crops = job.crops_per_version
+        if self.robust:
+            result.probability_min, result.probability_max = min(probabilities), max(probabilities)
+            result.stable = len(set(verdicts)) == 1
+            result.verdict = verdicts[0] if result.stable else INCONCLUSIVE
+        if job.tiles is not None:
+            tiles = np.array([self.calibration.probability(float(logit)) for logit in job.tile_logits()])
+            result.heatmap = job.tiles.heat_map(tiles)
+        return result
+
+
+def _thresholds(calibration: Calibration, fpr: float | None, threshold: float | None) -> tuple[float, float]:
+    if fpr is not None and threshold is not None:
+        raise ValueError(f"give fpr ({fpr:g}) or threshold ({threshold:g}), not both")
+    if fpr is not None:
+        threshold = calibration.threshold_at(fpr)
+    if threshold is None:
+        return calibration.low, calibration.high
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is a probability, from 0 to 1, got {threshold:g}")
+    return threshold, threshold
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return usable_device(str(name))

@@ -1,0 +1,119 @@
+"""From a file to pixels that a model can take: everything about a picture that happens outside the model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vision.apis.forgery.crops import native_crops
+from vision.apis.forgery.heatmap import TilePlan, plan_tiles
+from vision.images import MIN_SIDE, ImageError, read_image
+from vision.pixels import jpeg
+from vision.provenance import read_provenance
+
+ROBUST_QUALITIES = (90, 75)
+# What OpenCV encodes and decodes.
+MAX_JPEG_SIDE = 65_500
+MAX_JPEG_PIXELS = 1 << 30
+
+
+@dataclass
+class Job:
+    """One picture on its way through the model.
+
+    Attributes:
+        path: name of the picture in the results.
+        crops: uint8 `[N, size, size, 3]`: the crops of the picture, of its recompressed copies, then its tiles.
+        versions: the picture itself and its recompressed copies.
+        crops_per_version: crops of each.
+        tiles: where the tiles are, when there are any.
+        error: why there is nothing to judge.
+        metadata: provenance fields.
+        logits: float32 `[N]`, one a crop, filled in as they come.
+    """
+
+    path: str
+    crops: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
+    versions: int = 0
+    crops_per_version: int = 0
+    tiles: TilePlan | None = None
+    error: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.logits = np.full(len(self.crops), np.nan, np.float32)
+        self._missing = len(self.crops)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every crop has its logit."""
+        return self._missing == 0
+
+    def take(self, index: int, logit: float) -> None:
+        """Note the logit of one crop; each comes once."""
+        self.logits[index] = logit
+        self._missing -= 1
+        if self.is_done:
+            self.crops = self.crops[:0]  # a result may wait for its turn; its pixels need not
+
+    def version_logits(self) -> list[np.ndarray]:
+        """Crop logits of the picture, then of each recompressed copy."""
+        return np.split(self.logits[: self.versions * self.crops_per_version], self.versions)
+
+    def tile_logits(self) -> np.ndarray:
+        """Logits of the tiles."""
+        return self.logits[self.versions * self.crops_per_version :]
+
+
+def prepare(
+    picture: str | os.PathLike[str] | np.ndarray,
+    array_name: str,
+    crop_size: int,
+    max_crops: int,
+    max_pixels: int,
+    robust: bool,
+    heatmap: bool,
+) -> Job:
+    """Read, recompress and cut one picture; what goes wrong is noted in the job, never raised.
+
+    Args:
+        picture: a path, or a uint8 array `[H, W, 3]` or `[H, W]`.
+        array_name: stands for the path of an array.
+        crop_size, max_crops, max_pixels, robust, heatmap: see `vision.apis.ForgeryInferencer`.
+    """
+    path = array_name if isinstance(picture, np.ndarray) else os.fspath(picture)
+    metadata = {} if isinstance(picture, np.ndarray) else read_provenance(path)
+    try:
+        image = _checked(picture, path) if isinstance(picture, np.ndarray) else read_image(path, max_pixels)
+        versions = [image, *(_recompressed(path, image) if robust else [])]
+        crops = [native_crops(version, crop_size, max_crops) for version in versions]
+        plan, tiles = plan_tiles(image, crop_size) if heatmap else (None, image[:0])
+    except ImageError as error:
+        return Job(path, error=error.reason, metadata=metadata)
+    except MemoryError:
+        return Job(path, error="does not fit into memory; lower max_pixels or workers", metadata=metadata)
+    pixels = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
+    return Job(path, pixels, len(versions), len(crops[0]), plan, metadata=metadata)
+
+
+def _recompressed(path: str, image: np.ndarray) -> list[np.ndarray]:
+    height, width = image.shape[:2]
+    if max(height, width) > MAX_JPEG_SIDE or height * width > MAX_JPEG_PIXELS:
+        limits = f"{MAX_JPEG_SIDE:,} a side, {MAX_JPEG_PIXELS:,} in all"
+        reason = f"is {width} x {height} pixels, too large to recompress (at most {limits}); leave out the robust check"
+        raise ImageError(path, reason)
+    return [jpeg(image, quality) for quality in ROBUST_QUALITIES]
+
+
+def _checked(array: np.ndarray, name: str) -> np.ndarray:
+    is_gray = array.ndim == 2
+    if array.dtype != np.uint8 or not (is_gray or (array.ndim == 3 and array.shape[2] == 3)):
+        found = f"{array.dtype} array of shape {tuple(array.shape)}"
+        raise ImageError(name, f"is a {found}; expected uint8 of shape (H, W, 3), RGB, or (H, W)")
+    if min(array.shape[:2]) < MIN_SIDE:
+        raise ImageError(
+            name, f"is {array.shape[1]} x {array.shape[0]} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}"
+        )
+    return np.repeat(array[:, :, None], 3, axis=2) if is_gray else array

@@ -1,0 +1,94 @@
+"""Frames of stereo videos: two files, two folders of pictures, or one file with both views side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from vision.errors import UsageError
+from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+
+DEFAULT_FPS = 25.0
+
+
+class Frames(Protocol):
+    """Frames in their order."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+
+    @property
+    def count(self) -> int | None:
+        """How many there are; None when nothing says it."""
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
+
+
+class VideoFile:
+    """Frames of a video file, uint8 RGB `[H, W, 3]`.
+
+    Raises:
+        UsageError: it cannot be opened as a video, or its frames have more than `max_pixels`.
+    """
+
+    def __init__(self, path: str, max_pixels: int = MAX_PIXELS) -> None:
+        self.path = path
+        capture = self._open()
+        width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > max_pixels:
+            capture.release()
+            raise UsageError(
+                f"video {path!r} has frames of {width:g} x {height:g} pixels; the limit is {max_pixels:,}, raise it "
+                "with --max-pixels"
+            )
+        fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        capture.release()
+        self.fps = float(fps) if 0 < fps < 1000 else DEFAULT_FPS
+        self.count = int(count) if 0 < count < 1e9 else None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        capture = self._open()
+        try:
+            while True:
+                there, frame = capture.read()
+                if not there:
+                    return
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        finally:
+            capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        if not os.path.isfile(self.path):
+            raise UsageError(f"video {self.path!r} is no file; expected a video file or a folder of pictures")
+        capture = cv2.VideoCapture(self.path)
+        if not capture.isOpened():
+            raise UsageError(f"video {self.path!r} cannot be opened; expected a video that FFmpeg can decode")
+        return capture
+
+
+class PictureFolder:
+    """Pictures of a folder in the order of their names, as frames.
+
+    Raises:
+        UsageError: it has none.
+    """
+
+    def __init__(self, path: str, fps: float = DEFAULT_FPS, max_pixels: int = MAX_PIXELS) -> None:
+        self.paths = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        if not self.paths:
+            raise UsageError(f"no pictures in folder {path!r}; expected one a frame")
+        self.fps, self.count, self.max_pixels = fps, len(self.paths), max_pixels
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (read_image(path, self.max_pixels) for path in self.paths)
+
+
+def open_frames(path: str, max_pixels: int) -> Frames:
+    """A video file, or a folder of images."""
+    return PictureFolder(path, max_pixels=max_pixels) if os.path.isdir(path) else VideoFile(path, max_pixels)

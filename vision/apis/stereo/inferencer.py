@@ -1,0 +1,291 @@
+"""Depth from two pictures: disparity, occlusion and confidence of both views, also for pictures that exceed memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from vision.apis.stereo.checks import disagreement_warning, swapped_warning
+from vision.apis.stereo.fields import agreement
+from vision.apis.stereo.matching import MIN_TILE, PRECISIONS, Matcher, Size
+from vision.apis.stereo.memory import TooLargeError, allocating
+from vision.apis.stereo.pair import Picture, StereoPair, prepare_pair
+from vision.device import usable_device
+from vision.errors import UsageError
+from vision.geometry.calibration import StereoCalibration
+from vision.geometry.cameras import CameraPair
+from vision.geometry.depth import depth_of
+from vision.geometry.rectifier import Rectifier
+from vision.images import MAX_PIXELS
+from vision.structures.stereo import StereoResult
+
+Pair: TypeAlias = "tuple[Picture, Picture]"
+
+DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
+MIN_SCALE, MAX_SCALE = 0.1, 4.0
+# What the model works with at least; it extends smaller pictures itself.
+MIN_MODEL_SIDE = 192
+
+
+class StereoInferencer:
+    """Finds how far every pixel of a left view is displaced in the right view.
+
+    ```python
+    infer = StereoInferencer()
+    disparity = infer.disparity("left.png", "right.png")          # float32 [H, W], positive
+    for result in infer([("a_left.png", "a_right.png"), ...]):    # also occlusion, confidence, the right view's
+        ...
+    ```
+
+    A pair that cannot be used gives a result with `error` set, and the others go on. Pairs are read in a thread while
+    the model works.
+
+    Args:
+        model: a name of `vision.models.match_stereo_models()`; None is "match_stereo_nano", or "match_flow_base" for
+            flow.
+        checkpoint: weights instead of the shipped ones.
+        device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
+        precision: "fp32", "bf16" or "fp16"; the last two by autocast.
+        scale: how many times pictures are enlarged for matching, or below 1 reduced, 0.1 to 4; disparities are those of
+            the full size. Twice the scale finds finer structures in four times the time. None is 1, but for networks
+            of the variant "nano", whose shipped weights were trained for it, up to 2: as far as that makes at most 1
+            million pixels, or one tile, and as memory allows (else the result has a warning).
+        max_size: pictures with a longer side are reduced to it for matching, and enlarged only up to it.
+        tile: match pictures of more than tile x tile pixels in overlapping tiles of at most that size, in bounded
+            memory. None matches any picture whole, or refuses it when it does not fit.
+        coarse_to_fine: match copies of half the size first and start from what they give, a quarter more work; tiles do
+            so anyway, and what has a start has no need.
+        flow: optical flow between two pictures in time instead of disparity; needs a flow model.
+        calibration: of rectified pairs, for `StereoResult.depth`.
+        cameras: of raw pairs instead, which are rectified first. Results are of the rectified views, with depth.
+        checks: warn of views that look unrectified, swapped, or unrelated (0.1 to 0.4 s a pair, while another is
+            matched).
+        max_pixels: refuse larger files, by their header.
+        network: a network with the interface of `vision.models.MatchStereo` to use instead of a named one; it is put in
+            eval mode.
+        on_tile: called with the number of tiles done, and of all of a pair.
+
+    Raises:
+        ValueError: an argument outside its range, an unknown model or device, a model that has no weights.
+        vision.models.CheckpointError: the weights cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        precision: str = "fp32",
+        scale: float | None = None,
+        max_size: int | None = None,
+        tile: int | None = None,
+        coarse_to_fine: bool = False,
+        flow: bool = False,
+        calibration: StereoCalibration | None = None,
+        cameras: CameraPair | None = None,
+        checks: bool = True,
+        max_pixels: int = MAX_PIXELS,
+        network: nn.Module | None = None,
+        on_tile: Callable[[int, int], None] | None = None,
+    ) -> None:
+        _check(precision, scale, max_size, tile, max_pixels)
+        if flow and (calibration is not None or cameras is not None):
+            raise UsageError("flow is of two pictures of one camera; a calibration of two cameras does not apply to it")
+        if calibration is not None and cameras is not None:
+            raise UsageError("cameras give the calibration of the pairs that they rectify; give one of the two")
+        self.device = _device(device)
+        self.flow, self.checks, self.max_pixels = flow, checks, max_pixels
+        self.calibration, self.cameras = calibration, cameras
+        if network is None:
+            network = _named(model or (DEFAULT_FLOW_MODEL if flow else DEFAULT_MODEL), checkpoint)
+        if getattr(network, "stereo", not flow) == flow:
+            kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True (--flow)")
+            raise UsageError(f"{model or 'the network'} is a {kind} model; use it {other}, or another model")
+        self.network = network.eval().to(self.device)
+        is_nano = getattr(network, "variant", None) == "nano"
+        self.matcher = Matcher(
+            self.network,
+            self.device,
+            precision,
+            flow,
+            scale=1.0 if scale is None and not is_nano else scale,
+            max_size=max_size,
+            tile=tile,
+            coarse_to_fine=coarse_to_fine,
+            on_tile=on_tile,
+        )
+        self._rectifiers: dict[tuple[int, int], Rectifier] = {}
+
+    def __call__(self, pairs: Pair | Iterable[Pair]) -> Iterator[StereoResult]:
+        """Match pairs of paths, or of uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); or a single pair, a tuple.
+
+        Returns:
+            An iterator of one result a pair, in the order given; it reads ahead only one pair.
+        """
+        if isinstance(pairs, tuple) and len(pairs) == 2 and all(_is_picture(view) for view in pairs):
+            pairs = [pairs]  # type: ignore[list-item]
+        return self._results(pairs)  # type: ignore[arg-type]
+
+    def match(self, left: Picture, right: Picture) -> StereoResult:
+        """Match one pair."""
+        return next(self([(left, right)]))
+
+    def disparity(self, left: Picture, right: Picture) -> np.ndarray:
+        """Disparity of the left view, float32 `[H, W]` in pixels, positive.
+
+        Raises:
+            ValueError: the pair cannot be matched; the message says why.
+        """
+        if self.flow:
+            raise UsageError("this inferencer was made for flow; take .match(left, right).flow")
+        names = ("left array", "right array")
+        result = self.finish(self.prepare(left, right, names, checks=False))[0]  # nobody would see warnings
+        if result.disparity is None:
+            raise UsageError(f"{result.left}: {result.error}")
+        return result.disparity
+
+    def finish(self, pair: StereoPair, start: np.ndarray | None = None) -> tuple[StereoResult, np.ndarray | None]:
+        """Match a prepared pair.
+
+        Args:
+            pair: of two pictures, or with an error.
+            start: a field `[2, H, W, C]` to start from, such as that of the frame before.
+
+        Returns:
+            The result, and the field that it was made of.
+        """
+        result = StereoResult(pair.left, pair.right, warnings=list(pair.warnings), error=pair.error)
+        if pair.image is None or pair.image_right is None or pair.error is not None:
+            return result, None
+        began = time.perf_counter()
+        height, width = pair.image.shape[:2]
+        size = self.matcher.size_for(height, width)
+        result.warnings += _size_notes(size, self.matcher.size_wanted(height, width))
+        result.scale = round(size.width / width, 4)
+        try:
+            field = self.matcher(pair.image, pair.image_right, size, start)
+            result.seconds = time.perf_counter() - began
+            if not np.isfinite(field).all():
+                result.error = (
+                    "the model gave a value that is not a number; check the checkpoint, or use precision fp32"
+                )
+                return result, None
+            with allocating(f"results of {width} x {height} pixels", self.device, self.matcher.advice()):
+                self._fill(result, field, pair)
+        except TooLargeError as error:
+            return StereoResult(pair.left, pair.right, warnings=result.warnings, error=str(error)), None
+        return result, field
+
+    def prepare(self, left: Picture, right: Picture, names: tuple[str, str], checks: bool) -> StereoPair:
+        """Read, check and rectify one pair; what goes wrong is noted in it."""
+        return prepare_pair(left, right, names, self.max_pixels, checks, self.flow, self._geometry)
+
+    def _geometry(self, width: int, height: int) -> StereoCalibration | Rectifier | None:
+        """What is known about pairs of this size. What rectifies them is made once."""
+        if self.cameras is None:
+            return None if self.calibration is None else self.calibration.fitted(width, height)
+        if (width, height) not in self._rectifiers:
+            self._rectifiers[width, height] = Rectifier(self.cameras, width, height)
+        return self._rectifiers[width, height]
+
+    def _results(self, pairs: Iterable[Pair]) -> Iterator[StereoResult]:
+        numbered = enumerate(pairs)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="read")
+        try:
+            window = deque(self._submit(pool, *item) for item in islice(numbered, 1))
+            while window:
+                pair = window.popleft().result()
+                window.extend(self._submit(pool, *item) for item in islice(numbered, 1))
+                yield self.finish(pair)[0]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, index: int, pair: Pair) -> Future[StereoPair]:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(_is_picture(view) for view in pair):
+            raise TypeError(f"pair {index} is a {type(pair).__name__}; expected two paths or uint8 RGB arrays")
+        names = (f"array {index} left", f"array {index} right")
+        return pool.submit(self.prepare, *pair, names, self.checks)
+
+    def _fill(self, result: StereoResult, field: np.ndarray, pair: StereoPair) -> None:
+        result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
+        result.rectified = self.cameras is not None
+        (result.confidence, result.confidence_right), (result.occlusion, result.occlusion_right) = agreement(field)
+        if self.checks:
+            self._warn(result, disagreement_warning(result.occlusion), "hardly")
+        if self.flow:
+            result.flow, result.flow_back = field
+            return
+        result.disparity, result.disparity_right = -field[0, :, :, 0], np.ascontiguousarray(field[1, :, :, 0])
+        if result.calibration is not None:
+            result.depth = depth_of(result.disparity, result.calibration)
+            if not np.isfinite(result.depth).any():
+                result.warnings.append(
+                    f"no pixel has a depth: disparities (median {np.median(result.disparity):.1f}) and doffs "
+                    f"{result.calibration.doffs:g} are not positive together; check the calibration"
+                )
+        if self.checks:
+            self._warn(result, swapped_warning(result.disparity), "swapped")
+
+    @staticmethod
+    def _warn(result: StereoResult, warning: str | None, word: str) -> None:
+        """Add a warning, unless one of its kind is there."""
+        if warning is not None and not any(word in known for known in result.warnings):
+            result.warnings.append(warning)
+
+
+def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
+    from vision.models import match_stereo, match_stereo_models
+
+    if checkpoint is None and model != DEFAULT_MODEL and model in match_stereo_models():
+        raise UsageError(f"model {model!r} ships without weights; name a file with --weights (checkpoint= in Python)")
+    return match_stereo(model, checkpoint)
+
+
+def _size_notes(size: Size, wanted: Size) -> list[str]:
+    notes = []
+    if size != wanted:
+        notes.append(
+            f"matched at {size.width} x {size.height} pixels, not at {wanted.width} x {wanted.height}: memory is "
+            "short, the result is coarser"
+        )
+    if min(size) < MIN_MODEL_SIDE:
+        least = f"{max(size.width, MIN_MODEL_SIDE)} x {max(size.height, MIN_MODEL_SIDE)}"
+        notes.append(
+            f"small pictures: {size.width} x {size.height} pixels are extended to {least} for the model, the result is "
+            "cropped"
+        )
+    return notes
+
+
+def _check(precision: str, scale: float | None, max_size: int | None, tile: int | None, max_pixels: int) -> None:
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    if scale is not None and not MIN_SCALE <= scale <= MAX_SCALE:
+        raise UsageError(f"scale is {scale}; expected {MIN_SCALE} to {MAX_SCALE:g}")
+    for name, value, least in (
+        ("max_size", max_size, MIN_MODEL_SIDE),
+        ("tile", tile, MIN_TILE),
+        ("max_pixels", max_pixels, 1),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"{name} is {value}; expected at least {least} pixels")
+
+
+def _is_picture(value: object) -> bool:
+    return isinstance(value, str | os.PathLike | np.ndarray)
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return usable_device(str(name))

@@ -1,0 +1,118 @@
+"""Whether a picture fits into memory, told before the work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import torch
+from torch import nn
+
+# What matching takes, for every pixel of one view and every channel of the network's finest map: peaks of MatchStereo
+# nano to base in float32 on the CPU, and of nano and tiny where match attention has no kernels and gathers windows.
+BYTES_PER_CHANNEL = 25
+BYTES_PER_CHANNEL_REFERENCE = 65
+# Both pictures, both fields and what is told of them, at full size.
+RESULT_BYTES = 60
+# Of networks that do not say how many channels they have: as the largest.
+_CHANNELS = 128
+# Flow compares all pairs of pixels of the coarsest maps: bytes a pair.
+_FLOW_STRIDE, _FLOW_BYTES = 32, 24
+# Of what is free, how much is taken at most.
+_SHARE = 0.9
+
+
+class TooLargeError(ValueError):
+    """A picture does not fit into memory; the message says how much it takes, and what helps."""
+
+
+def needed_memory(height: int, width: int, network: nn.Module, device: torch.device, is_flow: bool) -> int:
+    """Bytes that matching pictures of this size takes at once, about."""
+    from vision.ops.neighborhood import native
+
+    channels = getattr(getattr(network, "encoder", None), "embed_dims", [_CHANNELS])[0]
+    has_kernels = device.type == "cpu" and native.missing() is None
+    per_pixel = channels * (BYTES_PER_CHANNEL if has_kernels else BYTES_PER_CHANNEL_REFERENCE)
+    pairs = (height * width // _FLOW_STRIDE**2) ** 2 if is_flow else 0
+    return height * width * per_pixel + pairs * _FLOW_BYTES
+
+
+def check_memory(what: str, needed: int, device: torch.device, advice: str) -> None:
+    """Raise TooLargeError when matching takes more memory than is free on the device."""
+    if not fits(needed, device):
+        free = (free_memory(device) or 0) / 1e9
+        raise TooLargeError(
+            f"matching {what} takes about {needed / 1e9:.1f} GB, and {free:.1f} GB are free on {device}; {advice}"
+        )
+
+
+def fits(needed: int, device: torch.device) -> bool:
+    """Whether so many bytes are free on the device, and a little more."""
+    free = free_memory(device)
+    return free is None or needed <= _SHARE * free
+
+
+@contextmanager
+def allocating(what: str, device: torch.device, advice: str) -> Iterator[None]:
+    """Turn a failed allocation, of torch, numpy or OpenCV, into TooLargeError."""
+    try:
+        yield
+    # What is raised depends on who asked for the memory.
+    except (MemoryError, RuntimeError, cv2.error) as error:
+        if is_allocation_error(error):
+            raise TooLargeError(f"{what} do not fit into the memory of {device}; {advice}") from error
+        raise
+
+
+def is_allocation_error(error: BaseException) -> bool:
+    """Whether an error of torch, numpy or OpenCV says that memory is exhausted."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("not enough memory", "can't allocate memory", "insufficient memory", "failed to allocate", "out of memory")
+    return any(word in str(error).lower() for word in words)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can be had on a device: on the CPU what the system has available within the container's limit."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type != "cpu":
+        return None
+    known = [value for value in (_available(), _container()) if value is not None]
+    return min(known) if known else None
+
+
+def _available() -> int | None:
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _container() -> int | None:
+    """What is left of a control group's limit (version 2, then 1)."""
+    for folder, limit, used in (
+        ("/sys/fs/cgroup", "memory.max", "memory.current"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        most, now = (_read(f"{folder}/{name}").strip() for name in (limit, used))
+        if most.isdigit() and now.isdigit():
+            return max(0, int(most) - int(now) + _cache(folder))
+    return None
+
+
+def _cache(folder: str) -> int:
+    """Files that the group holds in memory and would give back."""
+    for line in _read(f"{folder}/memory.stat").splitlines():
+        if line.startswith(("inactive_file ", "total_inactive_file ")):
+            return int(line.split()[1])
+    return 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,159 @@
+"""Reading and writing weights without running a stranger's code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vision.errors import UsageError
+
+
+class CheckpointError(UsageError):
+    """A weights file cannot be used; the message says which, why and what to do."""
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a `.safetensors` file, or of a PyTorch file (a training checkpoint, a flat dict).
+
+    PyTorch files are read with `weights_only=True`: files that would run code are refused.
+
+    Returns:
+        The state dict with the file's own key names, and its metadata (JSON values decoded; empty for PyTorch files).
+
+    Raises:
+        CheckpointError: missing, unreadable, corrupt, or not a file of weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+    try:
+        if _is_safetensors(path):
+            return _read_safetensors(path)
+        return _read_torch(path), {}
+    except CheckpointError:
+        raise
+    except Exception as error:  # decoders raise what they like on damaged bytes
+        raise CheckpointError(f"checkpoint {path} cannot be read ({_reason(error)}); is it complete?") from error
+
+
+def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors with JSON metadata; the file appears complete or not at all."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    try:
+        save_file(tensors, str(temporary), {key: json.dumps(value) for key, value in metadata.items()})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """`load_state_dict(strict=True)` whose error names the first key and shape that do not fit.
+
+    Raises:
+        CheckpointError: the weights belong to another model.
+    """
+    expected = model.state_dict()
+    for key, value in expected.items():
+        if key not in state:
+            raise CheckpointError(f"checkpoint {source} is of another model: it lacks {key} {tuple(value.shape)}")
+        if state[key].shape != value.shape:
+            found, wanted = tuple(state[key].shape), tuple(value.shape)
+            raise CheckpointError(
+                f"checkpoint {source} is of another model: {key} has shape {found}, expected {wanted}"
+            )
+    unknown = next((key for key in state if key not in expected), None)
+    if unknown is not None:
+        raise CheckpointError(f"checkpoint {source} is of another model: it has {unknown}, which this model lacks")
+    model.load_state_dict(dict(state), strict=True)
+
+
+def _reason(error: Exception) -> str:
+    """First line of what a decoder said; torch's refusal in our words, which advise running the code after all."""
+    if "weights_only" in str(error):
+        return "it holds more than tensors, or no PyTorch data at all"
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def _is_safetensors(path: Path) -> bool:
+    # 8 bytes of header length, then JSON.
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        metadata = {key: _decoded(value) for key, value in (file.metadata() or {}).items()}
+        return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118 (not a mapping)
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    with torch.serialization.safe_globals(_training_globals(path)):
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError(f"checkpoint {path} holds no state dict of tensors")
+    return content
+
+
+def _training_globals(path: Path) -> list[Any]:
+    """What a training checkpoint stores beside the weights (log histories, schedules) becomes inert."""
+    wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    stored = [(Inert, name) for name in wanted if name.startswith("mmengine.")]
+    return [*stored, (stored_function, "builtins.getattr"), *numpy_globals()]
+
+
+def numpy_globals() -> list[Any]:
+    """What a pickled array or number of numpy refers to, under its names in numpy 1 and numpy 2."""
+    functions = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
+    names = [
+        (f, f"{core}.multiarray.{name}") for name, f in functions.items() for core in ("numpy.core", "numpy._core")
+    ]
+    return [*names, np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
+
+
+class Inert:
+    """Takes the place of a training framework's object while weights are read without that framework: never used."""
+
+
+def stored_function(owner: object, name: str) -> Callable[..., Any] | None:
+    """Look up one of the functions that mmengine's log histories and one-cycle schedules are pickled with.
+
+    It stands for `getattr` while a checkpoint is read; `getattr` itself would let a file reach anything.
+    """
+    if owner is Inert:
+        return None
+    from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+    if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
+        return getattr(HistoryBuffer, name)
+    if owner is OneCycleParamScheduler and name in ("_annealing_cos", "_annealing_linear"):
+        return getattr(OneCycleParamScheduler, name)
+    # Not an UnpicklingError: the fork would answer that by reading the file again without any restriction.
+    raise ValueError(
+        f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be, "
+        "and OneCycleParamScheduler's annealing functions"
+    )

@@ -1,0 +1,181 @@
+"""`vision stereo`: disparity, depth and point clouds from pairs of pictures, or from stereo video."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vision.cli.arguments import at_least, between, count, number, positive, several
+from vision.errors import UsageError
+
+DEFAULT_TILE = 1024
+# What can be saved besides the picture, and as what it is called.
+KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "ply")
+
+_DESCRIPTION = """\
+Find the disparity of every pixel of a pair of pictures, and from it depth and point clouds.
+
+INPUT is LEFT RIGHT: two pictures, or two folders whose pictures have the same names (else they are paired in their
+order); or one CSV file with columns left and right, whose paths start at its folder. With --video, two video files or
+folders of frames. The left picture is what the camera on the left took; both must be rectified (or see --rectify)."""
+
+_EPILOG = """\
+files in DIR, called after the left picture:
+  NAME_disp.pfm          disparity in pixels, positive: x_right = x_left - disparity (always)
+  NAME_stereo.png        the picture beside its disparity (or no: --no-picture)
+  NAME_disp.png .npy     png16: KITTI's 16-bit PNG, disparity * 256, 0 unknown; npy: float32
+  NAME_color.png         disparity in colours
+  NAME_confidence.png    0..255, how well left and right agree
+  NAME_occlusion.png     255 where a pixel is hidden in the other view, or wrong
+  NAME_depth.pfm         depth = focal * baseline / (disparity + doffs), in the unit of the baseline
+  NAME_points.ply        coloured point cloud: x right, y down, z forward; without what is occluded
+  NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
+  NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
+  NAME_stereo.mp4        with --video; what --save names is written a frame, into NAME_frames
+With --view right or both, NAME_..._right has the same of the right view; stereo.png and ply are of the left one
+always. A second picture of one name is NAME-2.
+
+exit codes:
+  0   every pair was matched; warnings change nothing
+  1   some could not be matched, the others were
+  2   bad usage: arguments, checkpoint, device, calibration, no pictures, output that cannot be written
+
+examples:
+  vision stereo left.png right.png -o out
+  vision stereo left/ right/ --save png16,confidence --view both
+  vision stereo left.png right.png --calib calib.txt --max-depth 5000
+  vision stereo left.png right.png --rectify --calib stereo.yml
+  vision stereo --video left.mp4 right.mp4 -o out"""
+
+
+def add_command(commands: Any) -> None:
+    """Add the subcommand to argparse's `commands`."""
+    parser = commands.add_parser(
+        "stereo",
+        help="depth from pairs of pictures",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: pictures or folders; or a CSV file")
+    _add_output(parser.add_argument_group("output"))
+    _add_geometry(parser.add_argument_group("depth"))
+    _add_matching(parser.add_argument_group("matching"))
+    _add_video(parser.add_argument_group("video"))
+
+
+def run(command: argparse.Namespace) -> int:
+    """Match what the command names and write what it asks for.
+
+    Returns:
+        Exit code: 0 all matched, 1 some could not be.
+
+    Raises:
+        UsageError: exit code 2.
+    """
+    _check(command)
+    if command.video:
+        from vision.cli.stereo.video import run_video
+
+        return run_video(command)
+    from vision.cli.stereo.pairs import run_pairs
+
+    return run_pairs(command)
+
+
+def _check(command: argparse.Namespace) -> None:
+    """Arguments that only make sense together."""
+    has_geometry = bool(command.calib) or command.focal is not None
+    if (command.focal is None) != (command.baseline is None):
+        raise UsageError("--focal and --baseline go together; give both, or --calib FILE")
+    extra = [name for name in ("cx", "cy", "doffs") if getattr(command, name) is not None]
+    if extra and command.focal is None:
+        raise UsageError(f"--{extra[0]} needs --focal and --baseline; a --calib file has its own")
+    if command.focal is not None and command.calib:
+        raise UsageError("--focal and --calib exclude each other; give one of the two")
+    if command.rectify and not command.calib:
+        raise UsageError("--rectify needs an OpenCV calibration (K1, D1, K2, D2, R, T); name its file with --calib")
+    wanted = [kind for kind in ("depth", "ply") if kind in (command.save or [])]
+    if wanted and not has_geometry:
+        raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
+    if command.flow and has_geometry:
+        raise UsageError("--flow is of two pictures of one camera; a calibration does not apply to it")
+    if command.max_depth is not None and not has_geometry:
+        raise UsageError("--max-depth needs a calibration: --calib FILE, or --focal and --baseline")
+    for option in ("side_by_side", "fps", "no_warm_start"):
+        if getattr(command, option) and not command.video:
+            raise UsageError(f"--{option.replace('_', '-')} is for --video")
+    if command.video and command.no_picture and not (command.save or command.csv or has_geometry):
+        raise UsageError("--video --no-picture leaves nothing to write; name what with --save or --csv")
+
+
+def _add_output(group: Any) -> None:
+    group.add_argument("-o", "--output", metavar="DIR", default=".", help="folder of the files (the current one)")
+    group.add_argument(
+        "--save", type=several(KINDS), metavar="LIST", help=f"also these, separated by commas: {','.join(KINDS[1:])}"
+    )
+    group.add_argument(
+        "--view", choices=["left", "right", "both"], default="left", help="whose disparity is saved (%(default)s)"
+    )
+    group.add_argument("--no-picture", action="store_true", help="leave out NAME_stereo.png (.mp4)")
+    kind = group.add_mutually_exclusive_group()
+    kind.add_argument("--json", action="store_true", help="print one JSON array")
+    kind.add_argument("--jsonl", action="store_true", help="print one JSON object a line, as soon as each is there")
+    group.add_argument("--csv", metavar="FILE", help="also write the figures as a CSV file")
+
+
+def _add_geometry(group: Any) -> None:
+    group.add_argument(
+        "--calib",
+        action="append",
+        metavar="FILE",
+        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV YAML; saves depth and ply. Again for a second file",
+    )
+    group.add_argument("--rectify", action="store_true", help="rectify raw pairs first, by an OpenCV --calib")
+    group.add_argument("--focal", type=number, metavar="PX", help="instead of --calib: focal length in pixels, and")
+    group.add_argument("--baseline", type=number, metavar="B", help="distance of the cameras, whose unit depths have")
+    group.add_argument("--cx", type=number, metavar="PX", help="principal point (the middle)")
+    group.add_argument("--cy", type=number, metavar="PX", help="principal point (the middle)")
+    group.add_argument("--doffs", type=number, metavar="PX", help="right less left principal point's x (0)")
+    group.add_argument("--max-depth", type=positive, metavar="Z", help="leave farther points out of the point cloud")
+
+
+def _add_matching(group: Any) -> None:
+    group.add_argument("--model", metavar="NAME", help="match_stereo_nano by default, match_flow_base for --flow")
+    group.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    group.add_argument("--flow", action="store_true", help="optical flow from the first picture to the second")
+    group.add_argument(
+        "--scale",
+        type=between(0.1, 4),
+        metavar="S",
+        help="match pictures enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
+        "to 2, to at most 1 million pixels; other models, and --video: 1)",
+    )
+    group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
+    group.add_argument(
+        "--tile",
+        type=at_least(384),
+        nargs="?",
+        const=DEFAULT_TILE,
+        metavar="PX",
+        help=f"match large pictures in tiles of at most PX x PX pixels ({DEFAULT_TILE}), in bounded memory",
+    )
+    group.add_argument(
+        "--coarse-to-fine",
+        action="store_true",
+        help="start from a match at half the size: for large disparities",
+    )
+    group.add_argument("--no-checks", action="store_true", help="do not look for swapped or unrectified views")
+    group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
+    group.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="(%(default)s)")
+    group.add_argument(
+        "--max-pixels", type=count, default=100_000_000, metavar="N", help="refuse larger pictures (%(default)s)"
+    )
+
+
+def _add_video(group: Any) -> None:
+    group.add_argument("--video", action="store_true", help="INPUT is video: each frame starts from the one before")
+    group.add_argument("--side-by-side", action="store_true", help="one INPUT, with the left view in its left half")
+    group.add_argument("--fps", type=positive, metavar="N", help="frames per second (the file's; 25 for folders)")
+    group.add_argument("--no-warm-start", action="store_true", help="match every frame for itself")

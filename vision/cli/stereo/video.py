@@ -1,0 +1,202 @@
+"""`vision stereo --video`: matches frame after frame and writes a video of pictures beside their disparity."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vision.apis.stereo.frames import StereoFrames
+from vision.apis.stereo.video import StereoVideo
+from vision.cli.output import OutputFolder, to_json
+from vision.cli.stereo.files import ResultWriter
+from vision.cli.stereo.pairs import (
+    ALL_MATCHED,
+    SOME_FAILED,
+    complain,
+    csv_writer,
+    geometry_of,
+    inferencer_of,
+    kinds_of,
+    progress,
+)
+from vision.errors import UsageError
+from vision.images import ImageError
+from vision.structures.stereo import StereoResult
+from vision.visualization.flow import flow_colors, longest
+from vision.visualization.stereo import disparity_colors, disparity_range
+
+MAX_SIDE = 1280
+# Share of a new frame in what the colours stand for: they must not flicker either.
+_ADAPTION = 0.05
+
+
+class VideoWriter:
+    """An MP4 file that takes its final name when the block ends without an error; made with the first frame.
+
+    Args:
+        path: of the file; one that exists is replaced.
+        fps: frames per second.
+    """
+
+    def __init__(self, path: str, fps: float) -> None:
+        self.path, self.fps = path, fps
+        self._temporary = Path(path).parent / f".{os.getpid()}.stereo.tmp.mp4"
+        self._writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add a uint8 RGB frame `[H, W, 3]`; all have the size of the first."""
+        if self._writer is None:
+            size = (frame.shape[1], frame.shape[0])
+            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, size)
+            if not self._writer.isOpened():
+                raise UsageError(f"cannot write {self.path!r}: this OpenCV encodes no MP4; use --no-picture")
+        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.release()
+                if kind is None:
+                    os.replace(self._temporary, self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+def run_video(command: argparse.Namespace) -> int:
+    """Match a video and write what the command asks for.
+
+    Returns:
+        Exit code: 0 every frame was matched, 1 some could not be.
+
+    Raises:
+        UsageError: exit code 2.
+    """
+    frames = _frames(command)
+    if frames.problem:
+        complain(f"warning: {frames.problem}")
+    left = command.inputs[0]
+    geometry = geometry_of(command, left)
+    base = OutputFolder(command.output).base_for(left.rstrip("/\\"))
+    kinds = kinds_of(command)
+    writer = ResultWriter(kinds, command.view, False, command.max_depth)
+    folder = OutputFolder(f"{base}_frames") if kinds else None
+    summary = _Summary()
+    began = time.perf_counter()
+    path = f"{base}_stereo.mp4"
+    with (
+        csv_writer(command) as write_row,
+        VideoWriter(path, frames.fps) as video,
+        progress(frames.count, command) as (advance, on_tile),
+    ):
+        matcher = StereoVideo(inferencer_of(command, geometry, on_tile), warm=not command.no_warm_start)
+        painter = _Painter()
+        for result in matcher(_guarded(frames)):
+            record = result.to_dict() | {"files": []}
+            if result.error is None and folder is not None:
+                record["files"], record["error"] = writer.write(result, folder.base_for(f"{summary.frames:06d}.png"))
+            if result.error is None and not command.no_picture:
+                video.write(painter.paint(result, matcher.is_cut))
+            summary.add(record)
+            write_row(record)
+            advance()
+        summary.cuts = matcher.cuts
+    if frames.ended:
+        complain(f"warning: {frames.ended}")
+    if not summary.frames:
+        raise UsageError(f"video {left!r} has no frame that can be decoded; expected at least one")
+    files = ([] if command.no_picture or not summary.matched else [path]) + ([] if folder is None else [folder.path])
+    _print_summary(summary, time.perf_counter() - began, files, command)
+    return SOME_FAILED if summary.matched < summary.frames else ALL_MATCHED
+
+
+class _Summary:
+    """What is told of a whole video."""
+
+    def __init__(self) -> None:
+        self.frames = self.matched = self.cuts = 0
+
+    def add(self, record: dict[str, Any]) -> None:
+        for warning in record["warnings"]:
+            complain(f"{record['left']}: warning: {warning}")
+        if record["error"] is not None:
+            complain(f"{record['left']}: {record['error']}")
+        self.matched += record["error"] is None
+        self.frames += 1
+
+
+class _Painter:
+    """Pictures beside their disparity, in colours whose meaning changes slowly, and at once with a new scene."""
+
+    def __init__(self) -> None:
+        self._limits: tuple[float, float] | None = None
+        self._size: tuple[int, int] | None = None
+
+    def paint(self, result: StereoResult, is_cut: bool) -> np.ndarray:
+        """uint8 RGB, of even sides, all frames of one size."""
+        assert result.image is not None
+        if result.flow is not None:
+            now = (0.0, longest(result.flow))
+        else:
+            assert result.disparity is not None
+            now = disparity_range(result.disparity)
+        last = now if self._limits is None or is_cut else self._limits
+        self._limits = (last[0] + _ADAPTION * (now[0] - last[0]), last[1] + _ADAPTION * (now[1] - last[1]))
+        if result.flow is not None:
+            colors = flow_colors(result.flow, self._limits[1])
+        else:
+            assert result.disparity is not None
+            colors = disparity_colors(result.disparity, self._limits)
+        if self._size is None:
+            height, width = result.image.shape[:2]
+            scale = min(1.0, MAX_SIDE / max(height, width))
+            self._size = (max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2))
+        panels = (result.image, colors)
+        return np.hstack([cv2.resize(panel, self._size, interpolation=cv2.INTER_AREA) for panel in panels])
+
+
+def _frames(command: argparse.Namespace) -> StereoFrames:
+    expected = 1 if command.side_by_side else 2
+    if len(command.inputs) != expected:
+        what = "one video with both views side by side" if command.side_by_side else "LEFT RIGHT"
+        raise UsageError(f"--video got {len(command.inputs)} inputs; expected {what}")
+    return StereoFrames(
+        command.inputs[0], None if command.side_by_side else command.inputs[1], command.fps, command.max_pixels
+    )
+
+
+def _guarded(frames: StereoFrames) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """A frame that cannot be read ends the video with one line: what comes after it would be out of step."""
+    try:
+        yield from frames
+    except ImageError as error:
+        raise UsageError(f"{error}; the video cannot go on without this frame") from None
+
+
+def _print_summary(summary: _Summary, seconds: float, files: list[str], command: argparse.Namespace) -> None:
+    rate = summary.frames / seconds
+    if command.json or command.jsonl:
+        record = {
+            "left": command.inputs[0],
+            "right": command.inputs[-1],
+            "frames": summary.frames,
+            "matched": summary.matched,
+            "cuts": summary.cuts,
+            "frames_per_second": round(rate, 3),
+            "files": files,
+        }
+        print(to_json([record], indent=2) if command.json else to_json(record))
+        return
+    cuts = f", {summary.cuts} scene cut{'s' * (summary.cuts != 1)}" if summary.cuts else ""
+    print(f"{summary.matched} of {summary.frames} frames matched{cuts}, {rate:.2f} a second: {', '.join(files)}")
+    sys.stdout.flush()

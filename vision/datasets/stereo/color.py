@@ -1,0 +1,186 @@
+"""Augmentations of a stereo pair's colours: callables `(sample, rng) -> sample` that leave geometry and truth alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vision.datasets.augment import Compose, Transform
+from vision.datasets.checks import checked_prob, checked_range
+
+Sample = dict[str, Any]
+
+_GRAY = np.array([0.299, 0.587, 0.114])
+
+
+class RandomStereoColor:
+    """Change brightness, contrast, saturation, hue and gamma: of both views alike, or of each by itself.
+
+    Args:
+        brightness: largest relative change of the brightness.
+        contrast: largest relative change of the contrast, about the mean gray.
+        saturation: largest relative change of the saturation.
+        hue: largest turn of the hue, as a share of the circle.
+        gamma: smallest and largest exponent.
+        asymmetric: share of pairs whose views change differently.
+        prob: share of pairs that change.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 0.3,
+        contrast: float = 0.3,
+        saturation: float = 0.4,
+        hue: float = 0.08,
+        gamma: tuple[float, float] = (0.8, 1.25),
+        asymmetric: float = 0.2,
+        prob: float = 0.8,
+    ) -> None:
+        values = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
+        for name, value in values.items():
+            checked_range(name, (value, value), 0.0, 1.0)
+        self.brightness, self.contrast, self.saturation, self.hue = brightness, contrast, saturation, hue
+        self.gamma = checked_range("gamma", gamma, 0.1, 10.0)
+        self.asymmetric = checked_prob(asymmetric)
+        self.prob = checked_prob(prob)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.prob:
+            return sample
+        change = self._change(rng)
+        other = self._change(rng) if rng.random() < self.asymmetric else change
+        return {**sample, "left": _apply(sample["left"], *change), "right": _apply(sample["right"], *other)}
+
+    def _change(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+        """A colour matrix `[3, 4]` on 0..255 and a gamma."""
+        bright, contrast, saturation = (
+            1 + rng.uniform(-value, value) for value in (self.brightness, self.contrast, self.saturation)
+        )
+        gray = np.tile(_GRAY, (3, 1))
+        matrix = bright * contrast * _hue_turn(rng.uniform(-self.hue, self.hue))
+        matrix = matrix @ (saturation * np.eye(3) + (1 - saturation) * gray)
+        offset = np.full(3, 127.5 * bright * (1 - contrast))
+        return np.column_stack([matrix, offset]).astype(np.float32), float(rng.uniform(*self.gamma))
+
+
+class RandomErase:
+    """Fill rectangles of the right view with its mean colour, so that what is hidden must be guessed.
+
+    Left pixels whose match is filled are no longer `visible` (RAFT-Stereo, Lipson et al., 3DV 2021, erases alike).
+
+    Args:
+        size: shortest and longest side in pixels.
+        most: up to this many rectangles.
+        prob: share of pairs with any.
+    """
+
+    def __init__(self, size: tuple[int, int] = (50, 100), most: int = 2, prob: float = 0.5) -> None:
+        self.size = checked_range("size", size, 1, 10000)
+        self.most = checked_range("most", (most, most), 1, 100)[0]
+        self.prob = checked_prob(prob)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.prob:
+            return sample
+        right = sample["right"].copy()
+        height, width = right.shape[:2]
+        mean = right.reshape(-1, 3).mean(0).round()
+        filled = np.zeros((height, width), bool)
+        for _ in range(int(rng.integers(1, self.most + 1))):
+            top, left = int(rng.integers(height)), int(rng.integers(width))
+            rows, columns = rng.integers(self.size[0], self.size[1] + 1, 2).tolist()
+            filled[top : top + rows, left : left + columns] = True
+        right[filled] = mean
+        result = {**sample, "right": right}
+        if sample.get("visible_right") is not None:
+            result["visible_right"] = sample["visible_right"] & ~filled
+        if sample.get("visible") is not None:
+            result["visible"] = sample["visible"] & ~_matches(sample, filled)
+        return result
+
+
+class RandomSoften:
+    """Reduce and enlarge both views again, so that they show what small pictures do when they are matched enlarged.
+
+    Args:
+        factor: smallest and largest number of pixels along each axis that become one in between.
+        prob: share of pairs that are softened.
+    """
+
+    def __init__(self, factor: tuple[float, float] = (1.0, 2.2), prob: float = 0.6) -> None:
+        self.factor = checked_range("factor", factor, 1.0, 16.0)
+        self.prob = checked_prob(prob)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.prob:
+            return sample
+        factor = rng.uniform(*self.factor)
+        return {**sample, **{name: _softened(sample[name], factor) for name in ("left", "right")}}
+
+
+class PerView:
+    """Apply augmentations of single pictures (`RandomJPEG`, `RandomNoise`, `RandomBlur`, ...) to each view by itself.
+
+    Only those that keep the size and move nothing make sense.
+
+    Args:
+        transforms: as for `vision.datasets.Compose`.
+        alike: share of pairs whose views get the same random choices.
+    """
+
+    def __init__(self, transforms: Sequence[Transform | dict[str, Any]], alike: float = 0.5) -> None:
+        self.transform = Compose(transforms)
+        self.alike = checked_prob(alike)
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        alike = rng.random() < self.alike
+        states = rng.integers(2**62, size=2)
+        result = dict(sample)
+        for name, state in (("left", states[0]), ("right", states[0 if alike else 1])):
+            result[name] = self.transform(sample[name], np.random.default_rng(state))
+            if result[name].shape != sample[name].shape:
+                raise ValueError(
+                    f"PerView: an augmentation changed a view from {sample[name].shape} to {result[name].shape}; "
+                    "use those that keep the size"
+                )
+        return result
+
+
+def _apply(image: np.ndarray, matrix: np.ndarray, gamma: float) -> np.ndarray:
+    changed = cv2.transform(image, matrix)
+    table = (255 * (np.arange(256) / 255) ** gamma + 0.5).astype(np.uint8)
+    return cv2.LUT(changed, table)
+
+
+def _softened(view: np.ndarray, factor: float) -> np.ndarray:
+    height, width = view.shape[:2]
+    size = max(1, round(width / factor)), max(1, round(height / factor))
+    small = cv2.resize(view, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _hue_turn(share: float) -> np.ndarray:
+    """Rotation about the gray axis by a share of the circle, `[3, 3]` (Rodrigues)."""
+    angle = 2 * np.pi * share
+    axis = np.full(3, 3**-0.5)
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
+
+
+def _matches(sample: Sample, filled: np.ndarray) -> np.ndarray:
+    """Which left pixels match a filled pixel of the right view, bool `[H, W]`; none where the truth is unknown."""
+    height, width = filled.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    if sample.get("flow") is not None:
+        x, y = x + sample["flow"][..., 0], y + sample["flow"][..., 1]
+    elif sample.get("disparity") is not None:
+        x = x - sample["disparity"]
+    else:
+        return np.zeros_like(filled)
+    inside = np.isfinite(x) & np.isfinite(y) & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    columns = np.where(inside, x, 0).round().astype(int)
+    rows = np.where(inside, y, 0).round().astype(int)
+    return np.asarray(filled[rows, columns] & inside)

@@ -1,0 +1,5 @@
+"""OpenMMLab glue: training and testing of configs, registries, repairs of the stack."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

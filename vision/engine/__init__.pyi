@@ -1,0 +1,11 @@
+from .config import load_config
+from .runner import REPLACED_BY_AMP, argument_parser, test, train, use_amp
+
+__all__ = [
+    "REPLACED_BY_AMP",
+    "argument_parser",
+    "load_config",
+    "test",
+    "train",
+    "use_amp",
+]

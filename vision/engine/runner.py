@@ -1,0 +1,142 @@
+"""Training and testing of any config of the suite on mmengine's Runner; tools/train.py and tools/test.py call it."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.runner import Runner
+from torch import nn
+
+from vision.engine.config import ConfigOptions, load_config
+from vision.engine.distributed import LAUNCHERS, process_group
+from vision.errors import UsageError
+
+REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
+
+
+def train(
+    config: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    resume: str | None = None,
+    amp: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    launcher: str = "none",
+) -> Runner:
+    """Train as the config says and return the finished Runner.
+
+    `resume` is the path of a checkpoint, or "auto" for the newest one in the work directory (none there: start anew).
+    `amp` trains in mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPU.
+    Raises UsageError for a missing file, an unknown config key and the like.
+    """
+    cfg = load_config(config, work_dir, cfg_options)
+    if cfg.get("train_dataloader") is None or cfg.get("optim_wrapper") is None:
+        raise UsageError(f"{config} cannot be trained: it needs a train_dataloader and an optim_wrapper")
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if resume == "auto" else _existing_checkpoint(resume)
+    if amp:
+        use_amp(cfg)
+    with process_group(launcher):
+        runner = _build_runner(cfg, launcher)
+        runner.train()
+    return runner
+
+
+def test(
+    config: str | Path,
+    checkpoint: str | Path,
+    *,
+    work_dir: str | Path | None = None,
+    amp: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    launcher: str = "none",
+) -> dict[str, float]:
+    """Evaluate a checkpoint on the config's test set and return the metrics by name.
+
+    `amp` runs the model under autocast. Raises UsageError for a missing file, an unknown config key and the like.
+    """
+    cfg = load_config(config, work_dir, cfg_options)
+    if cfg.get("test_dataloader") is None:
+        raise UsageError(f"{config} cannot be tested: it has no test_dataloader")
+    cfg.load_from = _existing_checkpoint(checkpoint)
+    cfg.resume = False
+    if amp:
+        cfg.test_cfg = {**(cfg.get("test_cfg") or {}), "fp16": True}
+    with process_group(launcher):
+        return _build_runner(cfg, launcher).test()
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that training and testing share."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config", metavar="CONFIG", help="config file, for example configs/forgery/*.py")
+    parser.add_argument("--work-dir", metavar="DIR", help="where logs and checkpoints go (default: work_dirs/<config>)")
+    parser.add_argument("--amp", action="store_true", help="mixed precision: float16 on CUDA, bfloat16 on CPU")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=ConfigOptions,
+        metavar="KEY=VALUE",
+        help="override config entries, for example train_dataloader.batch_size=8 randomness.seed=1",
+    )
+    parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="how the processes were started")
+    # torchrun sets LOCAL_RANK; older launchers pass it as an argument instead.
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser
+
+
+def _existing_checkpoint(checkpoint: str | Path) -> str:
+    path = str(checkpoint)
+    if "://" not in path and not Path(path).is_file():
+        raise UsageError(f"checkpoint not found: {path}")
+    return path
+
+
+def use_amp(cfg: Config) -> None:
+    """Swap the optimizer wrapper for its mixed-precision form on the device at hand."""
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get("type", "OptimWrapper")
+    if kind not in REPLACED_BY_AMP:
+        raise UsageError(f"--amp replaces an optim_wrapper of type OptimWrapper, but the config has {kind!r}")
+    if torch.cuda.is_available():
+        wrapper.type = "AmpOptimWrapper"
+        wrapper.setdefault("loss_scale", "dynamic")
+        return
+    # A config of another project does not import the registration of this one.
+    import_module("vision.registry")
+    for option in ("loss_scale", "dtype", "use_fsdp"):
+        wrapper.pop(option, None)
+    wrapper.type = "Bf16OptimWrapper"
+
+
+def _build_runner(cfg: Config, launcher: str) -> Runner:
+    cfg.launcher = launcher
+    runner: type[Runner] = Runner
+    if launcher != "none" and not torch.cuda.is_available():
+        _wrap_model_for_cpu(cfg)
+        runner = _CpuGroupRunner
+    os.makedirs(cfg.work_dir, exist_ok=True)
+    return runner.from_cfg(cfg)
+
+
+class _CpuGroupRunner(Runner):
+    """Gives every process batch norms of its own: torch's synchronised ones refuse a model on CPU."""
+
+    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
+        return super().wrap_model(model_wrapper_cfg, revert_sync_batchnorm(model))
+
+
+def _wrap_model_for_cpu(cfg: Config) -> None:
+    """Give mmengine's wrapper no device number, which torch refuses for a model on CPU."""
+    wrapper = cfg.get("model_wrapper_cfg") or {
+        "broadcast_buffers": False,
+        "find_unused_parameters": cfg.get("find_unused_parameters", False),
+    }
+    cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", **wrapper, "device_ids": None}

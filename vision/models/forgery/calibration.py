@@ -1,0 +1,121 @@
+"""From a logit to a probability and a verdict (temperature scaling, Guo et al., arXiv 1706.04599)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What held-out data taught about a detector's logits.
+
+    Attributes:
+        temperature: logits are divided by it.
+        offset: logit at which both classes are equally likely.
+        low: probabilities below it mean "real".
+        high: probabilities from it on mean "ai-generated"; between the two the verdict is "inconclusive".
+        fpr_thresholds: false-positive rate (as text, e.g. "0.05") -> probability above which that share of held-out
+            real photographs lies.
+    """
+
+    temperature: float = 1.0
+    offset: float = 0.0
+    low: float = 0.5
+    high: float = 0.5
+    fpr_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be positive, got {self.temperature}")
+        if not 0 <= self.low <= self.high <= 1:
+            raise ValueError(f"thresholds must satisfy 0 <= low <= high <= 1, got low={self.low}, high={self.high}")
+
+    def probability(self, logit: float) -> float:
+        """Calibrated probability that the image is generated."""
+        z = (logit - self.offset) / self.temperature
+        if z >= 0:
+            return 1 / (1 + math.exp(-z))
+        return math.exp(z) / (1 + math.exp(z))
+
+    def threshold_at(self, fpr: float) -> float:
+        """Probability threshold of a false-positive rate, interpolated between the calibrated ones.
+
+        Raises:
+            ValueError: the rate lies outside what was calibrated.
+        """
+        table = sorted((float(rate), threshold) for rate, threshold in self.fpr_thresholds.items())
+        if not table:
+            raise ValueError(
+                "this checkpoint carries no false-positive calibration; give a probability threshold instead"
+            )
+        if not table[0][0] <= fpr <= table[-1][0]:
+            raise ValueError(
+                f"false-positive rate {fpr:g} is outside the calibrated range {table[0][0]:g} to {table[-1][0]:g}"
+            )
+        for (rate0, threshold0), (rate1, threshold1) in itertools.pairwise(table):
+            if rate0 <= fpr <= rate1:
+                return threshold0 + (threshold1 - threshold0) * (fpr - rate0) / (rate1 - rate0)
+        return table[0][1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, the inverse of `Calibration(**d)`."""
+        return {**asdict(self), "fpr_thresholds": dict(self.fpr_thresholds)}
+
+
+FPR_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+
+
+def fit_calibration(
+    labels: ArrayLike, logits: ArrayLike, fpr: float = 0.05, fnr: float = 0.1, rates: tuple[float, ...] = FPR_RATES
+) -> Calibration:
+    """Temperature, offset and thresholds from held-out logits; both classes weigh the same, whatever their number.
+
+    Args:
+        labels: 0 real, 1 generated, `[N]`.
+        logits: of the detector, `[N]`.
+        fpr: share of held-out real images that the verdict "ai-generated" may hit.
+        fnr: share of held-out generated images that the verdict "real" may hit.
+        rates: false-positive rates whose thresholds are recorded.
+
+    Raises:
+        ValueError: a class is missing, or the logits do not rise with the label.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, dtype=np.float64)
+    real, fake = logits[labels == 0], logits[labels == 1]
+    if not len(real) or not len(fake):
+        raise ValueError(f"calibration needs both classes, got {len(real)} real and {len(fake)} generated images")
+    slope, intercept = _balanced_logistic(real, fake)
+    if slope <= 0:
+        raise ValueError(
+            f"the logits do not rise with the label (slope {slope:.3g}): this detector cannot be calibrated"
+        )
+    line = Calibration(1 / slope, -intercept / slope)
+    thresholds = {f"{rate:g}": line.probability(float(np.quantile(real, 1 - rate))) for rate in rates}
+    high = line.probability(float(np.quantile(real, 1 - fpr)))
+    low = min(high, line.probability(float(np.quantile(fake, fnr))))
+    return Calibration(line.temperature, line.offset, low, high, thresholds)
+
+
+def _balanced_logistic(real: np.ndarray, fake: np.ndarray, steps: int = 50) -> tuple[float, float]:
+    """Slope and intercept of a logistic regression on one variable, by damped Newton steps."""
+    x = np.concatenate([real, fake])
+    y = np.concatenate([np.zeros(len(real)), np.ones(len(fake))])
+    weight = np.concatenate([np.full(len(real), 0.5 / len(real)), np.full(len(fake), 0.5 / len(fake))])
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    # A slight pull to zero keeps the slope finite on classes that a threshold separates.
+    ridge = 1e-6 * np.eye(2)
+    theta = np.zeros(2)
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-np.clip(design @ theta, -500, 500)))
+        gradient = design.T @ (weight * (p - y)) + ridge @ theta
+        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design + ridge
+        step = np.linalg.solve(hessian, gradient)
+        theta -= step * min(1.0, 5.0 / (np.abs(step).max() + 1e-12))
+    return float(theta[0]), float(theta[1])

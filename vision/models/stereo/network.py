@@ -1,0 +1,169 @@
+"""MatchStereo and MatchFlow by name, for inference and training (MatchAttention, arXiv 2510.14260)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
+from vision.models.stereo.variants import VARIANTS
+
+WEIGHTS_DIR = Path(__file__).resolve().parent.parent / "weights"
+
+MULTIPLE = 32  # the coarsest map's stride
+MIN_SIZE = 192  # there the coarsest map is as large as the largest window
+
+
+class MatchStereo(nn.Module):
+    """Matches every pixel of two views, both ways.
+
+    Args:
+        encoder: images `[2B, 3, H, W]` in -1 .. 1 -> feature maps at strides 4, 8, 16 and 32.
+        decoder: feature maps -> fields (see `heads.MatchDecoder`).
+        stereo: whether views are rectified, so that matches lie on the same row; else optical flow.
+        variant: its name, if it is one of those that have one.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, stereo: bool = True, variant: str | None = None) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.stereo = stereo
+        self.variant = variant
+
+    @classmethod
+    def from_variant(cls, variant: str, stereo: bool = True) -> MatchStereo:
+        """Build "nano", "tiny", "small" or "base" with random weights."""
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown variant {variant!r} of MatchStereo; available: {', '.join(VARIANTS)}")
+        return cls(*build_parts(VARIANTS[variant]), stereo, variant)
+
+    def forward(
+        self, img0: Tensor, img1: Tensor, stereo: bool | None = None, init_flow: Tensor | None = None
+    ) -> dict[str, Any]:
+        """Match two batches of pictures of one size.
+
+        Fields `[2B, h, w, 2]` are displacements (x, y) in pixels of their own map: of `img0` first, then of `img1`.
+        Pictures are extended at the top and on the right to H', W': multiples of 32, at least 192.
+
+        Args:
+            img0: RGB, 0 .. 255, `[B, 3, H, W]`; the left view.
+            img1: like `img0`; the right view.
+            stereo: y is zero; None for what the model was made for.
+            init_flow: field to begin with instead of the correlation's own: `[2B, H, W, 2]` as `field_up`, or
+                `[2B, H' / 32, W' / 32, 2]` as `init_flow`.
+
+        Returns:
+            init_flow: field that the first stage begins with, `[2B, H' / 32, W' / 32, 2]`.
+            init_cv: probabilities of the correlation, `[2B, D, H' / 32, W' / 32]`.
+            field_all: fields after every layer and at the start of every finer stage, of the extended pictures.
+            field_up: the result, `[2B, H, W, 2]`; a left view's x is minus its disparity.
+            self_rpos: where pixels look in their own view, `[2B, H' / 4, W' / 4, 2]`.
+
+        Raises:
+            ValueError: shapes that do not fit.
+        """
+        out = self.match(img0, img1, stereo, init_flow)
+        return {key: out[key] for key in ("init_flow", "init_cv", "field_all", "field_up", "self_rpos")}
+
+    def match(
+        self, img0: Tensor, img1: Tensor, stereo: bool | None = None, init_flow: Tensor | None = None
+    ) -> dict[str, Any]:
+        """As `forward`, for training: also `field_self`, the fields after the self attention of every layer."""
+        _check_images(img0, img1)
+        height, width = img0.shape[-2:]
+        padding = _padding(height, width)
+        dtype = next(self.parameters()).dtype
+        images = torch.cat([img0, img1]).to(torch.promote_types(dtype, torch.float32)) * (2 / 255) - 1
+        features = self.encoder(F.pad(images.to(dtype), padding, mode="replicate"))
+        if init_flow is not None:
+            init_flow = _coarse_field(init_flow, 2 * len(img0), (height, width), padding)
+        out = self.decoder(features, self.stereo if stereo is None else stereo, init_flow)
+        out["field_up"] = out["field_up"][:, padding[2] :, :width]
+        return out
+
+
+def match_stereo_models() -> list[str]:
+    """Names that `match_stereo` takes."""
+    return ["match_stereo_nano", "match_stereo_tiny", "match_stereo_small", "match_stereo_base", "match_flow_base"]
+
+
+def match_stereo(name: str = "match_stereo_nano", checkpoint: str | Path | None = None) -> MatchStereo:
+    """Build a stereo or flow matcher in eval mode.
+
+    Args:
+        name: "match_stereo_nano" (trained, shipped with the package), or a published model, whose weights are random
+            unless a checkpoint is given: "match_stereo_tiny", "match_stereo_small", "match_stereo_base" or
+            "match_flow_base".
+        checkpoint: weights to load instead of the shipped ones: safetensors, a training checkpoint, or an official one.
+
+    Raises:
+        ValueError: unknown name.
+        CheckpointError: the file is missing, corrupt, or of another model or variant.
+    """
+    if name not in match_stereo_models():
+        raise ValueError(f"unknown stereo model {name!r}; available: {', '.join(match_stereo_models())}")
+    model = MatchStereo.from_variant(name.rpartition("_")[2], stereo="stereo" in name)
+    if checkpoint is None and name == "match_stereo_nano":
+        checkpoint = WEIGHTS_DIR / f"{name}.safetensors"
+    if checkpoint is not None:
+        load_match_stereo(model, checkpoint)
+    return model.eval()
+
+
+def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
+    """Load weights of any kind `match_stereo` takes.
+
+    Raises:
+        CheckpointError: the file is missing, corrupt, or of another model or variant; the message names both variants.
+    """
+    state, metadata = read_checkpoint(path)
+    try:
+        state = convert_match_state_dict(state)
+        variant = variant_of(state)
+    except CheckpointError as error:
+        raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
+    if model.variant is not None and variant != model.variant:
+        raise CheckpointError(
+            f"checkpoint {path} is of variant {variant or '(none of ours)'}, the model is of variant {model.variant}"
+            + (f"; use model match_{'stereo' if model.stereo else 'flow'}_{variant} (--model)" if variant else "")
+        )
+    if metadata.get("stereo", model.stereo) != model.stereo:
+        task = {True: "stereo", False: "flow"}
+        raise CheckpointError(
+            f"checkpoint {path} was trained for {task[not model.stereo]}, but the model is for {task[model.stereo]}"
+        )
+    load_strict(model, state, path)
+
+
+def _padding(height: int, width: int) -> tuple[int, int, int, int]:
+    """Left, right, top and bottom pixels that make a picture's sides multiples of 32, at least 192."""
+    rows, columns = (max(MIN_SIZE, -(-side // MULTIPLE) * MULTIPLE) for side in (height, width))
+    return 0, columns - width, rows - height, 0
+
+
+def _coarse_field(field: Tensor, batch: int, size: tuple[int, int], padding: tuple[int, int, int, int]) -> Tensor:
+    """A field of either allowed size at 1/32, `[2B, H' / 32, W' / 32, 2]`."""
+    height, width = size
+    rows, columns = (height + padding[2]) // MULTIPLE, (width + padding[1]) // MULTIPLE
+    if field.shape == (batch, rows, columns, 2):
+        return field
+    if field.shape != (batch, height, width, 2):
+        raise ValueError(
+            f"init_flow must be [2B, H, W, 2] = {(batch, height, width, 2)} or, at 1/32 of the extended pictures, "
+            f"{(batch, rows, columns, 2)}, got {tuple(field.shape)}"
+        )
+    full = F.pad(field.permute(0, 3, 1, 2), padding, mode="replicate")
+    return F.avg_pool2d(full, MULTIPLE).permute(0, 2, 3, 1) / MULTIPLE
+
+
+def _check_images(img0: Tensor, img1: Tensor) -> None:
+    if img0.dim() != 4 or img0.shape[1] != 3 or 0 in img0.shape:
+        raise ValueError(f"img0 must be pictures [B, 3, H, W], got {tuple(img0.shape)}")
+    if img1.shape != img0.shape:
+        raise ValueError(f"img1 must have the shape of img0, {tuple(img0.shape)}, got {tuple(img1.shape)}")

@@ -1,0 +1,141 @@
+"""Match attention networks as mmengine trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from vision.models.stereo.loss import FieldTarget, MatchLoss
+from vision.models.stereo.network import MIN_SIZE, MULTIPLE, MatchStereo
+
+Batch = Tensor | Sequence[Tensor]
+
+
+class StereoMatcher(BaseModel):
+    """Encoder and decoder under mmengine's Runner; the state dict is that of `MatchStereo`.
+
+    Args:
+        encoder: a module or its config.
+        decoder: a module or its config.
+        stereo: whether matches lie in the same row.
+        loss: arguments of `MatchLoss`.
+        data_preprocessor: passed to mmengine's `BaseModel`.
+        init_cfg: passed to mmengine's `BaseModel`.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module | dict[str, Any],
+        decoder: nn.Module | dict[str, Any],
+        stereo: bool = True,
+        loss: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | nn.Module | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.encoder = _built(encoder)
+        self.decoder = _built(decoder)
+        self.stereo = stereo
+        self.criterion = MatchLoss(**(loss or {}))
+
+    def forward(
+        self,
+        inputs: Batch,
+        disparity: Batch | None = None,
+        field: Batch | None = None,
+        visible: Batch | None = None,
+        path: Sequence[str] | None = None,
+        scene: Sequence[str] | None = None,
+        mode: str = "tensor",
+    ) -> Any:
+        """Pairs of uint8 RGB pictures, `[B, 2, 3, H, W]` or a list of `[2, 3, H, W]`, the left view first.
+
+        Args:
+            inputs: the pictures.
+            disparity: truth of both views, positive pixels, NaN where unknown, `[B, 2, H, W]`.
+            field: in its place the displacement (x, y) of every pixel, `[B, 2, H, W, 2]`.
+            visible: 1 where the other view sees the same, 0 where it does not, NaN where unknown, `[B, 2, H, W]`.
+            path: of each pair.
+            scene: of each pair.
+            mode: "loss", "tensor" or "predict".
+
+        Returns:
+            "loss": the terms of `MatchLoss`; "tensor": the dict of `MatchStereo`; "predict": a dict a pair, of the left
+            view's arrays: disparity and truth (stereo) or flow and truth, visible, path, scene.
+        """
+        pairs = _stacked(inputs)
+        network = MatchStereo(self.encoder, self.decoder, stereo=self.stereo)
+        left, right = pairs[:, 0].float(), pairs[:, 1].float()
+        if mode == "tensor":
+            return network(left, right)
+        if mode == "loss":
+            _check_size(*pairs.shape[-2:])
+            target = _target(disparity, field, visible)
+            found = network.match(left, right)
+            with torch.autocast(left.device.type, enabled=False):
+                return self.criterion(_full(found), target, self.stereo)
+        if mode == "predict":
+            found = network(left, right)["field_up"][: len(pairs)].float().cpu().numpy()
+            truth = _target(disparity, field, visible)
+            names = zip(path or [""] * len(pairs), scene or [""] * len(pairs), strict=True)
+            return [_prediction(found[i], truth, i, self.stereo, *name) for i, name in enumerate(names)]
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+
+def _full(found: dict[str, Any]) -> dict[str, Any]:
+    """An output with every tensor in float32, as losses of pixels beyond 256 need."""
+    return {
+        name: [each.float() for each in value] if isinstance(value, list) else value.float()
+        for name, value in found.items()
+    }
+
+
+def _check_size(height: int, width: int) -> None:
+    """The truth of every layer is cut out of the whole, so that nothing may be added to the pictures."""
+    if height % MULTIPLE or width % MULTIPLE or min(height, width) < MIN_SIZE:
+        raise ValueError(
+            f"training takes crops whose sides are multiples of {MULTIPLE} and at least {MIN_SIZE} pixels, "
+            f"got {height} x {width}; set the size of RandomStereoCrop"
+        )
+
+
+def _target(disparity: Batch | None, field: Batch | None, visible: Batch | None) -> FieldTarget:
+    """The truth of all views, those of all left pictures first."""
+    if field is None:
+        if disparity is None:
+            raise ValueError(
+                "training takes `disparity` or `field` of every pair; does the data set have ground truth?"
+            )
+        shift = _stacked(disparity)
+        shift = shift * shift.new_tensor([-1.0, 1.0]).view(2, 1, 1)
+        truth = torch.stack([shift, shift * 0], dim=-1)
+    else:
+        truth = _stacked(field)
+    seen = truth.new_full(truth.shape[:-1], torch.nan) if visible is None else _stacked(visible)
+    return FieldTarget(truth.transpose(0, 1).flatten(0, 1), seen.transpose(0, 1).flatten(0, 1))
+
+
+def _prediction(
+    found: np.ndarray, truth: FieldTarget, index: int, stereo: bool, path: str, scene: str
+) -> dict[str, Any]:
+    field, seen = truth.field[index].cpu().numpy(), truth.visible[index].cpu().numpy()
+    visible = None if np.isnan(seen).all() else seen == 1
+    named = {"visible": visible, "path": path, "scene": scene}
+    if stereo:
+        return {"disparity": -found[..., 0], "truth": -field[..., 0], **named}
+    return {"flow": found, "truth": field, **named}
+
+
+def _stacked(batch: Batch) -> Tensor:
+    return batch if isinstance(batch, Tensor) else torch.stack(tuple(batch))
+
+
+def _built(part: nn.Module | dict[str, Any]) -> nn.Module:
+    from mmengine.registry import MODELS
+
+    return part if isinstance(part, nn.Module) else MODELS.build(part)

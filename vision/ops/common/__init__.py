@@ -1,0 +1,1 @@
+"""What all operators share: checks of arguments, registration, transforms."""

@@ -1,0 +1,163 @@
+"""Products of a neighborhood with its queries: three operators, each of which has its derivatives among the other two.
+
+With n(i, j) the key in slot j of the window of query i:
+- `nbv::neighborhood_qk`: a[i, j] = q[i] . k[n(i, j)]
+- `nbv::neighborhood_av`: o[i] = sum over j of a[i, j] v[n(i, j)]
+- `nbv::neighborhood_av_transposed`: v[m] = sum over (i, j) with n(i, j) = m of a[i, j] o[i]
+
+They go slot by slot, so that no tensor of `tokens * prod(kernel_size) * dim` numbers is ever made.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vision.ops.common.vmap import fold_vmap
+from vision.ops.neighborhood.arguments import Window
+from vision.ops.neighborhood.window import axis_tables
+
+_NUMBERS = "int[] kernel_size, int[] stride, int[] dilation, int[] is_causal"
+_LIBRARY = torch.library.Library("nbv", "FRAGMENT")
+_LIBRARY.define(f"neighborhood_qk(Tensor query, Tensor key, {_NUMBERS}) -> Tensor")
+_LIBRARY.define(f"neighborhood_av(Tensor attn, Tensor value, {_NUMBERS}) -> Tensor")
+_LIBRARY.define(f"neighborhood_av_transposed(Tensor attn, Tensor output, int heads_kv, {_NUMBERS}) -> Tensor")
+_QK = torch.ops.nbv.neighborhood_qk.default
+_AV = torch.ops.nbv.neighborhood_av.default
+_AV_TRANSPOSED = torch.ops.nbv.neighborhood_av_transposed.default
+
+
+def neighborhood_qk(query: Tensor, key: Tensor, window: Window) -> Tensor:
+    """`[B, *spatial, heads, dim]` and `[B, *spatial, heads_kv, dim]` -> `[B, *spatial, heads, prod(kernel_size)]`.
+
+    A slot that holds no key is zero.
+    """
+    return _QK(query, key, *_numbers(window))
+
+
+def neighborhood_av(attn: Tensor, value: Tensor, window: Window) -> Tensor:
+    """`[B, *spatial, heads, prod(kernel_size)]` and `[B, *spatial, heads_kv, dim]` -> `[B, *spatial, heads, dim]`.
+
+    A slot that holds no key is not read.
+    """
+    return _AV(attn, value, *_numbers(window))
+
+
+def _numbers(window: Window) -> tuple[Any, ...]:
+    return (*window[:3], [int(causal) for causal in window.is_causal])
+
+
+def _slots(spatial: Sequence[int], numbers: Sequence[Sequence[int]], device: torch.device) -> Iterator[Any]:
+    """Of every slot of the windows: its key `[N]` among the N tokens, and whether it holds one `[N]` (None: always)."""
+    tables = axis_tables(spatial, Window(*map(tuple, numbers)), device)  # type: ignore[arg-type]
+    for offset in itertools.product(*[range(k) for k in numbers[0]]):
+        key, visible = (
+            torch.zeros((), dtype=torch.int64, device=device),
+            torch.ones((), dtype=torch.bool, device=device),
+        )
+        for length, table, j in zip(spatial, tables, offset, strict=True):
+            key = key[..., None] * length + table.keys[:, j]
+            visible = visible[..., None] & table.visible[:, j]
+        yield key.flatten(), visible.flatten() if any(numbers[3]) else None
+
+
+def _grouped(grid: Tensor, rank: int, heads_kv: int) -> Tensor:
+    """`[B, *spatial, heads, C]` -> `[B, N, heads_kv, group, C]`."""
+    return grid.flatten(1, rank).unflatten(2, (heads_kv, grid.shape[-2] // heads_kv))
+
+
+def _qk(query: Tensor, key: Tensor, *numbers: Sequence[int]) -> Tensor:
+    rank, spatial = query.dim() - 3, query.shape[1:-2]
+    q, k = _grouped(query, rank, key.shape[-2]), key.flatten(1, rank)
+    slots = []
+    for index, visible in _slots(spatial, numbers, query.device):
+        logits = (q * k.index_select(1, index).unsqueeze(3)).sum(-1)
+        slots.append(logits if visible is None else logits.masked_fill(~visible[:, None, None], 0))
+    return torch.stack(slots, dim=-1).flatten(2, 3).unflatten(1, spatial)
+
+
+def _av(attn: Tensor, value: Tensor, *numbers: Sequence[int]) -> Tensor:
+    rank, spatial = attn.dim() - 3, attn.shape[1:-2]
+    a, v = _grouped(attn, rank, value.shape[-2]), value.flatten(1, rank)
+    out = v.new_zeros((*a.shape[:-1], v.shape[-1]))
+    for slot, (index, visible) in zip(a.unbind(-1), _slots(spatial, numbers, attn.device), strict=True):
+        weight = slot if visible is None else slot.masked_fill(~visible[:, None, None], 0)
+        out.addcmul_(weight.unsqueeze(-1), v.index_select(1, index).unsqueeze(3))
+    return out.flatten(2, 3).unflatten(1, spatial)
+
+
+def _av_transposed(attn: Tensor, output: Tensor, heads_kv: int, *numbers: Sequence[int]) -> Tensor:
+    rank, spatial = attn.dim() - 3, attn.shape[1:-2]
+    a, o = _grouped(attn, rank, heads_kv), _grouped(output, rank, heads_kv)
+    value = o.new_zeros((*o.shape[:3], o.shape[-1]))
+    for slot, (index, visible) in zip(a.unbind(-1), _slots(spatial, numbers, attn.device), strict=True):
+        weight = slot if visible is None else slot.masked_fill(~visible[:, None, None], 0)
+        value.index_add_(1, index, (weight.unsqueeze(-1) * o).sum(3))
+    return value.unflatten(1, spatial)
+
+
+def _qk_shape(query: Tensor, key: Tensor, kernel_size: Sequence[int], *_: Any) -> Tensor:
+    slots = 1
+    for k in kernel_size:
+        slots *= k
+    return query.new_empty((*query.shape[:-1], slots))
+
+
+def _av_shape(attn: Tensor, value: Tensor, *_: Any) -> Tensor:
+    return attn.new_empty((*attn.shape[:-1], value.shape[-1]))
+
+
+def _av_transposed_shape(attn: Tensor, output: Tensor, heads_kv: int, *_: Any) -> Tensor:
+    return output.new_empty((*output.shape[:-2], heads_kv, output.shape[-1]))
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:2])
+    ctx.numbers = inputs[-4:]
+
+
+def _qk_gradient(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    query, key = ctx.saved_tensors
+    grad_query = _AV(grad, key, *ctx.numbers) if ctx.needs_input_grad[0] else None
+    grad_key = _AV_TRANSPOSED(grad, query, key.shape[-2], *ctx.numbers) if ctx.needs_input_grad[1] else None
+    return grad_query, grad_key, *[None] * 4
+
+
+def _av_gradient(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    attn, value = ctx.saved_tensors
+    grad_attn = _QK(grad, value, *ctx.numbers) if ctx.needs_input_grad[0] else None
+    grad_value = _AV_TRANSPOSED(attn, grad, value.shape[-2], *ctx.numbers) if ctx.needs_input_grad[1] else None
+    return grad_attn, grad_value, *[None] * 4
+
+
+def _av_transposed_gradient(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    attn, output = ctx.saved_tensors
+    grad_attn = _QK(output, grad, *ctx.numbers) if ctx.needs_input_grad[0] else None
+    grad_output = _AV(attn, grad, *ctx.numbers) if ctx.needs_input_grad[1] else None
+    return grad_attn, grad_output, *[None] * 5
+
+
+def _register(name: str, kernel: Callable[..., Tensor], shape: Callable[..., Tensor], gradient: Callable) -> None:
+    operator = f"nbv::{name}"
+
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Tensor, int]:
+        overload = getattr(torch.ops.nbv, name).default
+        (out,), _ = fold_vmap(lambda *folded: (overload(*folded),), info.batch_size, in_dims, args)
+        return out, 0
+
+    def contiguous(*args: Any) -> Tensor:
+        return kernel(*args).contiguous()
+
+    _LIBRARY.impl(name, contiguous, "CompositeExplicitAutograd")
+    torch.library.register_fake(operator, shape, lib=_LIBRARY)
+    torch.library.register_autograd(operator, gradient, setup_context=_save, lib=_LIBRARY)
+    torch.library.register_vmap(operator, vmap, lib=_LIBRARY)
+
+
+_register("neighborhood_qk", _qk, _qk_shape, _qk_gradient)
+_register("neighborhood_av", _av, _av_shape, _av_gradient)
+_register("neighborhood_av_transposed", _av_transposed, _av_transposed_shape, _av_transposed_gradient)
