@@ -1,4 +1,4 @@
-"""Foreign checkpoints: recognise whose key names they use and rename them to ours."""
+"""Foreign checkpoints: recognize whose key names they use and rename them to ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TAIL = re.compile(r"^(norm\d?|head)\.")
 def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the keys of a foreign checkpoint to ours.
 
-    Recognised: NAT, DiNAT and DiNAT_s as their authors publish them, classifiers and the backbones of detectors
+    Recognized: NAT, DiNAT and DiNAT_s as their authors publish them, classifiers and the backbones of detectors
     (`norm0` ... `norm3`), and as Hugging Face does; DFFreq (the whole detector, or its dual-frequency block alone);
     and what is in our own names already.
 
@@ -48,7 +48,7 @@ def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def convert_checkpoint(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """As `convert_state_dict`; also says in words what was recognised."""
+    """As `convert_state_dict`; also says in words what was recognized."""
     state = {key.removeprefix("module."): value for key, value in state_dict.items()}
     if is_hugging_face(state):
         return from_hugging_face(state), "NAT or DiNAT of Hugging Face"
@@ -67,11 +67,11 @@ def convert_checkpoint(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tens
         "NAT and DiNAT (levels.*), DiNAT_s (layers.*), Hugging Face (nat.*, dinat.*), DFFreq (FreqLCBlock.*), "
         "ours (backbone.*, head.*)"
     )
-    raise ValueError(f"unknown checkpoint flavour: first keys are {list(state)[:4]}; known: {known}")
+    raise ValueError(f"unknown checkpoint flavor: first keys are {list(state)[:4]}; known: {known}")
 
 
 def load_backbone(model: nn.Module, path: str | Path) -> None:
-    """Load a NAT, DiNAT or DiNAT_s checkpoint of any flavour into one of our models, for whatever task.
+    """Load a NAT, DiNAT or DiNAT_s checkpoint of any flavor into one of our models, for whatever task.
 
     A classifier's final norm and head are left out of a detector's backbone, whose own norms start anew; a head of
     another number of classes starts anew, too. Both are logged. A checkpoint of a whole detector gives its backbone.

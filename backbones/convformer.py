@@ -45,7 +45,7 @@ class ConvFormer(nn.Module):
         self.init_weights()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Normalised images `[B, in_chans, H, W]` -> maps `[B, C, H', W']` of `out_indices`, channels-last."""
+        """Normalized images `[B, in_chans, H, W]` -> maps `[B, C, H', W']` of `out_indices`, channels-last."""
         check_images(x, self.in_chans)
         features = []
         for i, (downsample, stage) in enumerate(zip(self.downsample_layers, self.stages, strict=True)):

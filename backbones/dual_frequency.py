@@ -20,7 +20,7 @@ class DualFrequencyNet(nn.Module):
         depths: bottlenecks a stage, one entry each.
         wavelet: orthogonal PyWavelets wavelet of the wavelet branch.
         dwt_weight: share of the wavelet branch in the fusion.
-        residual: work on high-pass residuals instead of the picture, so that content cannot be learned: the block sees
+        residual: work on high-pass residuals instead of the image, so that content cannot be learned: the block sees
             the square residual of each channel, the trunk all residuals beside the block's output. Not in the paper.
         pool: pooling of the stem, "max" as published or "avg", which keeps what all pixels say.
     """
@@ -54,7 +54,7 @@ class DualFrequencyNet(nn.Module):
         self.init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """ImageNet-normalised images `[B, 3, H, W]`, sides multiples of 4 -> feature maps at stride 4, 8, ..."""
+        """ImageNet-normalized images `[B, 3, H, W]`, sides multiples of 4 -> feature maps at stride 4, 8, ..."""
         # Half precision would round away the very traces that are looked for.
         with torch.autocast(x.device.type, enabled=False):
             x = self._with_residuals(x) if self.residual else self.frequency(x)

@@ -32,7 +32,7 @@ from vision.ops import native  # noqa: E402
 SWIN = "swin_tiny_patch4_window7_224"
 MODELS = [SWIN, "convnext_tiny", "dinat_tiny", "dinat_mini"]
 SIDE = (224, 224)
-# Half, all and twice the sides of detection's test pictures.
+# Half, all and twice the sides of detection's test images.
 DETECTION_SIZES = [(400, 667), (800, 1333), (1600, 2666)]
 
 
@@ -81,7 +81,7 @@ def print_row(result: Result, swin: Result, rate: float, setting: Setting) -> No
 
 
 def print_detection(threads: int) -> None:
-    """DiNAT-Mini with detection's picture sizes: time and memory, and both by the million pixels."""
+    """DiNAT-Mini with detection's image sizes: time and memory, and both by the million pixels."""
     print(f"\ndinat_mini, forward, fp32, batch 1\n{'pixels':<14}{'ms':>10}{'ms/Mpx':>10}{'MiB':>8}{'MiB/Mpx':>10}")
     for height, width in DETECTION_SIZES:
         setting = Setting((height, width), threads=threads)

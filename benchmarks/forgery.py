@@ -2,7 +2,7 @@
 
     python benchmarks/forgery.py [--threads 2] [--batch-size 8] [--size 256] [--repeat 15]
 
-"whole" is the detector, "trunk" its ResNet and head on the same pictures, without the frequency block. The Fourier
+"whole" is the detector, "trunk" its ResNet and head on the same images, without the frequency block. The Fourier
 branch is measured at work (its learned scale is not zero) and skipped (a scale of zero, as in an untrained model).
 """
 

@@ -2,7 +2,7 @@
 
     python benchmarks/linear_baseline.py data/cifar10 [--epochs 10]
 
-Multinomial logistic regression on the raw pixels, standardised, by AdamW; the best validation accuracy over the epochs
+Multinomial logistic regression on the raw pixels, standardized, by AdamW; the best validation accuracy over the epochs
 and learning rates is printed, which flatters the linear model.
 """
 
@@ -20,7 +20,7 @@ from torchvision.transforms.functional import pil_to_tensor
 def main() -> None:
     """Train and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data_root", help="folder with train/<class>/* and val/<class>/*, all pictures of one size")
+    parser.add_argument("data_root", help="folder with train/<class>/* and val/<class>/*, all images of one size")
     parser.add_argument("--epochs", type=int, default=10)
     args = parser.parse_args()
     train, val = (read(f"{args.data_root}/{split}") for split in ("train", "val"))

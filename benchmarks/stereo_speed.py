@@ -106,7 +106,7 @@ def print_networks(repeat: int) -> None:
     """Whole networks on a pair, beside the reference operator and StereoSGBM."""
     rate = gemm_rate()
     columns = f"{'ours':>9}{'PyTorch':>9}{'ratio':>7}{'% GEMM':>8}{'SGBM':>9}"
-    print(f"\npair of pictures; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<34}{columns}")
+    print(f"\npair of images; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<34}{columns}")
     for variant in ("tiny", "nano"):
         model = MatchStereo.from_variant(variant).eval()
         for height, width in PICTURE_SIZES:

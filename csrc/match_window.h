@@ -8,17 +8,17 @@
 namespace nbv {
 namespace {
 
-constexpr double kMatchMargin = 1e-3;  // keeps the whole window inside, also when the centre lies on the last pixel
+constexpr double kMatchMargin = 1e-3;  // keeps the whole window inside, also when the center lies on the last pixel
 
 template <class T>
-struct MatchCentre {
+struct MatchCenter {
     int64_t first;  // pixel of the window
-    T fraction;     // of the way from the pixel before the centre to the one after it
-    bool inside;    // or on the limits: the centre moves with the offset
+    T fraction;     // of the way from the pixel before the center to the one after it
+    bool inside;    // or on the limits: the center moves with the offset
 };
 
 template <class T>
-NBV_HOST_DEVICE inline MatchCentre<T> match_centre(T offset, int64_t radius, int64_t length) {
+NBV_HOST_DEVICE inline MatchCenter<T> match_center(T offset, int64_t radius, int64_t length) {
     const T low = static_cast<T>(radius), high = static_cast<T>(length - 1 - radius - kMatchMargin);
     const T clamped = offset > low ? (offset < high ? offset : high) : low;  // low for NaN
     const bool inside = !(offset < low || offset > high);                    // NaN comes out as NaN

@@ -46,7 +46,7 @@ NBV_HOST_DEVICE inline int64_t window_end(const Axis& axis, int64_t length, int6
     return axis.causal ? position + 1 : window_start(axis, length, position) + axis.kernel;
 }
 
-// Most keys that `queries` neighbouring queries of a group have together.
+// Most keys that `queries` neighboring queries of a group have together.
 NBV_HOST_DEVICE inline int64_t max_keys(const Axis& axis, int64_t queries) {
     const int64_t length = group_length(axis, 0), keys = queries + axis.kernel + axis.stride - 2;
     return keys < length ? keys : length;

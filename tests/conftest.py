@@ -42,7 +42,7 @@ randomness = dict(seed=0)
 def forgery_tree(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a data set `<root>/<source>/{0_real,1_fake}/NN.png` and returns its root.
 
-    Real pictures are smooth, generated ones carry a checkerboard, so a model can tell them apart.
+    Real images are smooth, generated ones carry a checkerboard, so a model can tell them apart.
     """
 
     def make(sources: Sequence[str] = ("alpha", "beta"), count: int = 3, size: int = 40, name: str = "images") -> Path:

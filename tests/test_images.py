@@ -1,4 +1,4 @@
-"""Reading pictures: every common kind comes out as upright uint8 RGB, every bad file as one clear line."""
+"""Reading images: every common kind comes out as upright uint8 RGB, every bad file as one clear line."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_unusual_names(tmp_path: Path, name: str) -> None:
 
 def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
-    (tmp_path / "text.jpg").write_text("not a picture, whatever the name says")
+    (tmp_path / "text.jpg").write_text("not an image, whatever the name says")
     assert "no such file" in reason_of(tmp_path / "missing.jpg")
     assert "empty (0 bytes)" in reason_of(tmp_path / "empty.jpg")
     assert "not an image of a known kind" in reason_of(tmp_path / "text.jpg")

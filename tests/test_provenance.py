@@ -156,7 +156,7 @@ def test_decompression_bombs_are_not_inflated(tmp_path: Path, monkeypatch: pytes
 def test_nothing_to_find(tmp_path: Path) -> None:
     PICTURE.save(tmp_path / "plain.png")
     (tmp_path / "empty").touch()
-    (tmp_path / "text").write_text("no picture")
+    (tmp_path / "text").write_text("no image")
     for path in (tmp_path / "plain.png", tmp_path / "empty", tmp_path / "text", tmp_path / "missing", tmp_path):
         assert read_provenance(path) == {}
 

@@ -1,4 +1,4 @@
-"""Convert a checkpoint of any known flavour into our names and a .safetensors file.
+"""Convert a checkpoint of any known flavor into our names and a .safetensors file.
 
     python tools/convert_checkpoint.py dinat_large_in22k_224.pth dinat_large.safetensors --kernel-size 11
 
@@ -43,7 +43,7 @@ def convert_file(source: Path, target: Path, kernel_size: int | None = None) -> 
         kernel_size: odd window that relative position biases are resized to; None leaves them.
 
     Returns:
-        One line: what was recognised, tensors, million values, and where they are.
+        One line: what was recognized, tensors, million values, and where they are.
 
     Raises:
         UsageError: an argument is wrong.
@@ -52,14 +52,14 @@ def convert_file(source: Path, target: Path, kernel_size: int | None = None) -> 
         OSError: `target` cannot be written.
     """
     _check_arguments(source, target, kernel_size)
-    state, flavour = convert_checkpoint(read_checkpoint(source)[0])
+    state, flavor = convert_checkpoint(read_checkpoint(source)[0])
     if kernel_size is not None:
         state = resize_biases(state, kernel_size)
     # Tensors that share memory are written twice: the format has no views.
     state = {name: tensor.clone() for name, tensor in state.items()}
-    write_safetensors(target, state, {"flavour": flavour, "source": source.name})
+    write_safetensors(target, state, {"flavor": flavor, "source": source.name})
     count = sum(tensor.numel() for tensor in state.values())
-    return f"{flavour}: {len(state)} tensors, {count / 1e6:.2f} M values -> {target}"
+    return f"{flavor}: {len(state)} tensors, {count / 1e6:.2f} M values -> {target}"
 
 
 def resize_biases(state: dict[str, Tensor], kernel_size: int) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from vision.metrics.stereo.errors import StereoScores
 from vision.metrics.stereo.table import StereoRow, fair_mean, format_stereo_table, stereo_csv_lines
 from vision.models.stereo.opencv import bm_disparity, sgbm_disparity
 
-# (left, right, largest true disparity) -> the left view's disparity, all of the pictures' size.
+# (left, right, largest true disparity) -> the left view's disparity, all of the images' size.
 Matcher = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
@@ -116,10 +116,10 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="match_stereo_nano", metavar="NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--scale", metavar="S", type=float, help="ours: match pictures enlarged so many times")
+    parser.add_argument("--scale", metavar="S", type=float, help="ours: match images enlarged so many times")
     parser.add_argument("--coarse-to-fine", action="store_true", help="ours: start from a match at half the size")
-    parser.add_argument("--tile", metavar="PIXELS", type=_positive, help="ours: match larger pictures in tiles")
-    parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink pictures with a longer side")
+    parser.add_argument("--tile", metavar="PIXELS", type=_positive, help="ours: match larger images in tiles")
+    parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink images with a longer side")
     parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")
     parser.add_argument("--limit", metavar="N", type=_positive, help="only the first N pairs")
     parser.add_argument("--csv", metavar="FILE", help="write all figures to this file")
@@ -128,7 +128,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pad-opencv",
         action="store_true",
-        help="also let OpenCV search the strip at the left edge, which it leaves out, by widening the pictures",
+        help="also let OpenCV search the strip at the left edge, which it leaves out, by widening the images",
     )
     return parser
 

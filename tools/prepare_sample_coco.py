@@ -29,7 +29,7 @@ from vision.errors import UsageError
 from vision.images import read_image
 
 CLASSES = ("person", "cat", "cup", "saucer", "spoon", "rocket", "flower", "coin")
-# Number of a licence, and where a package keeps the picture.
+# Number of a licence, and where a package keeps the image.
 LICENSES = {1: "public domain", 2: "CC0", 3: "CC BY 2.0"}
 PICTURES = {
     "astronaut.png": (1, "scikit-image", "skimage", "data"),
@@ -126,7 +126,7 @@ def write(pictures: list[Path], output: Path) -> None:
     """Write `output/images` and `output/annotations.json`; the folder appears complete or not at all.
 
     Raises:
-        ImageError: a picture cannot be read.
+        ImageError: an image cannot be read.
         OSError: `output` cannot be written.
     """
     unfinished = output.with_name(f".{output.name}.unfinished")
@@ -153,7 +153,7 @@ def write(pictures: list[Path], output: Path) -> None:
 
 
 def outlines(name: str, pixels: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
-    """Class and outline `[N, 2]` (x, y) of every object of a picture."""
+    """Class and outline `[N, 2]` (x, y) of every object of an image."""
     if name == "coins.png":
         return [("coin", outline) for outline in find_coins(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))]
     return [(label, np.array([point.split(",") for point in text.split()], int)) for label, text in OBJECTS[name]]
@@ -172,10 +172,10 @@ def annotation(label: str, outline: np.ndarray) -> dict[str, Any]:
 
 
 def find_coins(gray: np.ndarray) -> list[np.ndarray]:
-    """Outlines `[N, 2]` of what is brighter than its surroundings and not thin, in a gray picture of coins.
+    """Outlines `[N, 2]` of what is brighter than its surroundings and not thin, in a gray image of coins.
 
     The background, unevenly lit, is what remains when all that is narrower than 75 pixels, wider than any coin, is
-    removed. 32 grey levels above it begins a coin; what is narrower than 25 pixels is a bridge between two, or noise.
+    removed. 32 gray levels above it begins a coin; what is narrower than 25 pixels is a bridge between two, or noise.
     """
     smooth = cv2.GaussianBlur(gray, (0, 0), 1.5)
     above = cv2.subtract(smooth, cv2.morphologyEx(smooth, cv2.MORPH_OPEN, _disc(75)))

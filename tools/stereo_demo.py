@@ -1,6 +1,6 @@
 """Match a stereo pair and look at it as a point cloud: the second part of `make demo`.
 
-Without pictures of your own it renders a scene, whose true disparity is known, so that the error can be told.
+Without images of your own it renders a scene, whose true disparity is known, so that the error can be told.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from vision.visualization.stereo import render_stereo
 
 SIZE = (384, 768)
 SCENE = 4  # one of many that the generator makes from this seed
-BASELINE = 0.1  # metres
-FARTHEST = 50.0  # metres: what has next to no disparity would be anywhere
+BASELINE = 0.1  # meters
+FARTHEST = 50.0  # meters: what has next to no disparity would be anywhere
 
 
 def main() -> int:
     """Parse the arguments and run; exit code 0, or 2 with a line that says what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("views", nargs="*", metavar="LEFT RIGHT", help="a rectified pair (default: a rendered scene)")
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the pictures (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the images (%(default)s)")
     parser.add_argument("--checkpoint", help="weights instead of the shipped ones")
     arguments = parser.parse_args()
     if len(arguments.views) not in (0, 2):
-        parser.error(f"expected no pictures or two, LEFT and RIGHT, got {len(arguments.views)}")
+        parser.error(f"expected no images or two, LEFT and RIGHT, got {len(arguments.views)}")
     try:
         run(arguments.views, arguments.output, arguments.checkpoint)
     except (ValueError, OSError) as error:
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
-    """Write pictures, disparity and point cloud of a pair to `output`, and say what they are.
+    """Write images, disparity and point cloud of a pair to `output`, and say what they are.
 
     Raises:
         ValueError: the pair or the checkpoint cannot be used.
@@ -67,7 +67,7 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
             f"  mean error {errors['epe']:.2f} px, {errors['bad_2']:.1f} % of the pixels wrong by more than 2 px, on a "
             "rendered scene; photographs: vision/weights/match_stereo_nano.md"
         )
-    print(f"  pictures: {output / 'stereo.png'}, {output / 'points.png'}")
+    print(f"  images: {output / 'stereo.png'}, {output / 'points.png'}")
     print(f"  disparity {output / 'disparity.pfm'}, point cloud for MeshLab, CloudCompare ... {output / 'points.ply'}")
 
 
@@ -81,15 +81,15 @@ def render_scene(output: Path) -> tuple[list[str], np.ndarray]:
 
 
 def save(result: StereoResult, output: Path) -> None:
-    """Disparity, the picture beside it, and the points that both views see."""
+    """Disparity, the image beside it, and the points that both views see."""
     assert result.disparity is not None and result.image is not None and result.occlusion is not None
     write_pfm(output / "disparity.pfm", result.disparity)
-    write_png(output / "stereo.png", np.asarray(render_stereo(result, "a pair of pictures, and the disparity found")))
+    write_png(output / "stereo.png", np.asarray(render_stereo(result, "a pair of images, and the disparity found")))
     height, width = result.disparity.shape
     calibration = StereoCalibration(focal=float(width), baseline=BASELINE, cx=width / 2, cy=height / 2)
     depth = depth_of(result.disparity, calibration)
     points, colors = point_cloud(depth, result.image, calibration, keep=~result.occlusion, max_depth=FARTHEST)
-    write_ply(output / "points.ply", points, colors, "metres, if the focal length were the picture's width")
+    write_ply(output / "points.ply", points, colors, "meters, if the focal length were the image's width")
     write_png(output / "points.png", render_points(points, colors))
 
 

@@ -1,4 +1,4 @@
-"""Reading picture files of any common kind into one form: uint8 RGB, upright, never resized."""
+"""Reading image files of any common kind into one form: uint8 RGB, upright, never resized."""
 
 import errno
 import functools
@@ -48,7 +48,7 @@ _lift_lock = threading.Lock()
 
 
 class ImageError(ValueError):
-    """A picture file that cannot be used; `reason` is one line without the path, `str()` has both."""
+    """An image file that cannot be used; `reason` is one line without the path, `str()` has both."""
 
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
         self.path = os.fspath(path)
@@ -60,15 +60,15 @@ class ImageError(ValueError):
 
 
 def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, white: int = WHITE) -> np.ndarray:
-    """Decode one picture file.
+    """Decode one image file.
 
-    Turned upright by its EXIF orientation; the first frame of an animation; gray, palette, CMYK and 16-bit pictures
-    are converted, transparency is laid over white. Colour profiles are not applied.
+    Turned upright by its EXIF orientation; the first frame of an animation; gray, palette, CMYK and 16-bit images
+    are converted, transparency is laid over white. Color profiles are not applied.
 
     Args:
         path: a regular file.
-        max_pixels: refuse a larger picture by its header, before any pixel is decoded.
-        white: what becomes 255 in gray pictures of 16 bits; 2^n - 1, at least 255.
+        max_pixels: refuse a larger image by its header, before any pixel is decoded.
+        white: what becomes 255 in gray images of 16 bits; 2^n - 1, at least 255.
 
     Returns:
         uint8 `[H, W, 3]`, RGB, owned and writable.
@@ -90,7 +90,7 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, white
 
 
 def common_white(paths: Sequence[str | os.PathLike[str]], max_pixels: int = MAX_PIXELS) -> int:
-    """White of gray pictures of one camera rig: cameras of 10 or 12 bits write 16-bit files that are nearly black.
+    """White of gray images of one camera rig: cameras of 10 or 12 bits write 16-bit files that are nearly black.
 
     Returns:
         The least 2^n - 1 that none of those with 16 bits exceeds; 65535 if there are none, or they cannot be read.
@@ -215,7 +215,7 @@ def _load_plugins() -> None:
 
 @contextmanager
 def _lifted_limit(max_pixels: int) -> Iterator[None]:
-    """Some decoders check Pillow's process-wide limit again: raise it for the one giant picture, one at a time."""
+    """Some decoders check Pillow's process-wide limit again: raise it for the one giant image, one at a time."""
     with _lift_lock:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = max_pixels
@@ -241,7 +241,7 @@ def _open_reason(path: str | os.PathLike[str], error: OSError | ValueError) -> s
 
 def _unknown_reason(prefix: bytes) -> str:
     if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc"):
-        return "HEIC/HEIF pictures cannot be decoded; convert it to JPEG or PNG"
+        return "HEIC/HEIF images cannot be decoded; convert it to JPEG or PNG"
     known = ", ".join(name for name in _FORMATS if name in Image.OPEN)
     return f"not an image of a known kind; expected one of {known}"
 

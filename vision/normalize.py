@@ -1,4 +1,4 @@
-"""What every model wants done to a picture first."""
+"""What every model wants done to an image first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixel operations behind the augmentations: extension of small pictures, lossy compression, blur."""
+"""Pixel operations behind the augmentations: extension of small images, lossy compression, blur."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHROMA = (
 
 
 def extend(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Extend a picture that is smaller than `size`: by reflection on both sides, or by tiling if it is too small.
+    """Extend an image that is smaller than `size`: by reflection on both sides, or by tiling if it is too small.
 
     Args:
         image: uint8 `[H, W, 3]`.
@@ -23,7 +23,7 @@ def extend(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     missing = [max(0, wanted - side) for wanted, side in zip(size, image.shape[:2], strict=True)]
     if not any(missing):
         return image
-    # A reflection has one row less than the picture on either side.
+    # A reflection has one row less than the image on either side.
     if all((need + 1) // 2 < side for need, side in zip(missing, image.shape[:2], strict=True)):
         (top, left), (bottom, right) = [need // 2 for need in missing], [(need + 1) // 2 for need in missing]
         return cv2.copyMakeBorder(np.ascontiguousarray(image), top, bottom, left, right, cv2.BORDER_REFLECT_101)
@@ -33,7 +33,7 @@ def extend(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def jpeg(image: np.ndarray, quality: int, chroma: int = CHROMA[0], offset: tuple[int, int] = (0, 0)) -> np.ndarray:
-    """Compress and decompress; the block grid starts `offset` (rows, columns) before the picture."""
+    """Compress and decompress; the block grid starts `offset` (rows, columns) before the image."""
     top, left = offset
     if top or left:
         image = cv2.copyMakeBorder(np.ascontiguousarray(image), top, 0, left, 0, cv2.BORDER_REFLECT_101)
@@ -55,7 +55,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 def _recode(image: np.ndarray, suffix: str, flags: list[int]) -> np.ndarray:
     done, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), flags)
     if not done:
-        raise RuntimeError(f"OpenCV could not encode a picture of shape {image.shape} as {suffix}")
+        raise RuntimeError(f"OpenCV could not encode an image of shape {image.shape} as {suffix}")
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)

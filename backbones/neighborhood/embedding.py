@@ -39,7 +39,7 @@ class ConvDownsampler(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Separate 4x4 patches, then a norm (Swin, DiNAT_s); the picture is extended with zeros to whole patches."""
+    """Separate 4x4 patches, then a norm (Swin, DiNAT_s); the image is extended with zeros to whole patches."""
 
     patch_size = 4
 

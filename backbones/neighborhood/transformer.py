@@ -140,7 +140,7 @@ class NeighborhoodTransformer(nn.Module):
         return list(getattr(self, self.stages_name))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Normalised images `[B, in_chans, H, W]` of any size.
+        """Normalized images `[B, in_chans, H, W]` of any size.
 
         Returns:
             Logits `[B, num_classes]`; with `out_indices` the maps `[B, embed_dim * 2**i, H_i, W_i]` of these stages,

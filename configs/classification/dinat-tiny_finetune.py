@@ -1,4 +1,4 @@
-# Your own pictures, data/pictures/{train,val}/<class>/*, from published weights:
+# Your own images, data/pictures/{train,val}/<class>/*, from published weights:
 # --cfg-options model.num_classes=12 model.checkpoint=dinat_tiny_in1k_224.pth
 _base_ = "../_base_/imagenet_finetune_30e.py"
 

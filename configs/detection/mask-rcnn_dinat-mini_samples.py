@@ -1,5 +1,5 @@
 # Mask R-CNN with DiNAT-Mini from random weights, on the six photographs of tools/prepare_sample_coco.py. It learns them
-# by heart and is tested on them: an AP near 1 shows that training works end to end, and nothing about other pictures.
+# by heart and is tested on them: an AP near 1 shows that training works end to end, and nothing about other images.
 _base_ = "./mask-rcnn_dinat-mini_3x_coco.py"
 
 classes = ("person", "cat", "cup", "saucer", "spoon", "rocket", "flower", "coin")
@@ -30,7 +30,7 @@ model = dict(
     train_cfg=dict(rcnn=dict(sampler=dict(num=128))),
 )
 
-# No augmentation: the test sees the very pictures of training.
+# No augmentation: the test sees the very images of training.
 load_annotations = dict(type="LoadAnnotations", with_bbox=True, with_mask=True)
 resize = dict(type="Resize", scale=(480, 320), keep_ratio=True)
 meta_keys = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")

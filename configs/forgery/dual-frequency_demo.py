@@ -11,7 +11,7 @@ model = dict(
     head=dict(type="ForgeryHead", in_channels=256, dropout=0.2, label_smoothing=0.04),
 )
 
-# Of a window a little larger than the final crop: whole pictures would cost four times the time.
+# Of a window a little larger than the final crop: whole images would cost four times the time.
 train_transforms = [
     dict(type="RandomCrop", size=192),
     dict(type="RandomResize", factor=(0.8, 1.25), prob=0.2),

@@ -1,4 +1,4 @@
-# How the shipped weights ended: more than half of the pairs soft, as small pictures are when they are matched enlarged.
+# How the shipped weights ended: more than half of the pairs soft, as small images are when they are matched enlarged.
 # Two processes, with --amp. `textures` were the folder that the card of the weights lists; see stereo_synthetic.py.
 _base_ = ["../_base_/match_stereo_nano.py", "../_base_/stereo_synthetic.py", "../_base_/stereo_iterations.py"]
 

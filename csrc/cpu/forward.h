@@ -74,7 +74,7 @@ inline void forward_tile(const Problem& p, int64_t task, char* memory) {
                 ahead.step(r, x);
                 if (x == 0 || p.axis[2].causal) set_masks<T>(b.pair.keys[x], sizes.row_vectors, scratch.masks);
                 if (bias) w.bias = bias + bias_row(p, b, r) + bias_column(p, t, b, x);
-                const Normaliser<T> n = softmax<T>(w, scores + x * score_width, scale);
+                const Normalizer<T> n = softmax<T>(w, scores + x * score_width, scale);
                 scratch.factors[r * sizes.block + x] = n.sum;
                 scratch.maxima[r * sizes.block + x] = n.max;
             }

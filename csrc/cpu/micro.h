@@ -1,4 +1,4 @@
-// The three products all of attention is made of, on packed data; queries are taken in pairs of neighbouring rows, so
+// The three products all of attention is made of, on packed data; queries are taken in pairs of neighboring rows, so
 // that what is loaded of a key serves two.
 //   score:   keys in the lanes, one broadcast value of the query at a time     (q k^T, and dO v^T)
 //   gather:  channels in the lanes, one broadcast weight at a time             (P v, and dS k)

@@ -39,7 +39,7 @@ NBV_INLINE void for_each_vector(const Window<T>& w, F f) {
 }
 
 template <class T>
-struct Normaliser {
+struct Normalizer {
     T sum, max;
 };
 
@@ -48,7 +48,7 @@ struct Normaliser {
 
 // scores -> exp(scale * scores + bias - max), not yet divided by their sum.
 template <bool kShort, bool kBias, class T>
-NBV_INLINE Normaliser<T> softmax_of(const Window<T>& w, T* scores, T scale) {
+NBV_INLINE Normalizer<T> softmax_of(const Window<T>& w, T* scores, T scale) {
     const Vec<T> lowest = broadcast(-static_cast<T>(__builtin_inf()));
     Vec<T> best = lowest;
     for_each_vector<kShort, kBias>(w, [&](int64_t at, Mask<T> used, const T* bias) {
@@ -70,7 +70,7 @@ NBV_INLINE Normaliser<T> softmax_of(const Window<T>& w, T* scores, T scale) {
 }
 
 template <class T>
-NBV_INLINE Normaliser<T> softmax(const Window<T>& w, T* scores, T scale) {
+NBV_INLINE Normalizer<T> softmax(const Window<T>& w, T* scores, T scale) {
     if (w.row_vectors == 1)
         return w.bias ? softmax_of<true, true>(w, scores, scale) : softmax_of<true, false>(w, scores, scale);
     return w.bias ? softmax_of<false, true>(w, scores, scale) : softmax_of<false, false>(w, scores, scale);

@@ -30,18 +30,18 @@ class MatchSelfAttention(nn.Module):
         self.v = PackedLinear(channels + 1, dim, bias=False)
         self.proj = PackedLinear(dim, channels, bias=False)
 
-    def forward(self, x: Tensor, consistent: Tensor, centres: Tensor, shortcut: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, consistent: Tensor, centers: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Update of all channels, plus `shortcut`.
 
         Args:
-            x: normalised input `[B, H, W, channels]`.
+            x: normalized input `[B, H, W, channels]`.
             consistent: 1 where both views agree, else 0, `[B, H, W, 1]`.
-            centres: of the windows (x, y), in pixels of the map, `[B, H, W, heads, 2]`.
+            centers: of the windows (x, y), in pixels of the map, `[B, H, W, heads, 2]`.
             shortcut: like `x`, added to the output.
         """
         x = torch.cat([x, consistent.to(x.dtype)], dim=-1)
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
-        out, _ = match_attention(q, k, v, centres, self.window_radius, need_weights=False)
+        out, _ = match_attention(q, k, v, centers, self.window_radius, need_weights=False)
         return self.proj(out.flatten(-2), shortcut=shortcut)
 
 
@@ -67,16 +67,16 @@ class MatchCrossAttention(nn.Module):
         self.gate = PackedLinear(channels, dim, bias=False)
         self.proj = PackedLinear(dim + num_heads * (2 * window_radius + 2) ** 2, channels, bias=False)
 
-    def forward(self, x: Tensor, centres: Tensor, shortcut: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, centers: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Update of all channels, plus `shortcut`.
 
         Args:
-            x: normalised input of both views `[2B, H, W, channels]`.
-            centres: of the windows in the other view (x, y), in pixels of the map, `[2B, H, W, heads, 2]`.
+            x: normalized input of both views `[2B, H, W, channels]`.
+            centers: of the windows in the other view (x, y), in pixels of the map, `[2B, H, W, heads, 2]`.
             shortcut: like `x`, added to the output.
         """
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
-        out, attn = match_attention(q, swap_views(k), swap_views(v), centres, self.window_radius)
+        out, attn = match_attention(q, swap_views(k), swap_views(v), centers, self.window_radius)
         assert attn is not None
         gated = F.silu(self.gate(x)) * out.flatten(-2)
         return self.proj(torch.cat([gated, attn.flatten(-2)], dim=-1), shortcut=shortcut)

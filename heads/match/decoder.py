@@ -25,7 +25,7 @@ class MatchDecoder(nn.Module):
         window_radius: of the attentions of each stage, coarse to fine.
         num_heads: attention heads of every layer; they divide all `in_channels`.
         mlp_ratio: channels inside the MLPs for each channel of the stage.
-        out_factor: pixels of the picture along each axis for one of the finest feature map.
+        out_factor: pixels of the image along each axis for one of the finest feature map.
     """
 
     def __init__(

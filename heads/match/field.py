@@ -42,7 +42,7 @@ def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
 
     Args:
         field: displacements in pixels, `[B, H, W, C]`; zero outside.
-        mask: logits of the combinations, `[B, H, W, 9 * factor * factor]`: neighbours, then rows, then columns.
+        mask: logits of the combinations, `[B, H, W, 9 * factor * factor]`: neighbors, then rows, then columns.
         factor: how many times the size.
 
     Returns:
@@ -51,8 +51,8 @@ def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
     b, h, w, c = field.shape
     weights = mask.to(field.dtype).unflatten(-1, (9, factor * factor)).softmax(-2)
     padded = F.pad(field * factor, (0, 0, 1, 1, 1, 1))
-    neighbours = torch.stack([padded[:, y : y + h, x : x + w] for y in range(3) for x in range(3)], dim=-1)
+    neighbors = torch.stack([padded[:, y : y + h, x : x + w] for y in range(3) for x in range(3)], dim=-1)
     with full_precision(field.device.type):
-        out = neighbours @ weights
+        out = neighbors @ weights
     out = out.unflatten(-1, (factor, factor))  # [B, H, W, C, rows, columns]
     return out.permute(0, 1, 4, 2, 5, 3).reshape(b, factor * h, factor * w, c)

@@ -69,7 +69,7 @@ def match_rows(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
 def match_anywhere(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     """Field and probabilities of the other view's pixels, from features of both `[B, H, W, C]`.
 
-    The published model blurs the matrix `[HW, HW]` as if it were a picture; what comes after is ours, by analogy with
+    The published model blurs the matrix `[HW, HW]` as if it were an image; what comes after is ours, by analogy with
     rows: the peak is kept two pixels from the border, and the expectation is over the 5x5 pixels round it.
     """
     h, w, c = q.shape[1:]

@@ -60,8 +60,8 @@ class MatchLayer(nn.Module):
         moved = horizontal(moved) if stereo else moved
         field_self = moved / scale
         x = torch.cat([x, moved], dim=-1)
-        centres = (grid + field_self).unsqueeze(-2).expand(-1, -1, -1, self.attn_cross.num_heads, -1)
-        x = self.attn_cross(self.norm_cross(x), centres, shortcut=x)
+        centers = (grid + field_self).unsqueeze(-2).expand(-1, -1, -1, self.attn_cross.num_heads, -1)
+        x = self.attn_cross(self.norm_cross(x), centers, shortcut=x)
         x, moved = x.split([dim, 2], dim=-1)
         field = (horizontal(moved) if stereo else moved) / scale
         x = self.mlp(self.norm_mlp(x), shortcut=x)

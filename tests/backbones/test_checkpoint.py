@@ -67,6 +67,6 @@ def test_our_own_names_pass_through() -> None:
     assert convert_state_dict(state).keys() == state.keys()
 
 
-def test_unknown_flavour_is_named() -> None:
-    with pytest.raises(ValueError, match=r"unknown checkpoint flavour: first keys are \['stem\.weight'\]"):
+def test_unknown_flavor_is_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown checkpoint flavor: first keys are \['stem\.weight'\]"):
         convert_state_dict({"stem.weight": torch.zeros(1)})

@@ -1,4 +1,4 @@
-"""What the command line tests share: a very small detector, and pictures good and bad."""
+"""What the command line tests share: a very small detector, and images good and bad."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def forgery(checkpoint: Path) -> Callable[..., int]:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder of three pictures, one of them in a subfolder, and a file of another kind."""
+    """A folder of three images, one of them in a subfolder, and a file of another kind."""
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for name, size in (("a.png", (40, 60)), ("b.jpg", (300, 280)), ("sub/a.webp", (64, 64))):
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / name)
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 

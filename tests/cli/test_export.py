@@ -34,7 +34,7 @@ def test_the_file_agrees_with_pytorch(small_model: MatchStereo, tmp_path: Path, 
     path = tmp_path / "stereo.onnx"
     assert main(["export", "stereo", str(path), "--size", "192", "230", "--check"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert "pictures of 192 x 230 (height x width)" in out[0] and "differs from PyTorch by at most 0.0" in out[1]
+    assert "images of 192 x 230 (height x width)" in out[0] and "differs from PyTorch by at most 0.0" in out[1]
     assert [file.name for file in tmp_path.iterdir()] == ["stereo.onnx"]
     session = onnxruntime.InferenceSession(path)
     assert [(value.name, value.shape) for value in session.get_inputs()] == [

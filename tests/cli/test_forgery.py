@@ -32,7 +32,7 @@ def test_table(forgery: Forgery, photos: Path, capsys: Capture) -> None:
     assert lines[0].split() == ["verdict", "probability", "logit", "crops", "path", "notes"]
     assert [line.split()[4] for line in lines[1:]] == [str(photos / name) for name in ("a.png", "b.jpg", "sub/a.webp")]
     assert all(line.split()[0] in ("real", "ai-generated", "inconclusive") for line in lines[1:])
-    assert err.startswith("3 pictures: ")
+    assert err.startswith("3 images: ")
 
 
 def test_json(forgery: Forgery, photos: Path, capsys: Capture) -> None:
@@ -85,7 +85,7 @@ def test_bad_files_in_the_table(forgery: Forgery, bad_files: dict[str, Path], ca
     out, err = capsys.readouterr()
     cells = out.splitlines()[1].split()
     assert cells[:5] == ["error", "-", "-", "-", str(bad_files["empty"])] and "the file is empty" in out
-    assert err == "1 picture: none judged; 1 could not be judged\n"
+    assert err == "1 image: none judged; 1 could not be judged\n"
 
 
 def test_no_read_permission(forgery: Forgery, photos: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from vision.engine import compat
 
 COUNT, HEIGHT, WIDTH = 4, 96, 128
-# Two rectangles a picture: x, y, width, height.
+# Two rectangles an image: x, y, width, height.
 RECTANGLES = [(8, 16, 48, 64), (72, 8, 40, 56)]
 PERSON, BICYCLE, SKY = "person", "bicycle", "sky-other-merged"
 
@@ -86,7 +86,7 @@ def _draw_images(folder: Path) -> list[dict[str, Any]]:
 
 
 def _numbered(sky: int) -> np.ndarray:
-    """The picture `[HEIGHT, WIDTH, 3]` whose red channel counts the rectangles from 1."""
+    """The image `[HEIGHT, WIDTH, 3]` whose red channel counts the rectangles from 1."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[..., 0] = sky
     for number, (x, y, width, height) in enumerate(RECTANGLES, 1):

@@ -96,7 +96,7 @@ def test_trains_two_iterations_and_validates(name: str, losses: set[str], tmp_pa
 
 
 def draw(root: Path) -> Path:
-    """Two classes: eight pictures to train on, five to validate with."""
+    """Two classes: eight images to train on, five to validate with."""
     rng = np.random.default_rng(0)
     for split, counts in (("train", (4, 4)), ("val", (3, 2))):
         for name, count in zip(("cat", "dog"), counts, strict=True):
@@ -108,7 +108,7 @@ def draw(root: Path) -> Path:
 
 
 def tiny(path: Path, data_root: Path) -> dict[str, Any]:
-    """Options that leave a config its structure, but a narrow model, small pictures and an epoch of two iterations."""
+    """Options that leave a config its structure, but a narrow model, small images and an epoch of two iterations."""
     options: dict[str, Any] = {
         "experiment_name": uuid4().hex,  # mmengine keeps logs by name, by default the time in seconds
         "model.num_classes": 10,

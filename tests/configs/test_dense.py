@@ -130,7 +130,7 @@ def test_trains_two_iterations(kind: str, coco_tree: Path, ade20k_tree: Path, tm
     assert not same
 
 
-def test_synchronised_batch_norms_train_over_gloo(
+def test_synchronized_batch_norms_train_over_gloo(
     ade20k_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

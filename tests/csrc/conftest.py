@@ -1,4 +1,4 @@
-"""Compilation of the kernels under the address and undefined behaviour sanitizers, with the flags of setup.py."""
+"""Compilation of the kernels under the address and undefined behavior sanitizers, with the flags of setup.py."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 // The kernels of every instruction set on buffers of exactly the size they may touch, against plain loops: built with
-// the address and undefined behaviour sanitizers, which end the program at the first error.
+// the address and undefined behavior sanitizers, which end the program at the first error.
 #include <sanitizer/asan_interface.h>
 
 #include <cmath>

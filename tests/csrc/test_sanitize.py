@@ -1,4 +1,4 @@
-"""Under the address and undefined behaviour sanitizers: the kernels alone, and the operators that torch calls."""
+"""Under the address and undefined behavior sanitizers: the kernels alone, and the operators that torch calls."""
 
 from __future__ import annotations
 

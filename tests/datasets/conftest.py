@@ -1,4 +1,4 @@
-"""Pictures and trees for the data set tests."""
+"""Images and trees for the data set tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 @pytest.fixture
 def picture() -> Callable[..., np.ndarray]:
-    """A function that makes a smooth, textured uint8 RGB picture `[height, width, 3]`."""
+    """A function that makes a smooth, textured uint8 RGB image `[height, width, 3]`."""
 
     def make(height: int = 64, width: int = 64, seed: int = 0) -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def picture() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def mixed_tree(tmp_path: Path, picture: Callable[..., np.ndarray]) -> Path:
-    """One source of pictures of many sizes, formats and modes, in both classes."""
+    """One source of images of many sizes, formats and modes, in both classes."""
     root = tmp_path / "mixed"
     for label in ("0_real", "1_fake"):
         folder = root / "one" / label

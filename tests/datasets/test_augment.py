@@ -102,7 +102,7 @@ def test_reflection_keeps_the_picture_in_the_middle_and_tiling_repeats_it(pictur
 
 
 def test_jpeg_block_grid_follows_the_offset():
-    """A re-compressed picture changes little if the second grid lies on the first, and more if it does not."""
+    """A re-compressed image changes little if the second grid lies on the first, and more if it does not."""
     image = cv2.GaussianBlur(rng().integers(0, 256, (64, 64, 3), dtype=np.uint8), (0, 0), 1)
     chroma = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
     once = jpeg(image, 40, chroma, (3, 5))

@@ -1,4 +1,4 @@
-"""Classified pictures from folders through timm's reader."""
+"""Classified images from folders through timm's reader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN = {"input_size": 16, "crop_pct": 1.0, "mean": [0.0, 0.0, 0.0], "std": [1.0
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """`train/<class>/{0,1}.png` in plain colours: red says which class, green which picture."""
+    """`train/<class>/{0,1}.png` in plain colors: red says which class, green which image."""
     for number, name in enumerate(CLASSES):
         folder = tmp_path / "pictures/train" / name
         folder.mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_given_classes_have_their_order_and_leave_out_others(root: Path) -> None
     assert colors(dataset) == [(0, 0, 2), (0, 1, 2), (2, 0, 0), (2, 1, 0)]
 
 
-def test_pictures_are_normalised_as_the_transform_says(root: Path) -> None:
+def test_pictures_are_normalized_as_the_transform_says(root: Path) -> None:
     dataset = TimmImageDataset(root, transform={**PLAIN, "mean": [0.5, 0.0, 0.0], "std": [0.5, 1.0, 1.0]})
     torch.testing.assert_close(dataset[0]["inputs"][0], torch.full((16, 16), -1.0))
 
@@ -81,7 +81,7 @@ def test_pictures_of_other_kinds_become_rgb(root: Path) -> None:
     assert colors(TimmImageDataset(root, transform=PLAIN))[:2] == [(1, 1, 0), (1, 0, 0)]
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", None], ids=["empty", "text", "cut off"])
+@pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut off"])
 def test_the_next_picture_stands_for_a_broken_one(
     root: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,7 +105,7 @@ def test_batches_of_a_loader(root: Path, workers: int) -> None:
 
 
 def test_a_missing_folder_is_named(root: Path) -> None:
-    with pytest.raises(ValueError, match=r"no folder .*pictures/val: expected pictures as .*val/<class>/<name>\.jpg"):
+    with pytest.raises(ValueError, match=r"no folder .*pictures/val: expected images as .*val/<class>/<name>\.jpg"):
         TimmImageDataset(root, split="val", transform=PLAIN)
     (root / "val").write_text("a file")
     with pytest.raises(ValueError, match=r"no folder .*pictures/val"):
@@ -114,10 +114,10 @@ def test_a_missing_folder_is_named(root: Path) -> None:
 
 def test_a_folder_without_pictures_is_named(root: Path) -> None:
     (root / "val/c1").mkdir(parents=True)
-    (root / "val/c1/notes.txt").write_text("no picture")
-    with pytest.raises(ValueError, match=r"pictures/val holds no picture"):
+    (root / "val/c1/notes.txt").write_text("no image")
+    with pytest.raises(ValueError, match=r"pictures/val holds no image"):
         TimmImageDataset(root, split="val", transform=PLAIN)
-    with pytest.raises(ValueError, match=r"pictures/train holds no picture"):
+    with pytest.raises(ValueError, match=r"pictures/train holds no image"):
         TimmImageDataset(root, transform=PLAIN, classes=["of", "no", "folder"])
 
 

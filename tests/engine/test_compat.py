@@ -100,7 +100,7 @@ def test_roi_align_averages_a_ramp() -> None:
     ramp = torch.arange(16.0).expand(1, 1, 16, 16).contiguous()
     rois = torch.tensor([[0.0, 2, 2, 10, 10]])
     columns = mmcv_ops.roi_align(ramp, rois, (2, 4), 1.0, 2, "avg", True)[0, 0, 0]
-    # Bins two pixels wide from x = 2; pixel centres lie at half coordinates.
+    # Bins two pixels wide from x = 2; pixel centers lie at half coordinates.
     assert torch.allclose(columns, torch.tensor([2.5, 4.5, 6.5, 8.5]))
 
 

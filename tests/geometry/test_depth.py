@@ -26,7 +26,7 @@ def test_depth_of_scaled_pictures_is_the_same() -> None:
     assert half[0, 0] == full[0, 0]
     fitted = CALIBRATION.fitted(10, 5)
     assert (fitted.cx, fitted.cy, fitted.focal, fitted.focal_y) == (4.75, 2.25, 50, 25)
-    with pytest.raises(CalibrationError, match=r"is for pictures of 20 x 10 pixels, these are 20 x 20"):
+    with pytest.raises(CalibrationError, match=r"is for images of 20 x 10 pixels, these are 20 x 20"):
         depth_of(np.ones((20, 20), np.float32), CALIBRATION)
 
 

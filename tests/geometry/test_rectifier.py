@@ -26,7 +26,7 @@ CAMERAS = CameraPair(
 
 
 def views(cameras: CameraPair, size: tuple[int, int] = SIZE) -> list[np.ndarray]:
-    """What the cameras see of POINTS: a soft dot of its own colour each."""
+    """What the cameras see of POINTS: a soft dot of its own color each."""
     rotations = (np.zeros(3), cv2.Rodrigues(cameras.rotation)[0])
     translations = (np.zeros(3), cameras.translation)
     grid = np.stack(np.meshgrid(*map(np.arange, size)), -1)
@@ -42,7 +42,7 @@ def views(cameras: CameraPair, size: tuple[int, int] = SIZE) -> list[np.ndarray]
 
 
 def dots(picture: np.ndarray) -> np.ndarray:
-    """Centres (x, y) of the dots, `[5, 2]`, in the order of POINTS by their colours."""
+    """Centers (x, y) of the dots, `[5, 2]`, in the order of POINTS by their colors."""
     count, labels, _, centers = cv2.connectedComponentsWithStats((picture[..., 0] > 40).astype(np.uint8))
     assert count == len(POINTS) + 1
     order, found = [], []
@@ -70,7 +70,7 @@ def test_rows_agree_and_disparities_give_depths(size: tuple[int, int]) -> None:
 
 
 def test_what_cannot_be_rectified() -> None:
-    with pytest.raises(CalibrationError, match="is for pictures of 400 x 300 pixels, these are 300 x 300"):
+    with pytest.raises(CalibrationError, match="is for images of 400 x 300 pixels, these are 300 x 300"):
         Rectifier(CAMERAS, 300, 300)
     swapped = replace(CAMERAS, translation=np.array([0.2, 0, 0]))
     with pytest.raises(CalibrationError, match="to the left of camera 1"):

@@ -58,7 +58,7 @@ def test_a_diverged_model_is_wrong_everywhere() -> None:
 
 
 def test_pictures_without_labels_are_refused() -> None:
-    with pytest.raises(ValueError, match="got -1: are the test pictures labelled"):
+    with pytest.raises(ValueError, match="got -1: are the test images labeled"):
         evaluate(SCORES[:1], [-1])
 
 

@@ -146,7 +146,7 @@ def test_unusable_checkpoints_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"gone\.pth does not exist"):
         make(checkpoint=str(tmp_path / "gone.pth")).init_weights()
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match=r"other\.pth cannot be used: unknown checkpoint flavour"):
+    with pytest.raises(CheckpointError, match=r"other\.pth cannot be used: unknown checkpoint flavor"):
         make(checkpoint=str(tmp_path / "other.pth")).init_weights()
     wider = timm.create_model("nat_mini", num_classes=5, **{**SMALL, "embed_dim": 16})
     torch.save(wider.state_dict(), tmp_path / "wider.pth")

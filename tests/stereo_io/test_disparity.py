@@ -169,9 +169,9 @@ def test_gray_pictures(tmp_path: Path) -> None:
     Image.fromarray(mask).convert("P").save(tmp_path / "palette.png")
     for name in ("bits.png", "rgb.png", "palette.png"):
         np.testing.assert_array_equal(read_gray(tmp_path / name), mask)
-    Image.fromarray(np.dstack([mask, mask, 255 - mask])).save(tmp_path / "colour.png")
-    with pytest.raises(ImageError, match="colour picture"):
-        read_gray(tmp_path / "colour.png")
+    Image.fromarray(np.dstack([mask, mask, 255 - mask])).save(tmp_path / "color.png")
+    with pytest.raises(ImageError, match="color image"):
+        read_gray(tmp_path / "color.png")
     with pytest.raises(ImageError, match="the limit is 3"):
         read_gray(tmp_path / "bits.png", max_pixels=3)
 

@@ -27,7 +27,7 @@ def weights(tmp_path: Path) -> dict[str, Tensor]:
 def test_converts_to_the_same_values(weights: dict[str, Tensor], run_tool: Callable, tmp_path: Path) -> None:
     done = run_tool("convert_checkpoint.py", "in.pth", "out.safetensors")
     state, metadata = read_checkpoint(tmp_path / "out.safetensors")
-    assert metadata == {"flavour": "NAT or DiNAT, classifier", "source": "in.pth"}
+    assert metadata == {"flavor": "NAT or DiNAT, classifier", "source": "in.pth"}
     assert set(state) == set(weights) and all(torch.equal(state[name], weights[name]) for name in weights)
     count = sum(tensor.numel() for tensor in weights.values()) / 1e6
     line = f"NAT or DiNAT, classifier: {len(weights)} tensors, {count:.2f} M values -> out.safetensors\n"
@@ -58,7 +58,7 @@ def test_mistakes_end_with_a_line_and_code_2(
     for arguments, message in (
         (["gone.pth", "out.safetensors"], "checkpoint gone.pth does not exist"),
         (["text.pth", "out.safetensors"], "checkpoint text.pth cannot be read"),
-        (["other.pth", "out.safetensors"], "unknown checkpoint flavour: first keys are ['conv.weight']"),
+        (["other.pth", "out.safetensors"], "unknown checkpoint flavor: first keys are ['conv.weight']"),
         (["in.pth", "out.pth"], "OUT must end in .safetensors, got out.pth"),
         (["in.pth", "gone/out.safetensors"], "the folder of OUT does not exist: gone"),
         (["in.pth", "folder.safetensors"], "OUT is a folder: folder.safetensors"),

@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
         if name != "c":
             write_disparity(tmp_path / name / "disp.png", np.full((80, 140), float(shift)))
     write_png(tmp_path / "a" / "mask_nocc.png", np.where(np.arange(140) < 6, 0, np.full((80, 1), 255)).astype(np.uint8))
-    (tmp_path / "d" / "right.png").write_bytes(b"no picture")
+    (tmp_path / "d" / "right.png").write_bytes(b"no image")
     return tmp_path
 
 
@@ -98,7 +98,7 @@ def test_csv_of_pairs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["none", "--no-ours"], "is not a folder; expected <scene>/"),
-        ([".", "--layout", "kitti2015", "--no-ours"], "found no pair of pictures; looked for"),
+        ([".", "--layout", "kitti2015", "--no-ours"], "found no pair of images; looked for"),
         ([".", "--no-ours", "--no-opencv"], "leave no matcher"),
         ([".", "--no-ours", "--limit", "0"], "expected a whole number above 0"),
         (["c", "--no-ours"], "none of the 1 pairs has ground truth"),

@@ -1,4 +1,4 @@
-"""tools/image_demo.py: very small detectors and segmentors on pictures, good and bad."""
+"""tools/image_demo.py: very small detectors and segmentors on images, good and bad."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ test_dataloader = dict(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with two configs, a picture and a file that is none."""
+    """The current folder, with two configs, an image and a file that is none."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "detector.py").write_text(DETECTOR)
     (tmp_path / "segmentor.py").write_text(SEGMENTOR)
     pixels = np.random.default_rng(0).integers(0, 256, (70, 100, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    (tmp_path / "bad.png").write_text("not a picture")
+    (tmp_path / "bad.png").write_text("not an image")
     return tmp_path
 
 
@@ -142,7 +142,7 @@ def test_mistakes_end_with_a_line_and_code_2(folder: Path, capsys: pytest.Captur
     before = sorted(folder.rglob("*"))
     for arguments, message in (
         (["a.png"], "no config among a.png; expected IMAGE ... CONFIG.py [CHECKPOINT]"),
-        (["detector.py"], "no picture before the config detector.py"),
+        (["detector.py"], "no image before the config detector.py"),
         (["a.png", "gone.py"], "config not found: gone.py"),
         (["a.png", "detector.py", "x.pth", "y.pth"], "expected one checkpoint after the config, got x.pth, y.pth"),
         (["a.png", "detector.py", "gone.pth"], "checkpoint gone.pth does not exist"),
@@ -151,8 +151,8 @@ def test_mistakes_end_with_a_line_and_code_2(folder: Path, capsys: pytest.Captur
         (["a.png", "no_data.py"], "no_data.py has no test_dataloader whose dataset has a pipeline"),
         (["a.png", "detector.py", "--device", "abacus"], "unknown device 'abacus'"),
         (["a.png", "detector.py", "--opacity", "2"], "--opacity must be from 0 to 1, got 2"),
-        (["a.png", "detector.py", "--out", "a.png"], "--out a.png would replace the picture itself"),
-        (["a.png", "b.png", "detector.py", "--out", "c.png"], "--out c.png is one file for 2 pictures"),
+        (["a.png", "detector.py", "--out", "a.png"], "--out a.png would replace the image itself"),
+        (["a.png", "b.png", "detector.py", "--out", "c.png"], "--out c.png is one file for 2 images"),
     ):
         with pytest.raises(SystemExit) as stop:
             run(*arguments)

@@ -28,7 +28,7 @@ def main() -> Callable[[list[str]], int]:
 
 @pytest.fixture
 def pixels() -> dict[str, np.ndarray]:
-    """Of every sheet three pictures `[3, 32, 32, 3]`."""
+    """Of every sheet three images `[3, 32, 32, 3]`."""
     rng = np.random.default_rng(0)
     return {name: rng.integers(0, 256, (ROWS, 32, 32, 3), np.uint8) for name in SHEETS}
 
@@ -58,7 +58,7 @@ def pack(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def check(output: Path, pixels: dict[str, np.ndarray]) -> None:
-    """Every picture is in the folder of its class, and nothing else is there."""
+    """Every image is in the folder of its class, and nothing else is there."""
     train = np.concatenate([pixels[name] for name in SHEETS[:-1]])
     expected = {}
     for split, labels, pictures in (("train", TRAIN_LABELS, train), ("val", VAL_LABELS, pixels[SHEETS[-1]])):
@@ -86,7 +86,7 @@ def test_what_a_killed_run_has_left_goes(
 ) -> None:
     stale = tmp_path / ".out.unfinished/train/cat"
     stale.mkdir(parents=True)
-    (stale / "99999.png").write_bytes(b"half a picture")
+    (stale / "99999.png").write_bytes(b"half an image")
     assert main([str(pack(tmp_path / "in.tgz", package)), str(tmp_path / "out")]) == 0
     check(tmp_path / "out", pixels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tgz", "out"]
@@ -113,7 +113,7 @@ WRONG: dict[str, tuple[dict[str, bytes | None], str]] = {
     "no sheet": ({"data_batch_5.png": None}, "data_batch_5.png"),
     "no test sheet": ({"test_batch.png": None}, "test_batch.png"),
     "narrow sheet": ({"data_batch_2.png": wide(1000)}, "data_batch_2.png is 1000 pixels wide, expected 1024"),
-    "no picture": ({"test_batch.png": b"text"}, "cannot identify image file"),
+    "no image": ({"test_batch.png": b"text"}, "cannot identify image file"),
     "too few labels": ({"test_lables.json": b"[1, 2]"}, "test_lables.json has 2 labels, too few for test_batch.png"),
     "unknown class": ({"test_lables.json": b"[1, 2, 10]"}, "index out of range"),
     "no JSON": ({"test_lables.json": b"labels"}, "Expecting value"),

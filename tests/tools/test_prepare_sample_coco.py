@@ -1,4 +1,4 @@
-"""tools/prepare_sample_coco.py: the COCO files it writes, with drawn pictures in place of the packages' photographs."""
+"""tools/prepare_sample_coco.py: the COCO files it writes, with drawn images in place of the packages' photographs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COINS = [(60, 60, 20), (160, 60, 30), (260, 60, 24), (60, 200, 26), (120, 200, 2
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
-    """Blank pictures of the photographs' names and sizes, and coins: gray discs on a shaded background."""
+    """Blank images of the photographs' names and sizes, and coins: gray discs on a shaded background."""
     for name, (width, height) in SIZES.items():
         pixels = np.tile(np.linspace(20, 90, width, dtype=np.uint8), (height, 1))
         if name == "coins.png":

@@ -27,4 +27,4 @@ def test_a_rendered_scene_goes_in_and_pictures_come_out(
 
 def test_one_picture_is_not_a_pair(run_tool: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = run_tool("stereo_demo.py", "left.png", check=False)
-    assert done.returncode == 2 and "expected no pictures or two, LEFT and RIGHT, got 1" in done.stderr
+    assert done.returncode == 2 and "expected no images or two, LEFT and RIGHT, got 1" in done.stderr

@@ -31,7 +31,7 @@ def test_colors_follow_the_probability() -> None:
     assert low.shape == high.shape
     middle, right = low.shape[0] // 2, low.shape[1] * 3 // 4
     assert high[middle, right].sum() > low[middle, right].sum() + 150
-    left = low.shape[1] // 4  # the picture itself stays as it is
+    left = low.shape[1] // 4  # the image itself stays as it is
     assert low[middle, left].tolist() == high[middle, left].tolist() == [128, 128, 128]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of point clouds."""
+"""Images of point clouds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vision.visualization.points import render_points
 
 
 def wall(columns: int = 40, rows: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """A wall two metres away, its left half red, with a green point in front of its middle."""
+    """A wall two meters away, its left half red, with a green point in front of its middle."""
     x, y = np.meshgrid(np.linspace(-1, 1, columns), np.linspace(-0.75, 0.75, rows))
     points = np.stack([x.ravel(), y.ravel(), np.full(x.size, 2.0)], axis=1)
     colors = np.where(points[:, :1] < 0, [[255, 0, 0]], [[0, 0, 255]]).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Disparity and flow in colours, and the picture beside them."""
+"""Disparity and flow in colors, and the image beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection and segmentation of pictures with the models of mmdet and mmseg configs."""
+"""Detection and segmentation of images with the models of mmdet and mmseg configs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from vision.structures.dense import label_shares
 
 
 class DenseInferencer:
-    """Detects or segments what pictures show, as the config says: mmdet's instances, or mmseg's class of every pixel.
+    """Detects or segments what images show, as the config says: mmdet's instances, or mmseg's class of every pixel.
 
     Args:
         config: path of a config whose default scope is mmdet or mmseg, with a `test_dataloader` whose pipeline prepares
-            the pictures. Class names and colours are those of its dataset.
+            the images. Class names and colors are those of its dataset.
         checkpoint: weights, read as tensors only and loaded strictly; None leaves them random.
         device: "cpu", "cuda", "cuda:1" ...
 
@@ -126,7 +126,7 @@ def _names_and_colors(dataset: Any) -> tuple[list[str], list[tuple[int, int, int
 
 
 def _pipeline(dataset: Any) -> Any:
-    """The dataset's transforms, for a picture in memory without annotations."""
+    """The dataset's transforms, for an image in memory without annotations."""
     from mmengine.dataset import Compose
 
     steps = []

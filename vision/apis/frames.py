@@ -1,4 +1,4 @@
-"""Frames of stereo videos: two files, two folders of pictures, or one file with both views side by side."""
+"""Frames of stereo videos: two files, two folders of images, or one file with both views side by side."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class VideoFile:
 
     def _open(self) -> cv2.VideoCapture:
         if not os.path.isfile(self.path):
-            raise UsageError(f"video {self.path!r} is no file; expected a video file or a folder of pictures")
+            raise UsageError(f"video {self.path!r} is no file; expected a video file or a folder of images")
         capture = cv2.VideoCapture(self.path)
         if not capture.isOpened():
             raise UsageError(f"video {self.path!r} cannot be opened; expected a video that FFmpeg can decode")
@@ -73,7 +73,7 @@ class VideoFile:
 
 
 class PictureFolder:
-    """Pictures of a folder in the order of their names, as frames.
+    """Images of a folder in the order of their names, as frames.
 
     Raises:
         UsageError: it has none.
@@ -82,7 +82,7 @@ class PictureFolder:
     def __init__(self, path: str, fps: float = DEFAULT_FPS, max_pixels: int = MAX_PIXELS) -> None:
         self.paths = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
         if not self.paths:
-            raise UsageError(f"no pictures in folder {path!r}; expected one a frame")
+            raise UsageError(f"no images in folder {path!r}; expected one a frame")
         self.fps, self.count, self.max_pixels = fps, len(self.paths), max_pixels
 
     def __iter__(self) -> Iterator[np.ndarray]:

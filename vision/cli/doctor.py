@@ -115,7 +115,7 @@ def _stack() -> tuple[str, str]:
     if not found:
         return (
             "absent",
-            "none; judging pictures needs none, training does: pip install 'neighborhood-vision[openmmlab]'",
+            "none; judging images needs none, training does: pip install 'neighborhood-vision[openmmlab]'",
         )
     return "ok", "OpenMMLab" if found[0] == "mmengine" else "OneDL"
 

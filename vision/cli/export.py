@@ -21,8 +21,8 @@ _DESCRIPTION = """\
 Write a stereo model as one ONNX file of standard operators.
 
 Inputs are left and right, float32 [1, 3, H, W], RGB 0..255; outputs are disparity and disparity_right, float32
-[1, H, W], positive, in pixels (of a flow model flow and flow_back [1, H, W, 2]). The size is fixed: resize pictures to
-it, and multiply disparities by the quotient of the widths. vision stereo enlarges small pictures for the shipped model;
+[1, H, W], positive, in pixels (of a flow model flow and flow_back [1, H, W, 2]). The size is fixed: resize images to
+it, and multiply disparities by the quotient of the widths. vision stereo enlarges small images for the shipped model;
 with --scale 1 it gives what the file does. Making the file takes a minute or two."""
 
 _EPILOG = """\
@@ -48,7 +48,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--model", default="match_stereo_nano", metavar="NAME", help="(%(default)s)")
     parser.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument(
-        "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the pictures (384 640)"
+        "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the images (384 640)"
     )
     parser.add_argument("--check", action="store_true", help="run the file with onnxruntime and compare with PyTorch")
 
@@ -78,7 +78,7 @@ def run(command: argparse.Namespace) -> int:
         export_stereo(model, output, height, width)
     except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
         raise UsageError(str(error)) from error
-    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, pictures of {height} x {width} (height x width)")
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, images of {height} x {width} (height x width)")
     if not command.check:
         return DONE
     difference = compare(model, output, height, width)

@@ -1,4 +1,4 @@
-"""`vision forgery`: judge pictures, real or AI-generated."""
+"""`vision forgery`: judge images, real or AI-generated."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _LABELS = {
 ALL_JUDGED, SOME_FAILED, FAKE_FOUND = 0, 1, 3
 
 _DESCRIPTION = """\
-Tell real pictures from AI-generated ones.
+Tell real images from AI-generated ones.
 
-Each picture is looked at in crops at its native resolution, never resized. It gets a calibrated probability of being
+Each image is looked at in crops at its native resolution, never resized. It gets a calibrated probability of being
 generated and a verdict: real, ai-generated, or inconclusive where the evidence does not reach. What the file says
 about its own origin (EXIF, XMP, C2PA, generators' texts) is listed apart and is no part of the score."""
 
 _EPILOG = """\
 exit codes:
-  0   every picture was judged
+  0   every image was judged
   1   some could not be read, the others were judged
   2   bad usage: arguments, checkpoint, device, no images, output that cannot be written
   3   with --fail-on-fake: at least one is ai-generated (also when others could not be read)
@@ -49,7 +49,7 @@ def add_command(commands: Any) -> None:
     """Add the subcommand to argparse's `commands`."""
     parser = commands.add_parser(
         "forgery",
-        help="judge pictures: real or AI-generated",
+        help="judge images: real or AI-generated",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,9 +67,9 @@ def add_command(commands: Any) -> None:
     kind.add_argument("--jsonl", action="store_true", help="print one JSON object a line, as soon as each is there")
     output.add_argument("--csv", metavar="FILE", help="also write a CSV file")
     output.add_argument(
-        "--heatmap", metavar="DIR", help="also draw where the evidence lies (evidence, not localisation)"
+        "--heatmap", metavar="DIR", help="also draw where the evidence lies (evidence, not localization)"
     )
-    output.add_argument("--fail-on-fake", action="store_true", help="exit with 3 if any picture is ai-generated")
+    output.add_argument("--fail-on-fake", action="store_true", help="exit with 3 if any image is ai-generated")
     decision = parser.add_argument_group("decision")
     rule = decision.add_mutually_exclusive_group()
     rule.add_argument("--fpr", type=_probability, metavar="X", help="two verdicts, at this rate of false alarms (0.05)")
@@ -86,7 +86,7 @@ def add_command(commands: Any) -> None:
     work.add_argument("--batch-size", type=_count, default=8, metavar="N", help="crops in a forward pass (%(default)s)")
     work.add_argument("--workers", type=_count, default=2, metavar="N", help="threads that decode (%(default)s)")
     work.add_argument(
-        "--max-pixels", type=_count, default=100_000_000, metavar="N", help="refuse larger pictures (%(default)s)"
+        "--max-pixels", type=_count, default=100_000_000, metavar="N", help="refuse larger images (%(default)s)"
     )
 
 
@@ -94,7 +94,7 @@ def run(command: argparse.Namespace) -> int:
     """Judge what the command names and write what it asks for.
 
     Returns:
-        Exit code: 0 all judged, 1 some could not be read, 3 (with `fail_on_fake`) an ai-generated picture.
+        Exit code: 0 all judged, 1 some could not be read, 3 (with `fail_on_fake`) an ai-generated image.
 
     Raises:
         UsageError: exit code 2.

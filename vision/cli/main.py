@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more at exit: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except OSError as error:  # reading is guarded picture by picture: what is left is output, such as a full disk
+    except OSError as error:  # reading is guarded image by image: what is left is output, such as a full disk
         print(f"vision {command.name}: cannot write: {error}", file=sys.stderr)
         return USAGE_ERROR
 

@@ -11,10 +11,10 @@ from vision.errors import UsageError
 
 
 class PathFinder:
-    """Expands arguments to picture files, in a stable order.
+    """Expands arguments to image files, in a stable order.
 
     Args:
-        suffixes: file name endings, in lower case, that count as pictures inside folders.
+        suffixes: file name endings, in lower case, that count as images inside folders.
 
     Attributes:
         problems: (path, reason) of folders below the given ones that could not be listed.
@@ -28,7 +28,7 @@ class PathFinder:
         """Files as given, whatever their ending; folders recursively; patterns unless a file has that very name; `-`.
 
         Raises:
-            UsageError: a folder without pictures, a pattern without matches, an empty list.
+            UsageError: a folder without images, a pattern without matches, an empty list.
         """
         found: list[str] = []
         for argument in arguments:

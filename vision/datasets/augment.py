@@ -1,7 +1,7 @@
-"""Augmentations of one picture: callables on uint8 RGB `[H, W, 3]` with an explicit random generator.
+"""Augmentations of one image: callables on uint8 RGB `[H, W, 3]` with an explicit random generator.
 
 None of them sees the label, so real and generated images are treated alike by construction. Those that act at random
-take `prob`, the share of pictures that they touch. Nothing here resizes a picture to a wanted size: crops extend what
+take `prob`, the share of images that they touch. Nothing here resizes an image to a wanted size: crops extend what
 is too small by reflection or tiling.
 """
 
@@ -70,7 +70,7 @@ class SomeOf:
 
 
 class RandomCrop:
-    """Cut a window of `size` (height and width, or one number) at a random place, extending smaller pictures."""
+    """Cut a window of `size` (height and width, or one number) at a random place, extending smaller images."""
 
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = checked_pair(size)
@@ -83,7 +83,7 @@ class RandomCrop:
 
 
 class CenterCrop:
-    """Cut the central window of `size` (height and width, or one number), extending smaller pictures."""
+    """Cut the central window of `size` (height and width, or one number), extending smaller images."""
 
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = checked_pair(size)
@@ -115,7 +115,7 @@ class RandomJPEG:
 
     Args:
         quality: lowest and highest quality, both included.
-        prob: share of pictures that are compressed.
+        prob: share of images that are compressed.
         shift_prob: share of these whose 8x8 block grid starts at a random offset, as in a crop of a larger file.
     """
 

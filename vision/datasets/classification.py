@@ -1,4 +1,4 @@
-"""Classified pictures, read and augmented by timm."""
+"""Classified images, read and augmented by timm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 class TimmImageDataset(Dataset[dict[str, Any]]):
     """A folder a class, through timm's reader and timm's transforms.
 
-    An item is `dict(inputs, label)`: `inputs` a normalised float tensor `[3, H, W]`, `label` the index of the folder's
+    An item is `dict(inputs, label)`: `inputs` a normalized float tensor `[3, H, W]`, `label` the index of the folder's
     name among `classes`. A file that cannot be read is replaced by the next one, with a warning of timm's.
 
     Args:
@@ -25,7 +25,7 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
             class; folders of other names are left out.
 
     Raises:
-        ValueError: the folder is missing or holds no picture.
+        ValueError: the folder is missing or holds no image.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
 
         folder = Path(data_root) / split
         if not folder.is_dir():
-            raise ValueError(f"no folder {folder}: expected pictures as {folder}/<class>/<name>.jpg")
+            raise ValueError(f"no folder {folder}: expected images as {folder}/<class>/<name>.jpg")
         # Configs hold lists, torchvision wants tuples.
         arguments: dict[str, Any] = {
             key: tuple(v) if isinstance(v, list) else v for key, v in (transform or {}).items()
@@ -51,14 +51,14 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
                 transform=_with_a_bit_left(create_transform(**arguments)),
             )
         except RuntimeError as error:
-            raise ValueError(f"{folder} holds no picture: {error}") from error
+            raise ValueError(f"{folder} holds no image: {error}") from error
         self.metainfo = {"classes": tuple(self.images.reader.class_to_idx)}
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Read, augment and normalise one picture."""
+        """Read, augment and normalize one image."""
         image, label = self.images[index]
         return {"inputs": image, "label": label}
 
@@ -66,7 +66,7 @@ class TimmImageDataset(Dataset[dict[str, Any]]):
 def _with_a_bit_left(transform: Any) -> Any:
     """Let posterizing keep one bit at least.
 
-    At its highest magnitude timm asks for none, which made a black picture until Pillow 13 began to refuse it.
+    At its highest magnitude timm asks for none, which made a black image until Pillow 13 began to refuse it.
     """
     for step in transform.transforms:
         policies = getattr(step, "policy", [])  # of AutoAugment; RandAugment and AugMix have ops alone

@@ -127,7 +127,7 @@ def _build_runner(cfg: Config, launcher: str) -> Runner:
 
 
 class _CpuGroupRunner(Runner):
-    """Gives every process batch norms of its own: torch's synchronised ones refuse a model on CPU."""
+    """Gives every process batch norms of its own: torch's synchronized ones refuse a model on CPU."""
 
     def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
         return super().wrap_model(model_wrapper_cfg, revert_sync_batchnorm(model))

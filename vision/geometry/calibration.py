@@ -22,11 +22,11 @@ class StereoCalibration:
     Attributes:
         focal: of both cameras, in pixels (along x).
         baseline: distance of the cameras.
-        cx, cy: principal point of the left camera in pixels; None is the middle of the picture.
+        cx, cy: principal point of the left camera in pixels; None is the middle of the image.
         doffs: x of the right camera's principal point less that of the left one.
         focal_y: in pixels along y; None is as `focal`.
         unit: of the baseline, and so of depths: "mm", "m"; "" when nothing says it.
-        size: (width, height) of the pictures that it is for; None is any.
+        size: (width, height) of the images that it is for; None is any.
         source: a name for messages.
         note: what a user should know about how the file was understood; "" when there is nothing.
 
@@ -62,10 +62,10 @@ class StereoCalibration:
         return self.unit or "units of the baseline"
 
     def fitted(self, width: int, height: int) -> StereoCalibration:
-        """The same cameras for pictures of this size, which may be a scaled copy of those it is for.
+        """The same cameras for images of this size, which may be a scaled copy of those it is for.
 
         Raises:
-            CalibrationError: the pictures have other proportions, so that they cannot be a scaled copy.
+            CalibrationError: the images have other proportions, so that they cannot be a scaled copy.
         """
         factor = scale_factor(self.size, width, height, self.source)
         return replace(
@@ -80,7 +80,7 @@ class StereoCalibration:
 
 
 def scale_factor(size: tuple[int, int] | None, width: int, height: int, source: str) -> float:
-    """By how much pictures are larger than the (width, height) that a calibration is for.
+    """By how much images are larger than the (width, height) that a calibration is for.
 
     Raises:
         CalibrationError: their proportions differ.
@@ -92,7 +92,7 @@ def scale_factor(size: tuple[int, int] | None, width: int, height: int, source: 
     along_x, along_y = width / size[0], height / size[1]
     if abs(along_x / along_y - 1) > tolerance:
         raise CalibrationError(
-            f"{source}: is for pictures of {size[0]} x {size[1]} pixels, these are {width} x {height}; expected the "
+            f"{source}: is for images of {size[0]} x {size[1]} pixels, these are {width} x {height}; expected the "
             "same size, or a copy scaled alike in both directions (a cropped one needs a calibration of its own)"
         )
     return along_x

@@ -21,7 +21,7 @@ class CameraPair:
         d1, d2: distortion coefficients, 4, 5, 8, 12 or 14 of them.
         rotation: `[3, 3]`.
         translation: `[3]`; its unit is that of depths.
-        size: (width, height) of the pictures that it is for; None is any.
+        size: (width, height) of the images that it is for; None is any.
         source: a name for messages.
 
     Raises:
@@ -58,10 +58,10 @@ class CameraPair:
             )
 
     def fitted(self, width: int, height: int) -> CameraPair:
-        """The same cameras for pictures of this size, a scaled copy of those it is for.
+        """The same cameras for images of this size, a scaled copy of those it is for.
 
         Raises:
-            CalibrationError: the pictures have other proportions.
+            CalibrationError: the images have other proportions.
         """
         factor = scale_factor(self.size, width, height, self.source)
         k1, k2 = (_scaled(matrix, factor) for matrix in (self.k1, self.k2))

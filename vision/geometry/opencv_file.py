@@ -143,7 +143,7 @@ def projections_to_calibration(
 def _check_side(shift: np.ndarray, source: str) -> None:
     """Refuse cameras whose second does not stand to the right of the first; `shift` is from the first to the second."""
     if abs(shift[1]) > abs(shift[0]):
-        raise CalibrationError(f"{source}: the cameras stand above each other; turn the pictures by 90 degrees first")
+        raise CalibrationError(f"{source}: the cameras stand above each other; turn the images by 90 degrees first")
     if shift[0] < 0:
         raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and LEFT and RIGHT")
 

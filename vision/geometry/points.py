@@ -1,4 +1,4 @@
-"""Coloured point clouds from depth, and PLY files of them."""
+"""Colored point clouds from depth, and PLY files of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def point_cloud(
     Args:
         depth: `[H, W]`, NaN where unknown.
         image: uint8 RGB `[H, W, 3]`.
-        calibration: of the pair; scaled to the picture's size if need be.
+        calibration: of the pair; scaled to the image's size if need be.
         keep: bool `[H, W]`; other pixels are left out. None keeps all with a depth.
         max_depth: leave out what is farther, in the unit of the depth.
 
@@ -35,7 +35,7 @@ def point_cloud(
 
     Raises:
         ValueError: the shapes differ.
-        CalibrationError: the calibration is for pictures of other proportions.
+        CalibrationError: the calibration is for images of other proportions.
     """
     if image.shape != (*depth.shape, 3) or (keep is not None and keep.shape != depth.shape):
         shapes = f"depth {depth.shape}, image {image.shape}, keep {None if keep is None else keep.shape}"
@@ -70,7 +70,7 @@ def write_ply(path: str | os.PathLike[str], points: np.ndarray, colors: np.ndarr
         OSError: the file cannot be written.
     """
     if points.ndim != 2 or points.shape[1] != 3 or colors.shape != points.shape:
-        raise ValueError(f"points are {points.shape}, colours {colors.shape}; expected [N, 3] both")
+        raise ValueError(f"points are {points.shape}, colors {colors.shape}; expected [N, 3] both")
     vertices = np.empty(len(points), _VERTEX)
     for number, name in enumerate("xyz"):
         vertices[name] = points[:, number]

@@ -24,7 +24,7 @@ FilePath = str | os.PathLike[str]
 
 
 def read_calibration(paths: FilePath | Sequence[FilePath], gray: bool = False) -> StereoCalibration:
-    """Read the calibration of a rectified pair; the format is recognised by the content.
+    """Read the calibration of a rectified pair; the format is recognized by the content.
 
     | file | needs | unit |
     | --- | --- | --- |
@@ -34,7 +34,7 @@ def read_calibration(paths: FilePath | Sequence[FilePath], gray: bool = False) -
 
     Args:
         paths: one file; for OpenCV also several, such as `intrinsics.yml` and `extrinsics.yml`.
-        gray: of KITTI's four cameras take the gray ones, 0 and 1, rather than the colour ones, 2 and 3, when the file
+        gray: of KITTI's four cameras take the gray ones, 0 and 1, rather than the color ones, 2 and 3, when the file
             has both.
 
     Raises:
@@ -177,7 +177,7 @@ def _matrix(source: str, name: str, text: str) -> np.ndarray:
 
 def _size(source: str, width: float, height: float) -> tuple[int, int]:
     if not (1 <= width <= 1e6 and 1 <= height <= 1e6):
-        raise CalibrationError(f"{source}: is for pictures of {width:g} x {height:g} pixels; expected positive numbers")
+        raise CalibrationError(f"{source}: is for images of {width:g} x {height:g} pixels; expected positive numbers")
     return round(width), round(height)
 
 

@@ -1,4 +1,4 @@
-"""Rectifies raw pairs: afterwards, what is on a row of the left picture is on the same row of the right one."""
+"""Rectifies raw pairs: afterwards, what is on a row of the left image is on the same row of the right one."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ MAX_SIDE = 32766  # cv2.remap
 class Rectifier:
     """Turns both views as if ideal cameras had taken them, side by side (OpenCV: Bouguet's method).
 
-    The result has the size of the pictures; it is zoomed so that every pixel of it was seen (alpha = 0).
+    The result has the size of the images; it is zoomed so that every pixel of it was seen (alpha = 0).
 
     Args:
         cameras: as they are.
-        width, height: of the pictures, which may be a scaled copy of those that the calibration is for.
+        width, height: of the images, which may be a scaled copy of those that the calibration is for.
 
     Attributes:
         calibration: of the rectified pair.
 
     Raises:
-        CalibrationError: the calibration is for other pictures, describes cameras above each other or the wrong way
+        CalibrationError: the calibration is for other images, describes cameras above each other or the wrong way
             round, or cannot be rectified.
     """
 
     def __init__(self, cameras: CameraPair, width: int, height: int) -> None:
         if max(width, height) > MAX_SIDE:
-            raise CalibrationError(f"pictures of {width} x {height} pixels; OpenCV rectifies up to {MAX_SIDE} a side")
+            raise CalibrationError(f"images of {width} x {height} pixels; OpenCV rectifies up to {MAX_SIDE} a side")
         fitted = cameras.fitted(width, height)
         size = (width, height)
         try:
@@ -57,7 +57,7 @@ class Rectifier:
         ]
 
     def __call__(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rectify uint8 `[H, W, 3]` pictures; black where nothing was seen."""
+        """Rectify uint8 `[H, W, 3]` images; black where nothing was seen."""
         first, second = (
             cv2.remap(view, *maps, interpolation=cv2.INTER_LINEAR)
             for view, maps in zip((left, right), self._maps, strict=True)

@@ -26,10 +26,10 @@ def high_pass_residuals(images: Tensor, limit: float = 4.0) -> Tensor:
 
 
 def _filters(like: Tensor) -> Tensor:
-    """`[3, 1, 5, 5]`, each of weight -1 at its centre."""
+    """`[3, 1, 5, 5]`, each of weight -1 at its center."""
     second = torch.tensor([0.0, 0.5, -1.0, 0.5, 0.0])
-    centre = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
+    center = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])
     # The 5x5 square residual of the spatial rich model, also known as the KV filter.
     square = [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
-    filters = [torch.outer(centre, second), torch.outer(second, centre), torch.tensor(square) / 12.0]
+    filters = [torch.outer(center, second), torch.outer(second, center), torch.tensor(square) / 12.0]
     return torch.stack(filters).unsqueeze(1).to(like)

@@ -40,7 +40,7 @@ class TopKAccuracy(BaseMetric):
         for sample in data_samples:
             scores, label = sample["scores"], sample["label"]
             if label < 0:
-                raise ValueError(f"label must be the index of a class, got {label}: are the test pictures labelled?")
+                raise ValueError(f"label must be the index of a class, got {label}: are the test images labeled?")
             ahead = (scores > scores[label]).sum() + (scores[:label] == scores[label]).sum()
             self.results.append(len(scores) if scores[label].isnan() else int(ahead))
 

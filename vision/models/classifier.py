@@ -21,7 +21,7 @@ class TimmClassifier(BaseModel):
         model_name: name for `timm.create_model`.
         num_classes: classes to tell apart.
         model_args: further arguments of `timm.create_model`, such as `dict(drop_path_rate=0.1)`.
-        checkpoint: weights to start from, a local file of any flavour that `backbones.checkpoint` knows; its head is
+        checkpoint: weights to start from, a local file of any flavor that `backbones.checkpoint` knows; its head is
             left out when it has another number of classes.
         mixup: arguments of `timm.data.Mixup`, such as `dict(mixup_alpha=0.8, cutmix_alpha=1.0)`; None for no mixing.
         label_smoothing: share of the target that is spread over all classes.
@@ -64,7 +64,7 @@ class TimmClassifier(BaseModel):
     def forward(
         self, inputs: Tensor | Sequence[Tensor], label: Tensor | Sequence[int] | None = None, mode: str = "tensor"
     ) -> Any:
-        """Normalised images, `[B, 3, H, W]` or a list of `[3, H, W]`, with labels `[B]`; mmengine's modes.
+        """Normalized images, `[B, 3, H, W]` or a list of `[3, H, W]`, with labels `[B]`; mmengine's modes.
 
         Returns:
             "loss": dict with `loss`, and `accuracy` where labels are not mixed; "predict": a dict (scores `[classes]`,

@@ -1,4 +1,4 @@
-"""timm's models by name, ours among them: from a name that may be mistyped to a model for pictures of some size."""
+"""timm's models by name, ours among them: from a name that may be mistyped to a model for images of some size."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_timm_name(name: str) -> None:
 
 
 def timm_image_size(name: str) -> tuple[int, int]:
-    """Height and width of the pictures that a model was made for."""
+    """Height and width of the images that a model was made for."""
     import timm
 
     check_timm_name(name)
@@ -55,7 +55,7 @@ def build_timm_model(name: str, image_size: tuple[int, int] | None = None, **arg
         return timm.create_model(name, **arguments).eval()
     try:
         return timm.create_model(name, img_size=image_size, **arguments).eval()
-    except TypeError:  # takes pictures of any size
+    except TypeError:  # takes images of any size
         return timm.create_model(name, **arguments).eval()
 
 

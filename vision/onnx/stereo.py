@@ -1,4 +1,4 @@
-"""Export of stereo models to ONNX: two pictures in, the disparities of both views out."""
+"""Export of stereo models to ONNX: two images in, the disparities of both views out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def export_stereo(model: nn.Module, path: str | os.PathLike[str], height: int, w
     Args:
         model: a `vision.models.MatchStereo` on the CPU.
         path: file to write; it appears complete or not at all.
-        height, width: of the pictures, which the graph is made for; others have to be resized or padded.
+        height, width: of the images, which the graph is made for; others have to be resized or padded.
 
     Returns:
         `path`. Its graph has the inputs `left` and `right` `[1, 3, H, W]` float32, RGB 0..255, and the outputs

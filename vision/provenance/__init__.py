@@ -1,4 +1,4 @@
-"""What a picture file says about its own origin: EXIF, XMP, C2PA and generators' text chunks. No part of the score."""
+"""What an image file says about its own origin: EXIF, XMP, C2PA and generators' text chunks. No part of the score."""
 
 from vision.provenance.reader import PROVENANCE_FIELDS, read_provenance
 

@@ -1,4 +1,4 @@
-"""One flat record of a picture's provenance metadata, whatever kind of file it is in."""
+"""One flat record of an image's provenance metadata, whatever kind of file it is in."""
 
 from __future__ import annotations
 

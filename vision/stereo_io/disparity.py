@@ -36,7 +36,7 @@ def read_disparity(
     | `middlebury2003` | 8-bit PNG or PGM, scale 4, 2 or 1 by the height (375, 750, 1500) | 0 |
     | `middlebury2005` | the same for 2005 and 2006: scale 3, 2 or 1 (370, 555, 1110) | 0 |
     | `gray` | PNG or PGM: 16 bits as `kitti`, 8 bits need `scale` | 0 |
-    | `spring` | HDF5 of twice the picture's size; every second pixel is read | infinite or NaN |
+    | `spring` | HDF5 of twice the image's size; every second pixel is read | infinite or NaN |
 
     Args:
         path: of the file.
@@ -115,7 +115,7 @@ def _stored(path: str | os.PathLike[str], kind: str, scale: float | None, max_pi
         elif kind == "npy":
             values = read_npy(path, max_pixels)
         else:
-            # The pictures are half as wide and high; the values are in their pixels already.
+            # The images are half as wide and high; the values are in their pixels already.
             values = read_hdf5(path, "disparity", 4 * max_pixels)[::2, ::2].copy()
         disparity = _one_channel(path, values)
         return disparity if scale is None else disparity / np.float32(scale)

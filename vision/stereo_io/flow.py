@@ -20,7 +20,7 @@ def read_flow(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
 
     `.flo` (Middlebury, Sintel), `.png` (KITTI: three channels of 16 bits, x and y * 64 + 2^15 and whether it is
     known), `.pfm` (FlyingThings3D: x, y and an empty channel), `.npy` (`[H, W, 2]`), `.flo5` (Spring: HDF5 of twice
-    the picture's size, of which every second pixel is read).
+    the image's size, of which every second pixel is read).
 
     Returns:
         float32 `[H, W, 2]`, owned and writable; both components are NaN where the flow is unknown.
@@ -38,7 +38,7 @@ def read_flow(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
     elif suffix == ".npy":
         flow = _pair(path, read_npy(path, max_pixels), 2)
     elif suffix == ".flo5":
-        # The pictures are half as wide and high; the values are in their pixels already.
+        # The images are half as wide and high; the values are in their pixels already.
         flow = _pair(path, read_hdf5(path, "flow", 4 * max_pixels), 2)[::2, ::2].copy()
     else:
         raise ImageError(path, "the suffix says no format of flow; expected .flo, .png, .pfm, .npy or .flo5")

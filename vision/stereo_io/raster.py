@@ -1,4 +1,4 @@
-"""Gray pictures whose values are measurements: 8 or 16 bits, never converted."""
+"""Gray images whose values are measurements: 8 or 16 bits, never converted."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MODES = {"1": 8, "L": 8, "P": 8, "RGB": 8, "I": 16, "I;16": 16, "I;16B": 16}
 
 
 def read_gray(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Read a gray PNG, PGM or BMP file, 8 or 16 bits; a colour file passes if its channels are equal.
+    """Read a gray PNG, PGM or BMP file, 8 or 16 bits; a color file passes if its channels are equal.
 
     Returns:
         uint8 or uint16 `[H, W]`, the values as stored; black and white are 0 and 255.
 
     Raises:
-        ImageError: it is no such file, is damaged, too large, or has colours.
+        ImageError: it is no such file, is damaged, too large, or has colors.
     """
     with open_regular(path) as file, warnings.catch_warnings():
         # Pillow warns by a limit of its own; ours is checked here.
@@ -40,12 +40,12 @@ def read_gray(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
             raise
         # Decoders meet damaged bytes with errors of every kind (SyntaxError, struct.error, OSError, ...).
         except Exception as error:
-            raise _damaged(path, error, "a gray PNG or PGM picture") from None
+            raise _damaged(path, error, "a gray PNG or PGM image") from None
     if mode not in _MODES:
         raise ImageError(path, f"has pixels of Pillow's mode {mode}; expected gray with 8 or 16 bits")
     if values.ndim == 3:
         if (values != values[..., :1]).any():
-            raise ImageError(path, "is a colour picture; expected gray values, or three equal channels")
+            raise ImageError(path, "is a color image; expected gray values, or three equal channels")
         values = values[..., 0]
     if values.min() < 0 or values.max() >> _MODES[mode]:
         raise ImageError(path, f"values run from {values.min()} to {values.max()}; expected 8 or 16 bits")
@@ -72,9 +72,9 @@ def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
         except ImageError:
             raise
         except Exception as error:
-            raise _damaged(path, error, "a PNG picture") from None
+            raise _damaged(path, error, "a PNG image") from None
     if values is None:
-        raise ImageError(path, "damaged PNG data; expected a complete picture, save it again")
+        raise ImageError(path, "damaged PNG data; expected a complete image, save it again")
     if values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] != 3:
         raise ImageError(path, f"is {values.dtype} {values.shape}; expected three channels of 16 bits")
     return np.ascontiguousarray(values[..., ::-1])
@@ -102,6 +102,6 @@ def write_png(path: str | os.PathLike[str], values: np.ndarray) -> None:
 
 def _damaged(path: str | os.PathLike[str], error: BaseException, wanted: str) -> ImageError:
     if isinstance(error, UnidentifiedImageError):
-        return ImageError(path, f"not a picture of a known kind; expected {wanted}")
+        return ImageError(path, f"not an image of a known kind; expected {wanted}")
     detail = " ".join(str(error).split())[:120] or type(error).__name__
     return ImageError(path, f"damaged ({detail}); expected {wanted}")

@@ -1,4 +1,4 @@
-"""What is said about one picture."""
+"""What is said about one image."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _ROBUST_FIELDS = ("probability_min", "probability_max", "stable")
 
 @dataclass
 class ForgeryResult:
-    """The judgement of one picture, or why there is none.
+    """The judgment of one image, or why there is none.
 
     Attributes:
         path: as it was given; "array 0", "array 1" ... for arrays.
-        verdict: "real", "ai-generated" or "inconclusive"; None when the picture could not be judged.
-        probability: calibrated probability that the picture is generated, 0 to 1.
+        verdict: "real", "ai-generated" or "inconclusive"; None when the image could not be judged.
+        probability: calibrated probability that the image is generated, 0 to 1.
         logit: what the calibration starts from: the mean over the crops.
         crops: number of crops that were judged.
         error: why there is no verdict, in one line; None when there is one.
         metadata: what the file says about its origin (`vision.provenance`); no part of the score.
-        probability_min, probability_max: over the picture and its recompressed copies; None without that check.
-        stable: whether picture and copies got the same verdict; when not, `verdict` is "inconclusive".
+        probability_min, probability_max: over the image and its recompressed copies; None without that check.
+        stable: whether image and copies got the same verdict; when not, `verdict` is "inconclusive".
         heatmap: probabilities of overlapping tiles, when asked for.
     """
 
@@ -46,12 +46,10 @@ class ForgeryResult:
     heatmap: HeatMap | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Flat, JSON-ready, always with the same fields: the judgement, the provenance, the recompression check."""
-        judgement = {
-            name: getattr(self, name) for name in ("path", "verdict", "probability", "logit", "crops", "error")
-        }
+        """Flat, JSON-ready, always with the same fields: the judgment, the provenance, the recompression check."""
+        judgment = {name: getattr(self, name) for name in ("path", "verdict", "probability", "logit", "crops", "error")}
         robust = {name: getattr(self, name) for name in _ROBUST_FIELDS}
-        record = judgement | {name: self.metadata.get(name) for name in PROVENANCE_FIELDS} | robust
+        record = judgment | {name: self.metadata.get(name) for name in PROVENANCE_FIELDS} | robust
         return {name: round(value, 6) if isinstance(value, float) else value for name, value in record.items()}
 
 
@@ -61,7 +59,7 @@ def result_fields() -> list[str]:
 
 
 def aggregate(crop_logits: np.ndarray) -> float:
-    """Logit of a picture from those of its crops `[N]`, N >= 1."""
+    """Logit of an image from those of its crops `[N]`, N >= 1."""
     return float(np.mean(crop_logits, dtype=np.float64))
 
 
@@ -74,15 +72,15 @@ def verdict(probability: float, low: float, high: float) -> str:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Probabilities of overlapping tiles, and a copy of the picture to show them on.
+    """Probabilities of overlapping tiles, and a copy of the image to show them on.
 
     Attributes:
         probability: float32 `[rows, columns]`, of the tiles.
-        center_y, center_x: tile centres in pixels of the full picture, ascending. Those of small pictures, which
+        center_y, center_x: tile centers in pixels of the full image, ascending. Those of small images, which
             are extended, may lie outside.
-        height, width: of the full picture.
+        height, width: of the full image.
         tile_size: side of a tile in pixels.
-        preview: uint8 `[h, w, 3]`, the picture, scaled down to 1000 pixels when it is larger.
+        preview: uint8 `[h, w, 3]`, the image, scaled down to 1000 pixels when it is larger.
     """
 
     probability: np.ndarray
@@ -94,7 +92,7 @@ class HeatMap:
     preview: np.ndarray
 
     def dense(self, height: int, width: int) -> np.ndarray:
-        """Interpolate and smooth the tiles to float32 `[height, width]` over the whole picture, 0 to 1."""
+        """Interpolate and smooth the tiles to float32 `[height, width]` over the whole image, 0 to 1."""
         y = (np.arange(height) + 0.5) * (self.height / height)
         x = (np.arange(width) + 0.5) * (self.width / width)
         columns = np.stack([np.interp(x, self.center_x, row) for row in self.probability])

@@ -19,8 +19,8 @@ class StereoResult:
         disparity: float32 `[H, W]` of the left view in pixels: x_right = x_left - disparity. It is positive; where it
             is not, the views look swapped, or the point is as good as infinitely far.
         disparity_right: the same of the right view: x_left = x_right + disparity_right.
-        flow: float32 `[H, W, 2]`, (x, y), where the pixels of the left (first) picture go; of flow models instead.
-        flow_back: the same of the right (second) picture.
+        flow: float32 `[H, W, 2]`, (x, y), where the pixels of the left (first) image go; of flow models instead.
+        flow_back: the same of the right (second) image.
         confidence: float32 `[H, W]` of the left view, 0 to 1, from how far the way to the other view and back misses
             its start: 1 / (1 + (miss / tolerance)^2), tolerance = max(2 pixels, 1 % of the displacement).
         occlusion: bool `[H, W]` of the left view, True where the miss reaches the tolerance: hidden in, or outside of,
@@ -28,12 +28,12 @@ class StereoResult:
         confidence_right, occlusion_right: of the right view.
         depth: float32 `[H, W]` of the left view in the unit of the calibration's baseline, NaN where unknown; None
             without a calibration.
-        calibration: of these pictures, if there is one.
+        calibration: of these images, if there is one.
         image, image_right: uint8 `[H, W, 3]`, the views that were matched; rectified ones after rectification.
         rectified: whether they were rectified here.
         warnings: what is odd about the pair, a line each.
         error: why there is no result, in one line; None when there is one.
-        scale: what the pictures were enlarged by for matching.
+        scale: what the images were enlarged by for matching.
         seconds: that matching took, without reading and checking.
     """
 

@@ -1,1 +1,1 @@
-"""Pictures of results, for people to look at."""
+"""Images of results, for people to look at."""

@@ -1,4 +1,4 @@
-"""Draws instances and segmentations over their picture, with mmdet's and mmseg's visualizers."""
+"""Draws instances and segmentations over their image, with mmdet's and mmseg's visualizers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def draw_prediction(
     """Draw what was predicted.
 
     Args:
-        inferencer: what made the prediction; it knows names and colours.
+        inferencer: what made the prediction; it knows names and colors.
         image: uint8 RGB `[H, W, 3]`.
         sample: the prediction.
         score_threshold: least score of an instance.
         opacity: of masks, from 0 to 1.
 
     Returns:
-        The picture with boxes, masks and names; a segmentation has a legend of its largest classes below.
+        The image with boxes, masks and names; a segmentation has a legend of its largest classes below.
     """
     if inferencer.segments_pixels:
         drawn = _draw_segmentation(inferencer, image, sample, opacity)
@@ -59,13 +59,13 @@ def _draw_segmentation(inferencer: DenseInferencer, image: np.ndarray, sample: A
     visualizer = SegLocalVisualizer(alpha=opacity)
     # Not by its arguments, which it mixes up.
     visualizer.dataset_meta = _meta(inferencer, [label for label, _ in label_shares(sample)])
-    # Its names inside the picture take minutes for large pictures; the legend has them instead.
+    # Its names inside the image take minutes for large images; the legend has them instead.
     visualizer.add_datasample("", image, sample, draw_gt=False, with_labels=False)
     return visualizer.get_image()
 
 
 def _meta(inferencer: DenseInferencer, labels: list[int]) -> dict[str, list[Any]]:
-    """Names and colours of all classes up to the largest label: a dataset may name fewer than a model has."""
+    """Names and colors of all classes up to the largest label: a dataset may name fewer than a model has."""
     count = max([len(inferencer.classes), *(label + 1 for label in labels), 1])
     names, colors = inferencer.name_of, inferencer.color_of
     return {"classes": [names(i) for i in range(count)], "palette": [colors(i) for i in range(count)]}
@@ -75,7 +75,7 @@ def _with_legend(picture: Image.Image, inferencer: DenseInferencer, sample: Any)
     shares = label_shares(sample)[:_LEGEND_CLASSES]
     unit = int(np.clip(picture.width / 40, 12, 28))
     font = ImageFont.load_default(unit)
-    # (x, y, label, text) of every entry, in lines as wide as the picture.
+    # (x, y, label, text) of every entry, in lines as wide as the image.
     entries, x, y = [], unit, unit
     for label, share in shares:
         text = f"{inferencer.name_of(label)} {share:.1%}"

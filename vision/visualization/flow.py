@@ -1,4 +1,4 @@
-"""Optical flow in colours: the hue is the direction, the saturation the length; white is at rest."""
+"""Optical flow in colors: the hue is the direction, the saturation the length; white is at rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def longest(flow: np.ndarray) -> float:
 
 
 def flow_colors(flow: np.ndarray, most: float | None = None) -> np.ndarray:
-    """Colour a flow field.
+    """Color a flow field.
 
     Args:
         flow: `[H, W, 2]`, (x, y) in pixels; not finite where unknown, which is black.
@@ -33,7 +33,7 @@ def flow_colors(flow: np.ndarray, most: float | None = None) -> np.ndarray:
 
 
 def flow_wheel(size: int) -> np.ndarray:
-    """The key to the colours, uint8 RGB `[size, size, 3]`: the colour of moving there from the middle."""
+    """The key to the colors, uint8 RGB `[size, size, 3]`: the color of moving there from the middle."""
     line = (np.arange(size, dtype=np.float32) + 0.5) * (2 / size) - 1
     flow = np.stack(np.meshgrid(line, line), axis=2)
     flow[np.hypot(flow[..., 0], flow[..., 1]) > 1] = np.nan

@@ -1,4 +1,4 @@
-"""Draws a heat map beside its picture, with the verdict and what the colours mean."""
+"""Draws a heat map beside its image, with the verdict and what the colors mean."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _BRIGHT = (238, 240, 244)
 _MUTED = (160, 166, 178)
 _VERDICT_COLORS = {REAL: (104, 190, 134), GENERATED: (244, 122, 96)}
 _UNDECIDED_COLOR = (232, 190, 92)
-# Perceptually uniform, and its dark end leaves a grey picture readable.
+# Perceptually uniform, and its dark end leaves a gray image readable.
 _COLORMAP = cv2.COLORMAP_INFERNO
 _OPACITY = 0.6
 
 
 def render_heatmap(result: ForgeryResult, title: str = "") -> Image.Image:
-    """Draw the picture and, beside it, its tile probabilities laid over it.
+    """Draw the image and, beside it, its tile probabilities laid over it.
 
     Args:
         result: with a heat map.
@@ -75,12 +75,12 @@ def save_heatmap(result: ForgeryResult, path: str | os.PathLike[str], title: str
 
 
 def _panels(heat: HeatMap) -> tuple[np.ndarray, np.ndarray]:
-    """The picture and its overlay, uint8 `[h, w, 3]`; small pictures are enlarged."""
+    """The image and its overlay, uint8 `[h, w, 3]`; small images are enlarged."""
     picture = heat.preview
     factor = max(1, MIN_PANEL // max(picture.shape[:2]))
     if factor > 1:
         picture = np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
-    # Less contrast, so that the colours mean the same over sky and over shade.
+    # Less contrast, so that the colors mean the same over sky and over shade.
     gray = 64 + cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) // 2
     gray = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
     colors = _colors(heat.dense(*picture.shape[:2]))
@@ -113,7 +113,7 @@ def _footer(heat: HeatMap, width: int, unit: int) -> Image.Image:
     """Legend bar, and what the map is not."""
     font = _font(unit)
     words = (
-        f"Evidence, not localisation: each spot sums up tiles of {heat.tile_size} x {heat.tile_size} pixels around it. "
+        f"Evidence, not localization: each spot sums up tiles of {heat.tile_size} x {heat.tile_size} pixels around it. "
         "It shows what moved the score, not the outline of an edit."
     )
     lines = _wrapped(words, width, font)
@@ -121,7 +121,7 @@ def _footer(heat: HeatMap, width: int, unit: int) -> Image.Image:
     image = Image.new("RGB", (width, bar_height + round(2.2 * unit) + line_height * len(lines)), _BACKGROUND)
     draw = ImageDraw.Draw(image)
     ramp = np.tile(np.linspace(0, 1, width, dtype=np.float32), (bar_height, 1))
-    # The bar has the colours as they look over mid-grey.
+    # The bar has the colors as they look over mid-gray.
     bar = cv2.addWeighted(np.full((bar_height, width, 3), 128, np.uint8), 1 - _OPACITY, _colors(ramp), _OPACITY, 0)
     image.paste(Image.fromarray(bar), (0, 0))
     ticks = bar_height + round(0.3 * unit)

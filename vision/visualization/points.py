@@ -1,4 +1,4 @@
-"""A point cloud seen from somewhere else, as a picture."""
+"""A point cloud seen from somewhere else, as an image."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def render_points(
     Args:
         points: `[N, 3]` in the camera's coordinates: x right, y down, z forward.
         colors: uint8 `[N, 3]`.
-        size: height and width of the picture.
+        size: height and width of the image.
         yaw: degrees that the camera goes round the cloud to the right.
         pitch: degrees that it goes up (negative) or down.
-        background: colour where there is no point.
+        background: color where there is no point.
 
     Returns:
         uint8 RGB `[H, W, 3]`.

@@ -1,4 +1,4 @@
-"""Disparity in colours, alone and beside its picture with a scale in pixels."""
+"""Disparity in colors, alone and beside its image with a scale in pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLORMAP = cv2.COLORMAP_TURBO
 
 
 def disparity_range(disparity: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest disparity worth a colour: the 1st and the 99th percentile, at least a pixel apart."""
+    """Lowest and highest disparity worth a color: the 1st and the 99th percentile, at least a pixel apart."""
     known = disparity[np.isfinite(disparity)]
     if not known.size:
         return 0.0, 1.0
@@ -31,7 +31,7 @@ def disparity_colors(disparity: np.ndarray, value_range: tuple[float, float] | N
 
     Args:
         disparity: `[H, W]` in pixels; not finite where unknown, which is black.
-        value_range: what the ends of the colours stand for; by default `disparity_range`.
+        value_range: what the ends of the colors stand for; by default `disparity_range`.
 
     Returns:
         uint8 RGB `[H, W, 3]`.
@@ -45,7 +45,7 @@ def disparity_colors(disparity: np.ndarray, value_range: tuple[float, float] | N
 
 
 def render_stereo(result: StereoResult, title: str = "") -> Image.Image:
-    """Draw the left picture and, beside it, its disparity (or flow) with a scale in pixels.
+    """Draw the left image and, beside it, its disparity (or flow) with a scale in pixels.
 
     Args:
         result: of a pair that was matched.
@@ -67,7 +67,7 @@ def render_stereo(result: StereoResult, title: str = "") -> Image.Image:
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(unit)
     if title:
         draw.text((gap, gap), _fitted(title, canvas.width - 2 * gap, font), _BRIGHT, font)
-    for column, (panel, words) in enumerate(((left, "left picture"), (right, label))):
+    for column, (panel, words) in enumerate(((left, "left image"), (right, label))):
         edge = gap + column * (panel_width + gap)
         draw.text((edge, top), _fitted(words, panel_width, font), _MUTED, font)
         canvas.paste(Image.fromarray(panel), (edge + (panel_width - width) // 2, top + line))
@@ -86,7 +86,7 @@ def _drawing(
         return colors, _wheel_scale(most, panel_width, unit), f"flow{hidden}"
     assert result.disparity is not None
     limits = disparity_range(result.disparity)
-    # Reduced before it is coloured, so that colours are never mixed.
+    # Reduced before it is colored, so that colors are never mixed.
     small = cv2.resize(result.disparity, (width, height), interpolation=cv2.INTER_NEAREST)
     label = f"disparity, median {float(np.median(result.disparity)):.1f} px{hidden}"
     return disparity_colors(small, limits), _bar(limits, panel_width, unit), label
@@ -113,7 +113,7 @@ def _wheel_scale(most: float, width: int, unit: int) -> Image.Image:
 
 
 def _panel(image: np.ndarray) -> np.ndarray:
-    """Small pictures enlarged, large ones reduced."""
+    """Small images enlarged, large ones reduced."""
     side = max(image.shape[:2])
     factor: float = max(1, MIN_PANEL // side)
     if side > MAX_PANEL:

@@ -35,10 +35,10 @@ struct Slots {
 // One query of one head: its window.
 template <class T>
 struct Place {
-    MatchCentre<T> x, y;
+    MatchCenter<T> x, y;
 
     Place(const MatchProblem& p, const T* offset)
-        : x(match_centre(offset[0], p.radius_x, p.width)), y(match_centre(offset[1], p.radius_y, p.height)) {}
+        : x(match_center(offset[0], p.radius_x, p.width)), y(match_center(offset[1], p.radius_y, p.height)) {}
 
     // First pixel of the window in a view.
     NBV_INLINE const T* in(const View& view, int64_t batch, int64_t head) const {
@@ -46,7 +46,7 @@ struct Place {
                x.first * view.axis[2] + head * view.head;
     }
 
-    // How much each sub-window counts: bilinear weights of the four pixels round the centre.
+    // How much each sub-window counts: bilinear weights of the four pixels round the center.
     NBV_INLINE T share(int w) const {
         return (w % 2 == 0 ? 1 - x.fraction : x.fraction) * (w < 2 ? 1 - y.fraction : y.fraction);
     }

@@ -1,4 +1,4 @@
-// BilinearSoftmax: a softmax inside each of the four sub-windows, mixed by the shares of the pixels round the centre.
+// BilinearSoftmax: a softmax inside each of the four sub-windows, mixed by the shares of the pixels round the center.
 #pragma once
 
 #include "lanes.h"

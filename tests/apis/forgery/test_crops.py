@@ -1,4 +1,4 @@
-"""Where pictures are looked at."""
+"""Where images are looked at."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_a_constant_map_is_constant() -> None:
     np.testing.assert_allclose(plan.heat_map(np.full(9, 0.25)).dense(64, 64), 0.25, atol=1e-6)
 
 
-def test_centres_are_places_in_the_picture_even_when_it_was_extended() -> None:
+def test_centers_are_places_in_the_picture_even_when_it_was_extended() -> None:
     plan, tiles = plan_tiles(picture(256, 300), 256)
     heat = plan.heat_map(np.zeros(len(tiles)))
     assert heat.center_y.tolist() == [64, 128, 192]  # 64 rows are reflected on either side

@@ -50,7 +50,7 @@ class Constant(nn.Module):
 
 
 class Detail(Constant):
-    """Logit +4 for pictures with much fine detail, -4 for others: recompression turns it round."""
+    """Logit +4 for images with much fine detail, -4 for others: recompression turns it round."""
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         detail = (images[..., 1:] - images[..., :-1]).abs().mean((1, 2, 3))
@@ -132,7 +132,7 @@ def test_no_pictures() -> None:
 
 
 def test_other_types_are_a_type_error() -> None:
-    with pytest.raises(TypeError, match="picture 1 is a int; expected a path or a uint8"):
+    with pytest.raises(TypeError, match="image 1 is a int; expected a path or a uint8"):
         inferencer()([pictures((32, 32))[0], 3])  # type: ignore[list-item]
 
 
@@ -210,7 +210,7 @@ def test_robust_keeps_a_verdict_that_recompression_does_not_change() -> None:
     (result,) = inferencer(Constant(3.0), robust=True)(pictures((40, 40)))
     assert (result.verdict, result.stable) == ("ai-generated", True)
     assert result.probability_min == result.probability_max == result.probability
-    assert result.crops == 4  # of the picture itself, not of its copies
+    assert result.crops == 4  # of the image itself, not of its copies
 
 
 def test_robust_makes_a_verdict_that_changes_inconclusive() -> None:

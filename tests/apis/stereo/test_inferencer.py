@@ -24,7 +24,7 @@ WIDTH = 400
 
 
 class Told(nn.Module):
-    """Is told the disparities by the red channel, in pixels of a picture that is `width` wide; its own are scaled.
+    """Is told the disparities by the red channel, in pixels of an image that is `width` wide; its own are scaled.
 
     In a tile, what has its partner outside of it gets the disparity `lost`: no network could find it.
     """
@@ -185,7 +185,7 @@ def test_good_featureless_same_and_unrelated_views() -> None:
     gradient = np.tile(np.linspace(0, 255, 400).astype(np.uint8)[None, :, None], (240, 1, 3))
     assert pair_warnings(flat, gradient) == []
     left = textured(240, 400)
-    assert "both pictures are the same" in pair_warnings(left, left.copy())[0]
+    assert "both images are the same" in pair_warnings(left, left.copy())[0]
     assert "share hardly any detail" in pair_warnings(left, textured(240, 400, seed=1))[0]
 
 
@@ -267,7 +267,7 @@ def test_coarse_to_fine_starts_from_a_match_at_half_the_size() -> None:
 
 
 def varying_pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Red channels with disparities of 5 to 60 that vary over the picture; the rest is of no importance."""
+    """Red channels with disparities of 5 to 60 that vary over the image; the rest is of no importance."""
     y, x = np.mgrid[:height, :width]
     left, right = np.zeros((2, height, width, 3), np.uint8)
     left[..., 0] = 32 + 27 * np.sin(x / 90) * np.cos(y / 70)
@@ -485,7 +485,7 @@ def test_depth_comes_with_a_calibration() -> None:
     np.testing.assert_allclose(result.depth, 400 * 0.5 / 20, rtol=1e-5)
     other = StereoCalibration(focal=800, baseline=0.5, size=(400, 400))
     error = StereoInferencer(network=Told(), calibration=other).match(*told_pair(18)).error
-    assert error is not None and "is for pictures of 400 x 400 pixels, these are 400 x 240" in error
+    assert error is not None and "is for images of 400 x 400 pixels, these are 400 x 240" in error
 
 
 def test_raw_pairs_are_rectified_first() -> None:

@@ -1,4 +1,4 @@
-"""Pictures of any size, and what is said about arguments that make no model."""
+"""Images of any size, and what is said about arguments that make no model."""
 
 from __future__ import annotations
 

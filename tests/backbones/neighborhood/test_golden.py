@@ -20,8 +20,8 @@ import backbones
 GOLDEN = Path(__file__).with_name("golden_logits.npz")
 
 ALL = (0, 1, 2, 3)
-# What is unlike the small model of conftest.py, and the picture. With kernel 3 and dilations up to 4, the first stage
-# needs 12 tokens a side, 48 pixels: most pictures have a side that is padded in some stage, the smallest in all.
+# What is unlike the small model of conftest.py, and the image. With kernel 3 and dilations up to 4, the first stage
+# needs 12 tokens a side, 48 pixels: most images have a side that is padded in some stage, the smallest in all.
 CASES = {
     "whole windows, whole strides": ({"out_indices": ALL}, (64, 96)),
     "classifier": ({}, (64, 64)),
@@ -145,7 +145,7 @@ class Plain:
         return x + gamma2 * self.linear(f"{name}.mlp.fc2", hidden)
 
     def attention(self, name: str, x: Tensor, heads: int, dilation: int) -> Tensor:
-        """Every token looks at its nearest; too small a picture is extended with zeros before `qkv`."""
+        """Every token looks at its nearest; too small an image is extended with zeros before `qkv`."""
         kernel, scale = self.arguments["kernel_size"], self.arguments.get("qk_scale")
         batch, height, width, channels = x.shape
         high, wide = max(height, kernel * dilation), max(width, kernel * dilation)

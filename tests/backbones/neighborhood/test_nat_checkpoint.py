@@ -131,7 +131,7 @@ def test_hugging_face_checkpoints_load_strictly(
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("kind", ["official", "Hugging Face", "data-parallel", "whole detector"])
-def test_load_backbone_reads_files_of_every_flavour(
+def test_load_backbone_reads_files_of_every_flavor(
     suffix: str, kind: str, small: Callable[..., Any], x: Tensor, tmp_path: Path
 ) -> None:
     source, target = (small("DiNAT", out_indices=ALL) for _ in range(2))
@@ -242,7 +242,7 @@ def test_a_head_of_other_classes_starts_anew(
 
 def test_what_is_no_checkpoint_of_ours_is_named(small: Callable[..., Any], tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.ones(1), "layer1.0.bn1.bias": torch.ones(1)}, tmp_path / "resnet.pth")
-    with pytest.raises(ValueError, match=r"unknown checkpoint flavour: first keys are \['conv1\.weight'"):
+    with pytest.raises(ValueError, match=r"unknown checkpoint flavor: first keys are \['conv1\.weight'"):
         load_backbone(small("NAT"), tmp_path / "resnet.pth")
     with pytest.raises(CheckpointError, match=r"missing\.pth does not exist"):
         load_backbone(small("NAT"), tmp_path / "missing.pth")

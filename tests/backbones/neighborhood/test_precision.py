@@ -1,4 +1,4 @@
-"""Mixed precision, and pictures that lie in memory in another order."""
+"""Mixed precision, and images that lie in memory in another order."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_weights_from_a_file_fit_other_classes_and_channels(name: str, tmp_path:
         bare = timm.create_model(name, num_classes=0, **local).eval()
         torch.testing.assert_close(bare(x), source.forward_head(source.forward_features(x), pre_logits=True))
         gray = timm.create_model(name, in_chans=1, **local).eval()
-        # timm adds the weights of the three colours.
+        # timm adds the weights of the three colors.
         torch.testing.assert_close(gray(x[:, :1]), source(x[:, :1].expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5)
         assert timm.create_model(name, in_chans=6, **local).eval()(torch.randn(1, 6, 40, 40)).shape == (1, 1000)
         maps = timm.create_model(name, features_only=True, **local).eval()(x)

@@ -58,7 +58,7 @@ def stereo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stereo:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    """Two pictures of 240 x 200, at a disparity of 12 pixels."""
+    """Two images of 240 x 200, at a disparity of 12 pixels."""
     return save_pair(tmp_path, "left.png", "right.png")
 
 
@@ -293,7 +293,7 @@ def test_a_calibration_for_other_pictures(
 ) -> None:
     (tmp_path / "calib.txt").write_text(CALIB.replace("width=240", "width=300"))
     assert stereo(*pair, "--calib", "calib.txt", "--json") == 1
-    assert "is for pictures of 300 x 200 pixels, these are 240 x 200" in json.loads(capsys.readouterr().out)[0]["error"]
+    assert "is for images of 300 x 200 pixels, these are 240 x 200" in json.loads(capsys.readouterr().out)[0]["error"]
 
 
 def test_kittis_gray_cameras_are_known_by_their_folder(stereo: Stereo, tmp_path: Path) -> None:
@@ -331,13 +331,13 @@ def code_of(arguments: list[str]) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["L"], "alone; expected LEFT RIGHT, two pictures or folders, or a CSV file"),
+        (["L"], "alone; expected LEFT RIGHT, two images or folders, or a CSV file"),
         (["L", "R", "L"], "got 3 inputs; expected LEFT RIGHT"),
         (["L", "EMPTY"], "are a folder and a file"),
         (["EMPTY", "EMPTY"], "no images in folder"),
         (["none.csv"], "none.csv: cannot be read (No such file or directory)"),
         (["BAD.csv"], "the columns are a, b; expected left and right"),
-        (["HALF.csv"], "HALF.csv, line 2: no right picture"),
+        (["HALF.csv"], "HALF.csv, line 2: no right image"),
         (["L", "R", "--save", "jpg"], "argument --save: expected some of pfm,png16,npy"),
         (["L", "R", "--save", "depth"], "--save depth needs a calibration"),
         (["L", "R", "--rectify"], "--rectify needs an OpenCV calibration"),

@@ -73,7 +73,7 @@ def test_without_a_crop_size_pictures_are_whole(mixed_tree):
 @pytest.mark.parametrize(("verify", "cache"), [("header", False), ("full", False), ("none", True)])
 def test_broken_files_are_rejected_with_a_report(mixed_tree, caplog, verify, cache):
     folder = mixed_tree / "one/1_fake"
-    (folder / "a_text.png").write_text("no picture")
+    (folder / "a_text.png").write_text("no image")
     (folder / "b_empty.jpg").write_bytes(b"")
     Image.new("RGB", (4, 4)).save(folder / "c_small.png")
     os.symlink(folder / "nowhere", folder / "d_link.png")
@@ -94,7 +94,7 @@ def test_broken_files_are_rejected_with_a_report(mixed_tree, caplog, verify, cac
 
 def test_a_root_of_broken_files_alone_is_an_error(tmp_path):
     (tmp_path / "0_real").mkdir()
-    (tmp_path / "0_real/a.png").write_text("no picture")
+    (tmp_path / "0_real/a.png").write_text("no image")
     with pytest.raises(ValueError, match=r"all 1 images are unusable.*a\.png"):
         ForgeryDataset(tmp_path)
 
@@ -147,7 +147,7 @@ def test_the_seed_decides_the_sample(mixed_tree):
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("seeded", [False, True], ids=["torch", "mmengine"])
 def test_epochs_and_workers_differ_and_a_run_repeats(tmp_path, picture, workers, seeded):
-    """Every file holds the same picture, so that equal samples could only come from equal random numbers."""
+    """Every file holds the same image, so that equal samples could only come from equal random numbers."""
     (tmp_path / "0_real").mkdir()
     for i in range(4):
         Image.fromarray(picture(40, 40)).save(tmp_path / f"0_real/{i}.png")
@@ -166,7 +166,7 @@ def test_epochs_and_workers_differ_and_a_run_repeats(tmp_path, picture, workers,
 
 
 def test_both_classes_see_the_same_augmentations(tmp_path, picture):
-    """With the same pictures in both classes, what comes out does not tell the label."""
+    """With the same images in both classes, what comes out does not tell the label."""
     for label in ("0_real", "1_fake"):
         (tmp_path / label).mkdir()
         Image.fromarray(picture(48, 48)).save(tmp_path / label / "0.png")

@@ -76,8 +76,8 @@ def test_masks_of_zero_and_one(folder: Path) -> None:
         ("left,right,depth\na,b,c\n", "line 1: .*depth; expected"),
         ("left,right,left\na,b,c\n", "each once"),
         ("left,right\n", "lists no pair"),
-        ("left,right\npics/l 1.png,pics/l 1.png\npics/l 1.png\n", "line 3: no right picture"),
-        ("left,right\n,pics/l 1.png\n", "line 2: no left picture"),
+        ("left,right\npics/l 1.png,pics/l 1.png\npics/l 1.png\n", "line 3: no right image"),
+        ("left,right\n,pics/l 1.png\n", "line 2: no left image"),
         ("left,right\npics/l 1.png,pics/r,1.png\n", "line 2: more cells than the header"),
         (
             "left,right,mask\npics/l 1.png,pics/l 1.png,none.png\n",

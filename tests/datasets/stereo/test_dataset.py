@@ -23,7 +23,7 @@ from vision.stereo_io import write_disparity, write_pfm
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Five scenes whose pictures have the gray level of their number."""
+    """Five scenes whose images have the gray level of their number."""
     for i in range(5):
         (tmp_path / f"s{i}").mkdir()
         for name in ("left", "right"):

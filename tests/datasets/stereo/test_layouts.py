@@ -161,7 +161,7 @@ def test_kitti(
     assert test["disparity"] is None and test["visible"] is None and "/testing/" in test["path"]
 
 
-def test_kitti_2012_prefers_colour(tmp_path: Path) -> None:
+def test_kitti_2012_prefers_color(tmp_path: Path) -> None:
     for left, right in (("image_0", "image_1"), ("colored_0", "colored_1")):
         views(tmp_path / left / "000000_10.png", tmp_path / right / "000000_10.png")
     truth(tmp_path / "disp_occ" / "000000_10.png")
@@ -358,7 +358,7 @@ def test_nothing_there(tmp_path: Path, dataset: type[Any]) -> None:
         dataset(tmp_path / "none")
     (tmp_path / "photos").mkdir()
     picture(tmp_path / "photos" / "holiday.png")
-    with pytest.raises(UsageError, match=r"found no pair of pictures; looked for \S+"):
+    with pytest.raises(UsageError, match=r"found no pair of images; looked for \S+"):
         dataset(tmp_path)
 
 

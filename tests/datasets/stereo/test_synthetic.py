@@ -137,7 +137,7 @@ def test_real_cameras_differ_and_the_truth_does_not():
 def test_photographs_become_textures(tmp_path):
     rng = np.random.default_rng(0)
     cv2.imwrite(str(tmp_path / "a.png"), rng.integers(0, 255, (90, 120, 3), dtype=np.uint8))
-    (tmp_path / "notes.md").write_text("not a picture")
+    (tmp_path / "notes.md").write_text("not an image")
     dataset = make(textures=tmp_path, photo_share=1.0)
     assert {dataset.pool.kind(index) for index in range(10)} == {"photo"}
     assert (dataset[0]["left"] != make()[0]["left"]).any()

@@ -126,9 +126,9 @@ def test_consistency_is_that_of_both_ways() -> None:
     assert (consistency(field * 0.9, grid)[1, 1, :9] == 1).all()
 
 
-def test_convex_upsampling_of_one_neighbour_copies_it() -> None:
+def test_convex_upsampling_of_one_neighbor_copies_it() -> None:
     field, mask = torch.randn(1, 3, 4, 2), torch.zeros(1, 3, 4, 9, 2, 2)
-    mask[..., 5, 0, 1] = 1e4  # new pixel (0, 1) of each old one: all from the neighbour on the right
+    mask[..., 5, 0, 1] = 1e4  # new pixel (0, 1) of each old one: all from the neighbor on the right
     up = convex_upsample(field, mask.flatten(3), 2)
     torch.testing.assert_close(up[:, ::2, 1:-2:2], 2 * field[:, :, 1:])
     assert (up[:, ::2, -1] == 0).all()

@@ -19,7 +19,7 @@ from vision.normalize import normalize_imagenet
 
 
 class Roughness(nn.Module):
-    """Mean difference between neighbours: high for the checkerboards of the generated pictures."""
+    """Mean difference between neighbors: high for the checkerboards of the generated images."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images.diff(dim=-1).abs().mean(dim=(1, 2, 3))

@@ -111,7 +111,7 @@ def test_checkpoint_of_another_model_names_the_first_wrong_key(paper: ForgeryNet
         with pytest.raises(CheckpointError, match=match):
             forgery_detector("dual_frequency_paper", checkpoint=tmp_path / "other.safetensors")
 
-    refuse({"stem.0.weight": torch.zeros(3)}, "unknown checkpoint flavour")
+    refuse({"stem.0.weight": torch.zeros(3)}, "unknown checkpoint flavor")
     state = paper.state_dict()
     refuse(
         {**state, "head.fc.weight": torch.zeros(1, 256)}, r"head\.fc\.weight has shape \(1, 256\), expected \(1, 512\)"

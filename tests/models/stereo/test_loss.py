@@ -12,7 +12,7 @@ HEIGHT, WIDTH = 8, 16
 
 
 def target(disparity: float = 4.0) -> FieldTarget:
-    """A wall in front of both views: left moves left, right moves right; what leaves the picture is hidden."""
+    """A wall in front of both views: left moves left, right moves right; what leaves the image is hidden."""
     field = torch.zeros(2, HEIGHT, WIDTH, 2)
     field[0, ..., 0], field[1, ..., 0] = -disparity, disparity
     visible = torch.ones(2, HEIGHT, WIDTH)
@@ -22,7 +22,7 @@ def target(disparity: float = 4.0) -> FieldTarget:
 
 
 def output(truth: FieldTarget, error: float = 0.0) -> dict[str, Tensor | list[Tensor]]:
-    """What a decoder gives whose every field is `error` pixels of the picture too large."""
+    """What a decoder gives whose every field is `error` pixels of the image too large."""
     coarse = truth.at(HEIGHT // 4, WIDTH // 4).field + error / 4
     volume = torch.full((2, WIDTH // 4, HEIGHT // 4, WIDTH // 4), 1e-3)
     volume[:, 1] = 1 - 3e-3

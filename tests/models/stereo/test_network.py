@@ -1,4 +1,4 @@
-"""MatchStereo: pictures of any size in, fields out; its variants by name."""
+"""MatchStereo: images of any size in, fields out; its variants by name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_pictures_are_extended_at_the_top_and_on_the_right(model: MatchStereo) -
         assert torch.equal(model(img0, img1)["field_up"], wanted)
 
 
-def test_pixels_are_normalised(model: MatchStereo) -> None:
+def test_pixels_are_normalized(model: MatchStereo) -> None:
     img0, img1 = pictures(192, 192)
     with torch.no_grad():
         features = model.encoder(torch.cat([img0, img1]) * 2 / 255 - 1)
@@ -134,9 +134,9 @@ def test_autocast(model: MatchStereo) -> None:
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
-        (((1, 3, 64), (1, 3, 64)), "img0 must be pictures"),
-        (((1, 1, 64, 64), (1, 1, 64, 64)), "img0 must be pictures"),
-        (((1, 3, 0, 64), (1, 3, 0, 64)), "img0 must be pictures"),
+        (((1, 3, 64), (1, 3, 64)), "img0 must be images"),
+        (((1, 1, 64, 64), (1, 1, 64, 64)), "img0 must be images"),
+        (((1, 3, 0, 64), (1, 3, 0, 64)), "img0 must be images"),
         (((1, 3, 64, 64), (1, 3, 64, 65)), r"img1 must have the shape of img0, \(1, 3, 64, 64\), got \(1, 3, 64, 65\)"),
     ],
 )

@@ -37,7 +37,7 @@ def test_finds_both_surfaces(pair: tuple[np.ndarray, np.ndarray, np.ndarray], ma
 
 
 def test_padding_reaches_the_left_edge() -> None:
-    """A wall that comes nearer to the left: what it is there cannot be taken from the neighbours on the right."""
+    """A wall that comes nearer to the left: what it is there cannot be taken from the neighbors on the right."""
     rng = np.random.default_rng(1)
     left = cv2.GaussianBlur(rng.integers(0, 256, (100, 240, 3)).astype(np.uint8), (0, 0), 1.5)
     y, x = np.mgrid[:100, :240].astype(np.float32)
@@ -48,7 +48,7 @@ def test_padding_reaches_the_left_edge() -> None:
     assert error[1] < 0.5 < error[0]
 
 
-def test_holes_take_the_smaller_neighbour() -> None:
+def test_holes_take_the_smaller_neighbor() -> None:
     disparity = np.array([[NAN, 3, NAN, 1, NAN], [NAN] * 5, [8, NAN, NAN, 9, 2]])
     filled = fill_holes(disparity)
     assert filled.tolist() == [[3, 3, 1, 1, 1], [3, 3, 1, 1, 1], [8, 8, 8, 9, 2]]
@@ -61,6 +61,6 @@ def test_range(pair: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     for wrong in (0, -4, NAN, math.inf):
         with pytest.raises(ValueError, match="max_disparity"):
             sgbm_disparity(left, right, wrong)
-    # More than the picture is wide is cut to what OpenCV takes.
+    # More than the image is wide is cut to what OpenCV takes.
     assert sgbm_disparity(left[:, :60], right[:, :60], 500).shape == (120, 60)
     assert bm_disparity(left[:, :60], right[:, :60], 500).shape == (120, 60)

@@ -29,12 +29,12 @@ def draw(
     amplitude: float = 1.0,
     seed: int = 0,
 ) -> list[Tensor]:
-    """query, key, value and centres, a few of which lie outside."""
+    """query, key, value and centers, a few of which lie outside."""
     generator = torch.Generator().manual_seed(seed)
     h, w = size
     qkv = [torch.randn(batch, h, w, heads, dim, generator=generator, dtype=torch.float64) for _ in range(3)]
-    centres = torch.rand(batch, h, w, heads, 2, generator=generator, dtype=torch.float64)
-    offset = centres * torch.tensor([w + 3.0, h + 3.0]) - 2
+    centers = torch.rand(batch, h, w, heads, 2, generator=generator, dtype=torch.float64)
+    offset = centers * torch.tensor([w + 3.0, h + 3.0]) - 2
     offset_dtype = torch.float64 if dtype == torch.float64 else torch.float32
     return [*[(amplitude * t).to(dtype).requires_grad_() for t in qkv], offset.to(offset_dtype).requires_grad_()]
 
@@ -128,7 +128,7 @@ def test_sub_windows_far_apart_in_likelihood_keep_their_digits() -> None:
 
 @needs_extension
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_half_precision_rounds_no_centre(dtype: torch.dtype) -> None:
+def test_half_precision_rounds_no_center(dtype: torch.dtype) -> None:
     tensors = draw((5, 1100), heads=1, batch=1, dtype=dtype)
     for backend in ("native", "reference"):
         out, attn = match_attention(*tensors, 1, backend=backend)
@@ -167,7 +167,7 @@ def test_first_and_second_derivatives(radius: int | tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("backend", ["reference", pytest.param("native", marks=needs_extension)])
-def test_centres_have_gradients_up_to_their_limits(backend: str) -> None:
+def test_centers_have_gradients_up_to_their_limits(backend: str) -> None:
     tensors = draw((5, 6), heads=1, batch=1, dtype=torch.float64)
     limits = torch.tensor([[1.0, 1.0], [6 - 2 - 1e-3, 5 - 2 - 1e-3], [0.5, 0.9], [4.5, 3.9]], dtype=torch.float64)
     with torch.no_grad():
@@ -203,7 +203,7 @@ def test_windows_stay_inside_maps_so_wide_that_floats_lose_the_margin(backend: s
     query, key, value = torch.randn(3, 1, 4, width, 1, 1).unbind(0)
     offset = torch.full((1, 4, width, 1, 2), 1e9)
     out, attn = match_attention(query, key, value, offset, 1, backend=backend)
-    # The centre is the last pixel that has a whole window round it: of the four columns, the first has no weight.
+    # The center is the last pixel that has a whole window round it: of the four columns, the first has no weight.
     assert attn.view(4, width, 4, 4)[:, :, :, 0].abs().max() < 1e-3
     window = value[0, :, -4:, 0, 0]
     torch.testing.assert_close(out.flatten(1).squeeze(), (attn.view(4 * width, 16) @ window.flatten()).view(1, -1)[0])
@@ -242,7 +242,7 @@ def test_compiles_into_one_graph(dynamic: bool) -> None:
 
 
 @needs_extension
-def test_autocast_keeps_the_centres() -> None:
+def test_autocast_keeps_the_centers() -> None:
     tensors = draw((5, 900), heads=1, dtype=torch.float32)
     exact = match_attention(*tensors, 1, backend="reference")[1]
     with torch.autocast("cpu", torch.bfloat16):
@@ -306,9 +306,9 @@ def test_the_mix_of_softmaxes_sums_to_one() -> None:
     logits, fraction = torch.randn(3, 36, dtype=torch.float64), torch.rand(3, 2, dtype=torch.float64)
     weights = match_reference.bilinear_softmax(logits, fraction, (2, 2))
     torch.testing.assert_close(weights.sum(-1), torch.ones(3, dtype=torch.float64))
-    centred = match_reference.bilinear_softmax(logits, torch.zeros(3, 2, dtype=torch.float64), (2, 2))
+    centered = match_reference.bilinear_softmax(logits, torch.zeros(3, 2, dtype=torch.float64), (2, 2))
     expected = logits.view(3, 6, 6)[:, :5, :5].flatten(1).softmax(-1)
-    torch.testing.assert_close(centred.view(3, 6, 6)[:, :5, :5].flatten(1), expected)
+    torch.testing.assert_close(centered.view(3, 6, 6)[:, :5, :5].flatten(1), expected)
 
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [

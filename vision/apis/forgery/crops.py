@@ -1,4 +1,4 @@
-"""Where a picture is looked at: windows at its native resolution, never a resized copy."""
+"""Where an image is looked at: windows at its native resolution, never a resized copy."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Grid(NamedTuple):
 
 
 def crop_grid(height: int, width: int, size: int, max_crops: int) -> Grid:
-    """The fewest windows that cover a picture, or `max_crops` spread evenly when it would take more.
+    """The fewest windows that cover an image, or `max_crops` spread evenly when it would take more.
 
     Args:
-        height, width: of the picture, in pixels, both at least `size`.
+        height, width: of the image, in pixels, both at least `size`.
         size: side of a window.
         max_crops: at least 1.
     """
@@ -54,7 +54,7 @@ def native_crops(image: np.ndarray, size: int, max_crops: int) -> np.ndarray:
 
 
 def _fitted(rows: int, columns: int, most: int) -> tuple[int, int]:
-    """The grid of at most `most` windows that keeps both their number and the picture's proportions best."""
+    """The grid of at most `most` windows that keeps both their number and the image's proportions best."""
 
     def merit(candidate: tuple[int, int]) -> tuple[float, int]:
         count = candidate[0] * candidate[1]

@@ -1,4 +1,4 @@
-"""A coarse map of which parts of a picture the detector finds generated: evidence, not localisation."""
+"""A coarse map of which parts of an image the detector finds generated: evidence, not localization."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREVIEW_SIDE = 1000
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Where the tiles of one picture are, from before they are judged until the map is made."""
+    """Where the tiles of one image are, from before they are judged until the map is made."""
 
     grid: Grid
     shift: tuple[int, int]
@@ -39,12 +39,12 @@ class TilePlan:
 def plan_tiles(image: np.ndarray, size: int) -> tuple[TilePlan, np.ndarray]:
     """Tiles of a uint8 image `[H, W, 3]` -> where they are, and their pixels `[N, size, size, 3]`, N <= 196.
 
-    Pictures hardly larger than a tile are reflected at the border, so that there is more than one tile to compare.
+    Images hardly larger than a tile are reflected at the border, so that there is more than one tile to compare.
     """
     height, width = image.shape[:2]
     preview = _preview(image)
     image = extend(image, (size, size))
-    if min(height, width) >= size // 2:  # a shorter picture was tiled, not reflected: one tile shows all there is
+    if min(height, width) >= size // 2:  # a shorter image was tiled, not reflected: one tile shows all there is
         image = extend(image, (size + 2 * STRIDE, size + 2 * STRIDE))
     full_height, full_width = image.shape[:2]
     shift = (full_height - height) // 2, (full_width - width) // 2

@@ -1,4 +1,4 @@
-"""Judges pictures: real or AI-generated, at their native resolution, many sizes in one batch."""
+"""Judges images: real or AI-generated, at their native resolution, many sizes in one batch."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Picture: TypeAlias = "str | os.PathLike[str] | np.ndarray"
 
 
 class ForgeryInferencer:
-    """Tells real pictures from AI-generated ones.
+    """Tells real images from AI-generated ones.
 
-    Pictures are decoded in threads while the model works; crops of different pictures share its batches. A picture
+    Images are decoded in threads while the model works; crops of different images share its batches. An image
     that cannot be read gives a result with `error` set, and the others go on.
 
     Args:
@@ -37,7 +37,7 @@ class ForgeryInferencer:
         batch_size: crops in one forward pass.
         workers: threads that decode.
         crop_size: side of a crop in pixels, a multiple of 4; the shipped calibration is for 256.
-        max_crops: most crops of one picture.
+        max_crops: most crops of one image.
         max_pixels: refuse larger files, by their header.
         fpr: decide two ways, at the threshold of this false-positive rate on held-out photographs.
         threshold: decide two ways, at this probability. By default the calibration's two thresholds decide three ways.
@@ -85,10 +85,10 @@ class ForgeryInferencer:
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
 
     def __call__(self, pictures: Picture | Iterable[Picture]) -> list[ForgeryResult]:
-        """Judge pictures: paths, or uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); a single one is a list of one.
+        """Judge images: paths, or uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); a single one is a list of one.
 
         Returns:
-            One result a picture, in the order given.
+            One result an image, in the order given.
         """
         return list(self.stream(pictures))
 
@@ -109,7 +109,7 @@ class ForgeryInferencer:
             yield self._result(jobs.popleft())
 
     def _prepared(self, pictures: Iterable[Picture]) -> Iterator[Job]:
-        """Decoded pictures in order, from threads that are at most two pictures each ahead."""
+        """Decoded images in order, from threads that are at most two images each ahead."""
         numbered = enumerate(pictures)
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="decode")
         try:
@@ -123,7 +123,7 @@ class ForgeryInferencer:
 
     def _submit(self, pool: ThreadPoolExecutor, index: int, picture: Picture) -> Future[Job]:
         if not isinstance(picture, str | os.PathLike | np.ndarray):
-            raise TypeError(f"picture {index} is a {type(picture).__name__}; expected a path or a uint8 RGB array")
+            raise TypeError(f"image {index} is a {type(picture).__name__}; expected a path or a uint8 RGB array")
         options = self.crop_size, self.max_crops, self.max_pixels, self.robust, self.heatmap
         return pool.submit(prepare, picture, f"array {index}", *options)
 

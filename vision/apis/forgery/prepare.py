@@ -1,4 +1,4 @@
-"""From a file to pixels that a model can take: everything about a picture that happens outside the model."""
+"""From a file to pixels that a model can take: everything about an image that happens outside the model."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MAX_JPEG_PIXELS = 1 << 30
 
 @dataclass
 class Job:
-    """One picture on its way through the model.
+    """One image on its way through the model.
 
     Attributes:
-        path: name of the picture in the results.
-        crops: uint8 `[N, size, size, 3]`: the crops of the picture, of its recompressed copies, then its tiles.
-        versions: the picture itself and its recompressed copies.
+        path: name of the image in the results.
+        crops: uint8 `[N, size, size, 3]`: the crops of the image, of its recompressed copies, then its tiles.
+        versions: the image itself and its recompressed copies.
         crops_per_version: crops of each.
         tiles: where the tiles are, when there are any.
         error: why there is nothing to judge.
@@ -59,7 +59,7 @@ class Job:
             self.crops = self.crops[:0]  # a result may wait for its turn; its pixels need not
 
     def version_logits(self) -> list[np.ndarray]:
-        """Crop logits of the picture, then of each recompressed copy."""
+        """Crop logits of the image, then of each recompressed copy."""
         return np.split(self.logits[: self.versions * self.crops_per_version], self.versions)
 
     def tile_logits(self) -> np.ndarray:
@@ -76,7 +76,7 @@ def prepare(
     robust: bool,
     heatmap: bool,
 ) -> Job:
-    """Read, recompress and cut one picture; what goes wrong is noted in the job, never raised.
+    """Read, recompress and cut one image; what goes wrong is noted in the job, never raised.
 
     Args:
         picture: a path, or a uint8 array `[H, W, 3]` or `[H, W]`.

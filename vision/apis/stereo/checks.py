@@ -16,11 +16,11 @@ _MAX_PIXELS = 500_000
 _FEATURES = 1000
 _RATIO = 0.75
 _MIN_MATCHES = 40
-# Pictures of different scenes share up to 1.5 % of their features by chance, pairs 20 % and more.
+# Images of different scenes share up to 1.5 % of their features by chance, pairs 20 % and more.
 _CHANCE = 0.02
-# Median of |dy| in pixels of the full picture. Pairs of public data sets have 0.1 to 0.55.
+# Median of |dy| in pixels of the full image. Pairs of public data sets have 0.1 to 0.55.
 MAX_VERTICAL = 1.0
-# Positions are known to about this, in pixels of the reduced picture.
+# Positions are known to about this, in pixels of the reduced image.
 _NOISE = 0.3
 MAX_NEGATIVE = 0.8
 MAX_OCCLUDED = 0.8
@@ -47,7 +47,7 @@ class Alignment(NamedTuple):
 
 
 def alignment(left: np.ndarray, right: np.ndarray) -> Alignment:
-    """Compare two uint8 pictures `[H, W, 3]` by SIFT features of reduced copies; 0.1 to 0.3 s on one core."""
+    """Compare two uint8 images `[H, W, 3]` by SIFT features of reduced copies; 0.1 to 0.3 s on one core."""
     height, width = left.shape[:2]
     scale = min(1.0, (_MAX_PIXELS / (height * width)) ** 0.5)
     detector = cv2.SIFT.create(_FEATURES)
@@ -73,20 +73,20 @@ def alignment(left: np.ndarray, right: np.ndarray) -> Alignment:
 
 
 def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, rectified: bool = False) -> list[str]:
-    """What is odd about two pictures of one size, a line each.
+    """What is odd about two images of one size, a line each.
 
     Args:
         left, right: uint8 `[H, W, 3]`.
-        is_flow: two pictures in time rather than two views: only whether they are the same, or of different scenes.
+        is_flow: two images in time rather than two views: only whether they are the same, or of different scenes.
         rectified: by a calibration, just now.
     """
     if np.array_equal(left, right):
         what = "nothing moves" if is_flow else "all disparities are 0"
-        return [f"both pictures are the same, so {what}; expected two different ones"]
+        return [f"both images are the same, so {what}; expected two different ones"]
     found = alignment(left, right)
     if found.features >= _FEATURES // 4 and found.matches < _CHANCE * found.features:
         return [
-            f"the pictures share hardly any detail ({found.matches} of {found.features} features match); "
+            f"the images share hardly any detail ({found.matches} of {found.features} features match); "
             "expected two views of one scene"
         ]
     if is_flow or found.matches < _MIN_MATCHES:
@@ -94,7 +94,7 @@ def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, re
     warnings = []
     if found.vertical > max(MAX_VERTICAL, _NOISE / found.scale):
         advice = (
-            "the calibration is not of these pictures, or no longer"
+            "the calibration is not of these images, or no longer"
             if rectified
             else "rectify it with --rectify and an OpenCV calibration"
         )

@@ -29,7 +29,7 @@ def from_network(field: Tensor, is_flow: bool) -> np.ndarray:
 
 
 def resized(field: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The field of scaled pictures: interpolated, and its values scaled alike."""
+    """The field of scaled images: interpolated, and its values scaled alike."""
     if field.shape[1:3] == (height, width):
         return field
     factors = (width / field.shape[2], height / field.shape[1])
@@ -73,6 +73,6 @@ def _sampled(other: Tensor, part: Tensor, top: int) -> Tensor:
     columns = torch.arange(width, dtype=torch.float32).expand(part.shape[:2])
     x = columns + part[..., 0]
     y = rows + part[..., 1] if part.shape[2] == 2 else rows
-    # Pixel centres to -1..1 with the corners of the picture at the centres of its outer pixels.
+    # Pixel centers to -1..1 with the corners of the image at the centers of its outer pixels.
     grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], dim=-1)[None]
     return F.grid_sample(other, grid, align_corners=True, padding_mode="zeros")[0].permute(1, 2, 0)

@@ -17,7 +17,7 @@ class StereoFrames:
     """Pairs of frames.
 
     Args:
-        left: video file or folder of pictures; with `right` None, the left halves of its frames are the left views.
+        left: video file or folder of images; with `right` None, the left halves of its frames are the left views.
         right: the same for the right view.
         fps: frames per second instead of what the file says (25 for folders).
         max_pixels: refuse larger frames.

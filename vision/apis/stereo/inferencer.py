@@ -1,4 +1,4 @@
-"""Depth from two pictures: disparity, occlusion and confidence of both views, also for pictures that exceed memory."""
+"""Depth from two images: disparity, occlusion and confidence of both views, also for images that exceed memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Pair: TypeAlias = "tuple[Picture, Picture]"
 
 DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
 MIN_SCALE, MAX_SCALE = 0.1, 4.0
-# What the model works with at least; it extends smaller pictures itself.
+# What the model works with at least; it extends smaller images itself.
 MIN_MODEL_SIDE = 192
 
 
@@ -56,16 +56,16 @@ class StereoInferencer:
         checkpoint: weights instead of the shipped ones.
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         precision: "fp32", "bf16" or "fp16"; the last two by autocast.
-        scale: how many times pictures are enlarged for matching, or below 1 reduced, 0.1 to 4; disparities are those of
+        scale: how many times images are enlarged for matching, or below 1 reduced, 0.1 to 4; disparities are those of
             the full size. Twice the scale finds finer structures in four times the time. None is 1, but for networks
             of the variant "nano", whose shipped weights were trained for it, up to 2: as far as that makes at most 1
             million pixels, or one tile, and as memory allows (else the result has a warning).
-        max_size: pictures with a longer side are reduced to it for matching, and enlarged only up to it.
-        tile: match pictures of more than tile x tile pixels in overlapping tiles of at most that size, in bounded
-            memory. None matches any picture whole, or refuses it when it does not fit.
+        max_size: images with a longer side are reduced to it for matching, and enlarged only up to it.
+        tile: match images of more than tile x tile pixels in overlapping tiles of at most that size, in bounded
+            memory. None matches any image whole, or refuses it when it does not fit.
         coarse_to_fine: match copies of half the size first and start from what they give, a quarter more work; tiles do
             so anyway, and what has a start has no need.
-        flow: optical flow between two pictures in time instead of disparity; needs a flow model.
+        flow: optical flow between two images in time instead of disparity; needs a flow model.
         calibration: of rectified pairs, for `StereoResult.depth`.
         cameras: of raw pairs instead, which are rectified first. Results are of the rectified views, with depth.
         checks: warn of views that look unrectified, swapped, or unrelated (0.1 to 0.4 s a pair, while another is
@@ -100,7 +100,7 @@ class StereoInferencer:
     ) -> None:
         _check(precision, scale, max_size, tile, max_pixels)
         if flow and (calibration is not None or cameras is not None):
-            raise UsageError("flow is of two pictures of one camera; a calibration of two cameras does not apply to it")
+            raise UsageError("flow is of two images of one camera; a calibration of two cameras does not apply to it")
         if calibration is not None and cameras is not None:
             raise UsageError("cameras give the calibration of the pairs that they rectify; give one of the two")
         self.device = _device(device)
@@ -158,7 +158,7 @@ class StereoInferencer:
         """Match a prepared pair.
 
         Args:
-            pair: of two pictures, or with an error.
+            pair: of two images, or with an error.
             start: a field `[2, H, W, C]` to start from, such as that of the frame before.
 
         Returns:
@@ -261,7 +261,7 @@ def _size_notes(size: Size, wanted: Size) -> list[str]:
     if min(size) < MIN_MODEL_SIDE:
         least = f"{max(size.width, MIN_MODEL_SIDE)} x {max(size.height, MIN_MODEL_SIDE)}"
         notes.append(
-            f"small pictures: {size.width} x {size.height} pixels are extended to {least} for the model, the result is "
+            f"small images: {size.width} x {size.height} pixels are extended to {least} for the model, the result is "
             "cropped"
         )
     return notes

@@ -1,4 +1,4 @@
-"""Runs the matching network on pictures of any size: whole, enlarged, reduced, or in tiles."""
+"""Runs the matching network on images of any size: whole, enlarged, reduced, or in tiles."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vision.apis.stereo.memory import RESULT_BYTES, allocating, check_memory, fi
 from vision.apis.stereo.tiles import Reach, Tile, plan_tiles
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# A tile must hold the model's smallest picture, and what neighbours share.
+# A tile must hold the model's smallest image, and what neighbors share.
 MIN_TILE = 384
 # How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy.
 _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
-# How far small pictures are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
+# How far small images are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
 AUTO_SCALE, AUTO_PIXELS = 2.0, 1_000_000
 
 
 class Size(NamedTuple):
-    """Of a picture, in pixels."""
+    """Of an image, in pixels."""
 
     height: int
     width: int
@@ -40,12 +40,12 @@ class Matcher:
         device: where it is.
         precision: "fp32", "bf16" or "fp16", by autocast.
         is_flow: whether pixels move along y, too.
-        scale: how many times pictures are enlarged before matching (below 1: reduced), and the fields reduced after.
+        scale: how many times images are enlarged before matching (below 1: reduced), and the fields reduced after.
             None takes up to 2, as far as there are not more than 1 million pixels after it, or than tile x tile, and as
             memory allows.
-        max_size: no longer pictures are matched, whatever the scale.
-        tile: larger pictures than tile x tile pixels are matched reduced first, then in tiles of at most that many
-            pixels, each starting from the reduced field. None matches any picture whole.
+        max_size: no longer images are matched, whatever the scale.
+        tile: larger images than tile x tile pixels are matched reduced first, then in tiles of at most that many
+            pixels, each starting from the reduced field. None matches any image whole.
         coarse_to_fine: match copies of half the size first, and start from their field: a quarter more work, for large
             disparities above all.
         on_tile: called with the number of tiles done, and of all.
@@ -70,7 +70,7 @@ class Matcher:
 
     @torch.inference_mode()
     def __call__(self, left: np.ndarray, right: np.ndarray, size: Size, start: np.ndarray | None = None) -> np.ndarray:
-        """Match two uint8 pictures `[H, W, 3]`.
+        """Match two uint8 images `[H, W, 3]`.
 
         Args:
             left, right: of one size.
@@ -93,7 +93,7 @@ class Matcher:
             return resized(run(left, right, start), height, width)
 
     def size_for(self, height: int, width: int) -> Size:
-        """What pictures of this size are matched at, as things are."""
+        """What images of this size are matched at, as things are."""
         size = self.size_wanted(height, width)
         if self.scale is None and not fits(self._needed(height, width, size), self.device):
             return self._size_at(1.0, height, width)
@@ -107,7 +107,7 @@ class Matcher:
         return self._size_at(max(1.0, min(AUTO_SCALE, (most / (height * width)) ** 0.5)), height, width)
 
     def advice(self) -> str:
-        """What helps when pictures do not fit into memory."""
+        """What helps when images do not fit into memory."""
         tile = "--tile (tile=1024 in Python)" if self.tile is None else "a smaller --tile (tile=)"
         smaller = "" if self.scale is None or self.scale <= 1 else "a smaller --scale (scale=), "
         return f"use {smaller}{tile}, or --max-size (max_size=)"
@@ -118,7 +118,7 @@ class Matcher:
         return Size(max(1, round(height * scale)), max(1, round(width * scale)))
 
     def _needed(self, height: int, width: int, size: Size) -> int:
-        """Bytes that pictures of `height` x `width` take when they are matched at another size."""
+        """Bytes that images of `height` x `width` take when they are matched at another size."""
         rows, columns = size
         if self.tile is not None and rows * columns > self.tile**2:
             rows = columns = self.tile

@@ -1,4 +1,4 @@
-"""Whether a picture fits into memory, told before the work begins."""
+"""Whether an image fits into memory, told before the work begins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 # nano to base in float32 on the CPU, and of nano and tiny where match attention has no kernels and gathers windows.
 BYTES_PER_CHANNEL = 25
 BYTES_PER_CHANNEL_REFERENCE = 65
-# Both pictures, both fields and what is told of them, at full size.
+# Both images, both fields and what is told of them, at full size.
 RESULT_BYTES = 60
 # Of networks that do not say how many channels they have: as the largest.
 _CHANNELS = 128
@@ -25,11 +25,11 @@ _SHARE = 0.9
 
 
 class TooLargeError(ValueError):
-    """A picture does not fit into memory; the message says how much it takes, and what helps."""
+    """An image does not fit into memory; the message says how much it takes, and what helps."""
 
 
 def needed_memory(height: int, width: int, network: nn.Module, device: torch.device, is_flow: bool) -> int:
-    """Bytes that matching pictures of this size takes at once, about."""
+    """Bytes that matching images of this size takes at once, about."""
     from vision.ops.neighborhood import native
 
     channels = getattr(getattr(network, "encoder", None), "embed_dims", [_CHANNELS])[0]

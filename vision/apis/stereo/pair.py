@@ -1,4 +1,4 @@
-"""From two files to two pictures that a model can match: reading, comparing, rectifying."""
+"""From two files to two images that a model can match: reading, comparing, rectifying."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Geometry: TypeAlias = "StereoCalibration | Rectifier"
 
 @dataclass
 class StereoPair:
-    """Two pictures of one size, or why there are none.
+    """Two images of one size, or why there are none.
 
     Attributes:
         left, right: names in the results.
         image, image_right: uint8 RGB `[H, W, 3]`; rectified, if that was asked for.
-        calibration: of these pictures, if there is one.
+        calibration: of these images, if there is one.
         warnings: what is odd about them.
         error: in one line; None when the pair can be matched.
     """
@@ -57,8 +57,8 @@ def prepare_pair(
         names: stand for the paths of arrays.
         max_pixels: refuse larger files, by their header.
         checks: whether to look for unrectified, swapped and unrelated views.
-        is_flow: two pictures in time, whose rows need not agree.
-        geometry: what is known about pictures of (width, height): a calibration, or what rectifies them.
+        is_flow: two images in time, whose rows need not agree.
+        geometry: what is known about images of (width, height): a calibration, or what rectifies them.
     """
     pair = StereoPair(_name(left, names[0]), _name(right, names[1]))
     try:

@@ -1,7 +1,7 @@
 """Where large pairs are cut into tiles, so that what a tile shows has its partner in the tile of the other view.
 
 Both views are cut at the same place. Of the left view, the left part of a tile has its partners outside of it, as wide
-as the largest disparity; of the right view, the right part. Neighbours overlap by that much, and by a band in which
+as the largest disparity; of the right view, the right part. Neighbors overlap by that much, and by a band in which
 the fields fade into each other.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Pixels over which neighbouring tiles fade into each other, and those next to a cut that are left out before.
+# Pixels over which neighboring tiles fade into each other, and those next to a cut that are left out before.
 FADE = 64
 CUT = 32
 MIN_SIDE = 192

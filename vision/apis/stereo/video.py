@@ -10,8 +10,8 @@ import numpy as np
 from vision.apis.stereo.inferencer import StereoInferencer
 from vision.structures.stereo import StereoResult
 
-# Mean change of gray levels (0..255) of a small copy from one frame to the next. Pictures of different scenes differ by
-# 40 and more; a traffic camera stays below 20. What fills the picture and moves fast reaches 40 at times: then, the
+# Mean change of gray levels (0..255) of a small copy from one frame to the next. Images of different scenes differ by
+# 40 and more; a traffic camera stays below 20. What fills the image and moves fast reaches 40 at times: then, the
 # last field would be of little help anyway.
 CUT_LEVEL = 30.0
 _SMALL = (64, 36)

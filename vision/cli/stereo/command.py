@@ -1,4 +1,4 @@
-"""`vision stereo`: disparity, depth and point clouds from pairs of pictures, or from stereo video."""
+"""`vision stereo`: disparity, depth and point clouds from pairs of images, or from stereo video."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from vision.cli.arguments import at_least, between, count, number, positive, sev
 from vision.errors import UsageError
 
 DEFAULT_TILE = 1024
-# What can be saved besides the picture, and as what it is called.
+# What can be saved besides the image, and as what it is called.
 KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "ply")
 
 _DESCRIPTION = """\
-Find the disparity of every pixel of a pair of pictures, and from it depth and point clouds.
+Find the disparity of every pixel of a pair of images, and from it depth and point clouds.
 
-INPUT is LEFT RIGHT: two pictures, or two folders whose pictures have the same names (else they are paired in their
+INPUT is LEFT RIGHT: two images, or two folders whose images have the same names (else they are paired in their
 order); or one CSV file with columns left and right, whose paths start at its folder. With --video, two video files or
-folders of frames. The left picture is what the camera on the left took; both must be rectified (or see --rectify)."""
+folders of frames. The left image is what the camera on the left took; both must be rectified (or see --rectify)."""
 
 _EPILOG = """\
-files in DIR, called after the left picture:
+files in DIR, called after the left image:
   NAME_disp.pfm          disparity in pixels, positive: x_right = x_left - disparity (always)
-  NAME_stereo.png        the picture beside its disparity (or no: --no-picture)
+  NAME_stereo.png        the image beside its disparity (or no: --no-picture)
   NAME_disp.png .npy     png16: KITTI's 16-bit PNG, disparity * 256, 0 unknown; npy: float32
-  NAME_color.png         disparity in colours
+  NAME_color.png         disparity in colors
   NAME_confidence.png    0..255, how well left and right agree
   NAME_occlusion.png     255 where a pixel is hidden in the other view, or wrong
   NAME_depth.pfm         depth = focal * baseline / (disparity + doffs), in the unit of the baseline
-  NAME_points.ply        coloured point cloud: x right, y down, z forward; without what is occluded
+  NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written a frame, into NAME_frames
 With --view right or both, NAME_..._right has the same of the right view; stereo.png and ply are of the left one
-always. A second picture of one name is NAME-2.
+always. A second image of one name is NAME-2.
 
 exit codes:
   0   every pair was matched; warnings change nothing
   1   some could not be matched, the others were
-  2   bad usage: arguments, checkpoint, device, calibration, no pictures, output that cannot be written
+  2   bad usage: arguments, checkpoint, device, calibration, no images, output that cannot be written
 
 examples:
   vision stereo left.png right.png -o out
@@ -52,13 +52,13 @@ def add_command(commands: Any) -> None:
     """Add the subcommand to argparse's `commands`."""
     parser = commands.add_parser(
         "stereo",
-        help="depth from pairs of pictures",
+        help="depth from pairs of images",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: pictures or folders; or a CSV file")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: images or folders; or a CSV file")
     _add_output(parser.add_argument_group("output"))
     _add_geometry(parser.add_argument_group("depth"))
     _add_matching(parser.add_argument_group("matching"))
@@ -100,7 +100,7 @@ def _check(command: argparse.Namespace) -> None:
     if wanted and not has_geometry:
         raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
     if command.flow and has_geometry:
-        raise UsageError("--flow is of two pictures of one camera; a calibration does not apply to it")
+        raise UsageError("--flow is of two images of one camera; a calibration does not apply to it")
     if command.max_depth is not None and not has_geometry:
         raise UsageError("--max-depth needs a calibration: --calib FILE, or --focal and --baseline")
     for option in ("side_by_side", "fps", "no_warm_start"):
@@ -144,12 +144,12 @@ def _add_geometry(group: Any) -> None:
 def _add_matching(group: Any) -> None:
     group.add_argument("--model", metavar="NAME", help="match_stereo_nano by default, match_flow_base for --flow")
     group.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
-    group.add_argument("--flow", action="store_true", help="optical flow from the first picture to the second")
+    group.add_argument("--flow", action="store_true", help="optical flow from the first image to the second")
     group.add_argument(
         "--scale",
         type=between(0.1, 4),
         metavar="S",
-        help="match pictures enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
+        help="match images enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
         "to 2, to at most 1 million pixels; other models, and --video: 1)",
     )
     group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
@@ -159,7 +159,7 @@ def _add_matching(group: Any) -> None:
         nargs="?",
         const=DEFAULT_TILE,
         metavar="PX",
-        help=f"match large pictures in tiles of at most PX x PX pixels ({DEFAULT_TILE}), in bounded memory",
+        help=f"match large images in tiles of at most PX x PX pixels ({DEFAULT_TILE}), in bounded memory",
     )
     group.add_argument(
         "--coarse-to-fine",
@@ -170,7 +170,7 @@ def _add_matching(group: Any) -> None:
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
     group.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="(%(default)s)")
     group.add_argument(
-        "--max-pixels", type=count, default=100_000_000, metavar="N", help="refuse larger pictures (%(default)s)"
+        "--max-pixels", type=count, default=100_000_000, metavar="N", help="refuse larger images (%(default)s)"
     )
 
 

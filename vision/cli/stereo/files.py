@@ -20,7 +20,7 @@ class ResultWriter:
     Args:
         kinds: of `vision.cli.stereo.command.KINDS`.
         view: "left", "right" or "both".
-        picture: whether to draw the picture beside its disparity.
+        picture: whether to draw the image beside its disparity.
         max_depth: leave farther points out of the point cloud.
     """
 

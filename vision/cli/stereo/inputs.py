@@ -27,9 +27,9 @@ def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
     if len(inputs) == 1:
         if inputs[0].lower().endswith(".csv"):
             return _from_csv(inputs[0]), []
-        raise UsageError(f"got {inputs[0]!r} alone; expected LEFT RIGHT, two pictures or folders, or a CSV file (.csv)")
+        raise UsageError(f"got {inputs[0]!r} alone; expected LEFT RIGHT, two images or folders, or a CSV file (.csv)")
     if len(inputs) != 2:
-        raise UsageError(f"got {len(inputs)} inputs; expected LEFT RIGHT, two pictures or folders, or one CSV file")
+        raise UsageError(f"got {len(inputs)} inputs; expected LEFT RIGHT, two images or folders, or one CSV file")
     left, right = inputs
     if os.path.isdir(left) != os.path.isdir(right):
         raise UsageError(f"{left!r} and {right!r} are a folder and a file; expected two files or two folders")
@@ -54,10 +54,10 @@ def _from_folders(left: str, right: str) -> tuple[list[FilePair], list[str]]:
             return [(first[name], second[name]) for name in common], problems + _without_partner(alone)
     if len(lefts) != len(rights):
         raise UsageError(
-            f"{left!r} has {len(lefts)} pictures, {right!r} {len(rights)}, and no names agree; "
+            f"{left!r} has {len(lefts)} images, {right!r} {len(rights)}, and no names agree; "
             "expected equal names in both, or a CSV file of pairs"
         )
-    problems.append(f"warning: no names in {left} and {right} agree; the pictures are paired in their order")
+    problems.append(f"warning: no names in {left} and {right} agree; the images are paired in their order")
     return list(zip(lefts, rights, strict=True)), problems
 
 
@@ -105,6 +105,6 @@ def _row(path: str, line: int, row: dict[str, str | None]) -> FilePair:
     cells = [(row.get(side) or "").strip() for side in ("left", "right")]
     if not all(cells):
         side = "right" if cells[0] else "left"
-        raise UsageError(f"{path}, line {line}: no {side} picture; expected a file name")
+        raise UsageError(f"{path}, line {line}: no {side} image; expected a file name")
     left, right = (str(Path(path).parent / cell) for cell in cells)
     return left, right

@@ -1,4 +1,4 @@
-"""`vision stereo` on pairs of pictures, and what it shares with `--video`."""
+"""`vision stereo` on pairs of images, and what it shares with `--video`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def geometry_of(command: argparse.Namespace, left: str) -> tuple[StereoCalibrati
 
     Args:
         command: the arguments.
-        left: a left picture, whose folder says which of KITTI's cameras took it.
+        left: a left image, whose folder says which of KITTI's cameras took it.
     """
     if command.focal is not None:
         principal = {"cx": command.cx, "cy": command.cy, "doffs": command.doffs or 0.0}

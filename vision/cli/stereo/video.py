@@ -1,4 +1,4 @@
-"""`vision stereo --video`: matches frame after frame and writes a video of pictures beside their disparity."""
+"""`vision stereo --video`: matches frame after frame and writes a video of images beside their disparity."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from vision.visualization.flow import flow_colors, longest
 from vision.visualization.stereo import disparity_colors, disparity_range
 
 MAX_SIDE = 1280
-# Share of a new frame in what the colours stand for: they must not flicker either.
+# Share of a new frame in what the colors stand for: they must not flicker either.
 _ADAPTION = 0.05
 
 
@@ -136,7 +136,7 @@ class _Summary:
 
 
 class _Painter:
-    """Pictures beside their disparity, in colours whose meaning changes slowly, and at once with a new scene."""
+    """Images beside their disparity, in colors whose meaning changes slowly, and at once with a new scene."""
 
     def __init__(self) -> None:
         self._limits: tuple[float, float] | None = None

@@ -25,7 +25,7 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
     """Images of a tree in one of the field's layouts, cropped to one size and never resized to it.
 
     An item is `dict(inputs, label, source, path)`: `inputs` a uint8 tensor `[3, H, W]` RGB, `label` 0 real or 1
-    generated. Pictures smaller than the crop are reflected, or tiled, up to its size. Random choices depend on torch's
+    generated. Images smaller than the crop are reflected, or tiled, up to its size. Random choices depend on torch's
     seed alone: the same seed repeats them, other workers and epochs make others.
 
     Args:
@@ -34,12 +34,12 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         split_by_stem: `(fold, num_folds, "train" | "val")` keeps all but one fold, or this fold alone. Images of one
             source that share a file name without suffix, such as the halves of an aligned pair, share the fold.
         max_per_source: keep at most this many images of each class of each source, evenly spaced.
-        crop_size: height and width of the crop; None keeps whole pictures (then use batches of 1).
+        crop_size: height and width of the crop; None keeps whole images (then use batches of 1).
         test_mode: central instead of random crop, and no default flip.
         transforms: callables `(image, rng) -> image` or dicts for `Compose`, applied before the final crop, to both
             classes alike. By default a horizontal flip in training and nothing in testing.
         verify: check files at construction: `none`, `header` (size and format) or `full` (decode everything).
-        max_pixels: refuse larger pictures.
+        max_pixels: refuse larger images.
         cache: decode everything at construction and keep it: 3 bytes a pixel, 0.2 MB for 256x256. Implies a full check.
             Forked workers share the memory.
 

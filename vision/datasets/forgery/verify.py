@@ -1,4 +1,4 @@
-"""Checking picture files before they are used, so that one broken file does not end a training run."""
+"""Checking image files before they are used, so that one broken file does not end a training run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def find_broken(
     Args:
         paths: files to check.
         verify: `none`, `header` (open, size and format) or `full` (decode).
-        max_pixels: larger pictures are unusable.
-        cache: given, every file is decoded and the usable pictures are appended to it, in order.
+        max_pixels: larger images are unusable.
+        cache: given, every file is decoded and the usable images are appended to it, in order.
     """
     if verify not in ("none", "header", "full"):
         raise ValueError(f"verify is {verify!r}; expected 'none', 'header' or 'full'")
@@ -39,10 +39,10 @@ def find_broken(
 
 
 def check_header(path: str, max_pixels: int) -> None:
-    """Open a picture without decoding it.
+    """Open an image without decoding it.
 
     Raises:
-        ImageError: for what is no picture, too small or too large.
+        ImageError: for what is no image, too small or too large.
     """
     with open_regular(path) as file, warnings.catch_warnings():
         # Pillow warns by a limit of its own; ours is checked below.

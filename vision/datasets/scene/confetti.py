@@ -31,7 +31,7 @@ def confetti(shop: Workshop, near: float, far: float) -> list[Surface]:
 
 
 def background(shop: Workshop, far: float) -> list[Surface]:
-    """A slanted wall, a corner of two, or a cloth that fills the picture; a plain far plane behind it in any case."""
+    """A slanted wall, a corner of two, or a cloth that fills the image; a plain far plane behind it in any case."""
     rng, rig = shop.rng, shop.rig
     height, width = rig.size
     middle = (width / 2, height / 2, far)

@@ -17,7 +17,7 @@ def indoor(shop: Workshop, near: float, far: float) -> list[Surface]:
 
     Args:
         shop: maker of objects.
-        near: disparity of the floor at the lower edge of the picture.
+        near: disparity of the floor at the lower edge of the image.
         far: disparity at the foot of the wall.
     """
     rng, rig = shop.rng, shop.rig
@@ -165,7 +165,7 @@ def standing_object(
 
 
 def _drape(shop: Workshop, near: float, far: float) -> Surface:
-    """A cloth or a large cushion, mostly low in the picture and near."""
+    """A cloth or a large cushion, mostly low in the image and near."""
     rng, (height, width) = shop.rng, shop.rig.size
     share = rng.beta(2, 1)
     disparity = min(far * (near / far) ** share * rng.uniform(0.95, 1.15), 0.95 * shop.rig.max_disparity)

@@ -38,7 +38,7 @@ class Lighting:
         self.veil = rng.uniform(120, 255) + rng.normal(0, 10, 3)
 
     def apply(self, view: View) -> None:
-        """Multiply the light into the colours of a view."""
+        """Multiply the light into the colors of a view."""
         disparity = view.disparity
         height, width = disparity.shape
         x = np.arange(width, dtype=np.float32)[None] - np.float32(view.side) * disparity

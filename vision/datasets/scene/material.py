@@ -1,4 +1,4 @@
-"""What surfaces look like: a texture with its pyramid, and a colour transform."""
+"""What surfaces look like: a texture with its pyramid, and a color transform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vision.datasets.scene.camera import Box
 
 
 class Texture:
-    """A picture with its pyramid of halved pictures.
+    """An image with its pyramid of halved images.
 
     Args:
         image: uint8 RGB `[H, W, 3]` that can be tiled.
@@ -31,8 +31,8 @@ class Material:
     """A texture as one surface shows it.
 
     Args:
-        texture: the picture.
-        matrix: colour transform, float32 `[3, 4]` on 0..255.
+        texture: the image.
+        matrix: color transform, float32 `[3, 4]` on 0..255.
         offset: texel (x, y) at the surface's origin.
         turn: rotation, stretch and flip of the texture, `[2, 2]`.
         mirror: what a glossy surface reflects; each view sees it elsewhere. None for a matt one.
@@ -53,7 +53,7 @@ class Material:
         return replace(self, matrix=self.matrix * np.float32(factor))
 
     def reflect(self, color: np.ndarray, box: Box, side: float, disparity: float) -> np.ndarray:
-        """Add to colours `[h, w, 3]` of a box of one view what the surface mirrors there."""
+        """Add to colors `[h, w, 3]` of a box of one view what the surface mirrors there."""
         if self.mirror is None:
             return color
         left, top, right, bottom = box
@@ -64,7 +64,7 @@ class Material:
         return cv2.addWeighted(color, 1 - self.gloss, seen.astype(np.float32), self.gloss, 0)
 
     def warp(self, to_texture: np.ndarray, box: Box, slope: tuple[float, float, float]) -> np.ndarray:
-        """Colours of a box of pixels, float `[h, w, 3]`, by a homography from pixels to texels.
+        """Colors of a box of pixels, float `[h, w, 3]`, by a homography from pixels to texels.
 
         Args:
             to_texture: `[3, 3]`; the material's own turn comes on top.
@@ -77,7 +77,7 @@ class Material:
         for rows, columns, level in _bands(matrix, out.shape[:2], slope, (left, top), len(self.texture.levels) - 1):
             scaled_matrix = _shifted(matrix, columns.start, rows.start)
             scale = 0.5**level
-            # Centres of texels are whole numbers on every level.
+            # Centers of texels are whole numbers on every level.
             scaled_matrix[:2] = scale * scaled_matrix[:2] + (0.5 * scale - 0.5) * scaled_matrix[2]
             out[rows, columns] = cv2.warpPerspective(
                 self.texture.levels[level],
@@ -89,7 +89,7 @@ class Material:
         return self._colored(out)
 
     def sample(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Colours at texels, float `[h, w, 3]`; u and v `[h, w]` vary smoothly."""
+        """Colors at texels, float `[h, w, 3]`; u and v `[h, w]` vary smoothly."""
         (a, b), (c, d) = self.turn.astype(np.float32)
         x = a * u + b * v + np.float32(self.offset[0])
         y = c * u + d * v + np.float32(self.offset[1])
@@ -104,7 +104,7 @@ class Material:
 
 
 def scaled(color: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Colours `[h, w, 3]` times a brightness `[h, w]`, float32."""
+    """Colors `[h, w, 3]` times a brightness `[h, w]`, float32."""
     # Three times as fast as NumPy's broadcast over the channels.
     return cv2.multiply(color, cv2.merge([factor, factor, factor]))
 

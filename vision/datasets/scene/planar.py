@@ -111,7 +111,7 @@ def coverage(parts: Shape, box: Box) -> np.ndarray:
     width, height = right - left, bottom - top
     fine = 4 if width * height < 30_000 else 2
     mask = np.zeros((height * fine, width * fine), np.uint8)
-    # Pixel centres are whole numbers; OpenCV wants 4 binary places.
+    # Pixel centers are whole numbers; OpenCV wants 4 binary places.
     points = np.concatenate([contour for part in parts for contour in part])
     points = (points - (left - 0.5, top - 0.5)) * (fine * 16) - 8
     fixed = np.clip(points, -(2**24), 2**24).round().astype(np.int32)

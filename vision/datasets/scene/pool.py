@@ -18,18 +18,18 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 class TexturePool:
-    """Textures by number, the same for the same seed, and materials that show them in random colours.
+    """Textures by number, the same for the same seed, and materials that show them in random colors.
 
     Args:
         seed: start of the random numbers.
         count: how many textures there are.
-        photos: picture files or a folder of them; a `photo_share` of the textures is cut from these.
+        photos: image files or a folder of them; a `photo_share` of the textures is cut from these.
         photo_share: 0..1.
         size: side of a texture in texels.
         glossy: share of materials that mirror something.
 
     Raises:
-        ValueError: a folder without pictures.
+        ValueError: a folder without images.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TexturePool:
         return self._made[index]
 
     def material(self, rng: np.random.Generator, weak: float = 0.15, kinds: Collection[str] | None = None) -> Material:
-        """A texture in random colours, turned and shifted.
+        """A texture in random colors, turned and shifted.
 
         Args:
             rng: random numbers.
@@ -102,7 +102,7 @@ class TexturePool:
         path = self.photos[int(rng.integers(len(self.photos)))]
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if image is None:
-            raise ValueError(f"{path} is not a picture that OpenCV reads; take it out of `textures`")
+            raise ValueError(f"{path} is not an image that OpenCV reads; take it out of `textures`")
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         # The sharpest of a few crops: much of a photograph is sky or blur.
         crops = [_crop(rng, image, size) for _ in range(3)]
@@ -110,7 +110,7 @@ class TexturePool:
 
 
 def tileable(image: np.ndarray, seam: int) -> np.ndarray:
-    """Make a picture fit to itself: `seam` pixels shorter on each side, with what is cut off blended in."""
+    """Make an image fit to itself: `seam` pixels shorter on each side, with what is cut off blended in."""
     share = ((np.arange(seam, dtype=np.float32) + 0.5) / seam)[:, None, None]
     for _ in range(2):
         body = image[:-seam].astype(np.float32)
@@ -128,7 +128,7 @@ def _crop(rng: np.random.Generator, image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _recolor(rng: np.random.Generator, mean: np.ndarray, weak: float) -> np.ndarray:
-    """Contrast, saturation, hue and mean colour as one matrix, float32 `[3, 4]`."""
+    """Contrast, saturation, hue and mean color as one matrix, float32 `[3, 4]`."""
     contrast = rng.uniform(0.04, 0.25) if rng.random() < weak else rng.uniform(0.6, 1.6)
     saturation = rng.uniform(0.0, 1.4)
     matrix = np.full((3, 4), contrast * (1 - saturation) / 3, np.float32)
@@ -147,5 +147,5 @@ def _list_photos(photos: str | Path | Sequence[str | Path] | None) -> list[Path]
     folder = Path(photos)
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not found:
-        raise ValueError(f"textures is {str(photos)!r}: no pictures there; give a folder of JPEG or PNG files")
+        raise ValueError(f"textures is {str(photos)!r}: no images there; give a folder of JPEG or PNG files")
     return found

@@ -104,7 +104,7 @@ class Quadric:
         return np.where(hit, depth, 1), np.where(hit, normal, 1), alpha
 
     def _shade(self, side: float, point: tuple[np.ndarray, ...], normal: np.ndarray) -> np.ndarray:
-        """Colours `[h, w, 3]` of points (x, y, z from the centre) with normals `[3, h, w]` in body coordinates."""
+        """Colors `[h, w, 3]` of points (x, y, z from the center) with normals `[3, h, w]` in body coordinates."""
         lengths = np.linalg.norm(self.frame, axis=1)
         axes = (self.frame / lengths[:, None]).astype(np.float32)
         local = [axes[i, 0] * point[0] + axes[i, 1] * point[1] + axes[i, 2] * point[2] for i in range(3)]

@@ -85,7 +85,7 @@ class Relief:
         left, top, right, bottom = box
         step = self.step
         columns, rows = -(-(right - left) // step) + 2, -(-(bottom - top) // step) + 2
-        # Nodes lie where cv2.resize puts the centres of coarse pixels; one more on every side for its cubic kernel.
+        # Nodes lie where cv2.resize puts the centers of coarse pixels; one more on every side for its cubic kernel.
         x = left + (np.arange(columns, dtype=np.float32) - 0.5) * step - 0.5
         y = top + (np.arange(rows, dtype=np.float32) - 0.5) * step - 0.5
         target = np.broadcast_to((x[None] - np.float32(self.corner[0])) / step, (rows, columns))

@@ -1,4 +1,4 @@
-"""Two cameras that are not quite alike: exposure, colour, blur, noise, compression and alignment."""
+"""Two cameras that are not quite alike: exposure, color, blur, noise, compression and alignment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sensor:
 
     Args:
         rng: random numbers of the scene.
-        gray: share of pairs without colour.
+        gray: share of pairs without color.
         strength: how different the cameras are: 0 ideal ones without noise, 1 as usual.
         outdoors: harder contrast, darker shadows.
     """
@@ -37,7 +37,7 @@ class Sensor:
         self.askew = strength * float(rng.choice([0.0, 0.25, 1.0], p=[0.45, 0.4, 0.15]))
 
     def develop(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The pictures uint8 `[H, W, 3]` that the cameras make of two views, float32 `[H, W, 3]` 0..255."""
+        """The images uint8 `[H, W, 3]` that the cameras make of two views, float32 `[H, W, 3]` 0..255."""
         gain, offset = self._meter(left, right)
         shift = self.rng.normal(0, 0.6) * self.askew
         turn, zoom = self.rng.normal(0, 0.5, 2) * self.askew / left.shape[1]

@@ -37,7 +37,7 @@ def street(shop: Workshop, near: float, far: float) -> list[Surface]:
 
     Args:
         shop: maker of objects.
-        near: disparity of the road at the lower edge of the picture.
+        near: disparity of the road at the lower edge of the image.
         far: disparity of the sky, in pixels.
     """
     road = _Road(shop, near)

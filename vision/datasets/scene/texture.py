@@ -42,7 +42,7 @@ def noise(rng: np.random.Generator, size: int, exponent: float, stretch: float =
 
 
 def color(rng: np.random.Generator) -> np.ndarray:
-    """A colour as objects have it: mostly dull, sometimes vivid, float `[3]` 0..255."""
+    """A color as objects have it: mostly dull, sometimes vivid, float `[3]` 0..255."""
     value = 255 * rng.beta(1.6, 1.4)
     vivid = rng.beta(1, 5) if rng.random() < 0.7 else rng.uniform(0.3, 1)
     # Warm hues are more frequent than cold ones.
@@ -52,7 +52,7 @@ def color(rng: np.random.Generator) -> np.ndarray:
 
 
 def palette(rng: np.random.Generator, count: int, spread: float | None = None) -> np.ndarray:
-    """Colours that go together, `[count, 3]`: variations of one, or a free choice."""
+    """Colors that go together, `[count, 3]`: variations of one, or a free choice."""
     spread = float(rng.choice([12.0, 30.0, 60.0])) if spread is None else spread
     if rng.random() < 0.35:
         return np.array([color(rng) for _ in range(count)])
@@ -61,7 +61,7 @@ def palette(rng: np.random.Generator, count: int, spread: float | None = None) -
 
 
 def _map_colors(rng: np.random.Generator, field: np.ndarray) -> np.ndarray:
-    """Colour a field of deviation 1 by a gradient through a few colours."""
+    """Color a field of deviation 1 by a gradient through a few colors."""
     colors = palette(rng, int(rng.integers(2, 5)))
     place = np.linspace(-2.0, 2.0, len(colors))
     table = np.stack([np.interp(np.linspace(-2, 2, 256), place, colors[:, c]) for c in range(3)], 1)

@@ -1,4 +1,4 @@
-"""The picture that one camera sees: geometry first, then the colours of what is in sight."""
+"""The image that one camera sees: geometry first, then the colors of what is in sight."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Fragment:
         box: the pixels that it touches.
         disparity: `[h, w]` in pixels.
         alpha: share of each pixel that it covers, float32 `[h, w]` 0..1.
-        color: gives the colours, float32 `[h, w, 3]` 0..255, of a part (left, top, right, bottom) of the box, in
+        color: gives the colors, float32 `[h, w, 3]` 0..255, of a part (left, top, right, bottom) of the box, in
             pixels from the box's own corner.
         bias: added to the disparity in comparisons alone, for marks on another surface.
     """
@@ -32,7 +32,7 @@ class Fragment:
 
 
 class View:
-    """The buffers of one camera: colour (float32 0..255) and disparity; the larger disparity hides the smaller.
+    """The buffers of one camera: color (float32 0..255) and disparity; the larger disparity hides the smaller.
 
     Args:
         rig: the pair of cameras.
@@ -82,7 +82,7 @@ class View:
         part = (slice(y, y + height), slice(x, x + width))
         disparity = fragment.disparity[part]
         final = self.disparity[top:bottom, left:right][part]
-        # Pixels of surfaces that are still to come take this one's colour as their background.
+        # Pixels of surfaces that are still to come take this one's color as their background.
         open_ = (taken[part] >= number) | (disparity + np.float32(fragment.bias) >= final)
         cover = fragment.alpha[part] * (mine[part] * open_)
         color = fragment.color((x, y, x + width, y + height))

@@ -214,7 +214,7 @@ class Workshop:
         return self._relief(low, step, gx[None] + gy[:, None] + disparity, raised, outlines, material, disparity)
 
     def sheet(self, plane: tuple[float, float, float], folds: float, shape: Shape | None = None) -> Relief:
-        """A cloth with folds over the whole picture, or within an outline in pixels.
+        """A cloth with folds over the whole image, or within an outline in pixels.
 
         Args:
             plane: disparity as a x + b y + c.

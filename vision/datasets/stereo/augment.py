@@ -2,7 +2,7 @@
 
 They return a new dict and leave the given one and its arrays alone. All take samples without truth, with sparse truth
 (NaN where unknown, never averaged) and, but for what is said, with `flow` in place of `disparity`. What they move out
-of the other view's picture is no longer `visible`.
+of the other view's image is no longer `visible`.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def hide_outside(sample: Sample) -> Sample:
-    """The sample with `visible` false where the matching pixel lies outside the other view's picture."""
+    """The sample with `visible` false where the matching pixel lies outside the other view's image."""
     height, width = sample["left"].shape[:2]
     result = dict(sample)
     for visible, truth, sign in (("visible", "disparity", -1), ("visible_right", "disparity_right", 1)):
@@ -196,7 +196,7 @@ def hide_outside(sample: Sample) -> Sample:
 
 
 def _resize_truth(value: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A float map at another size: linear where its neighbours belong together, else the nearest one."""
+    """A float map at another size: linear where its neighbors belong together, else the nearest one."""
     value = np.ascontiguousarray(value)
     nearest = cv2.resize(value, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     smooth = cv2.resize(value, size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""Augmentations of a stereo pair's colours: callables `(sample, rng) -> sample` that leave geometry and truth alone."""
+"""Augmentations of a stereo pair's colors: callables `(sample, rng) -> sample` that leave geometry and truth alone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RandomStereoColor:
         return {**sample, "left": _apply(sample["left"], *change), "right": _apply(sample["right"], *other)}
 
     def _change(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-        """A colour matrix `[3, 4]` on 0..255 and a gamma."""
+        """A color matrix `[3, 4]` on 0..255 and a gamma."""
         bright, contrast, saturation = (
             1 + rng.uniform(-value, value) for value in (self.brightness, self.contrast, self.saturation)
         )
@@ -67,7 +67,7 @@ class RandomStereoColor:
 
 
 class RandomErase:
-    """Fill rectangles of the right view with its mean colour, so that what is hidden must be guessed.
+    """Fill rectangles of the right view with its mean color, so that what is hidden must be guessed.
 
     Left pixels whose match is filled are no longer `visible` (RAFT-Stereo, Lipson et al., 3DV 2021, erases alike).
 
@@ -103,7 +103,7 @@ class RandomErase:
 
 
 class RandomSoften:
-    """Reduce and enlarge both views again, so that they show what small pictures do when they are matched enlarged.
+    """Reduce and enlarge both views again, so that they show what small images do when they are matched enlarged.
 
     Args:
         factor: smallest and largest number of pixels along each axis that become one in between.
@@ -122,7 +122,7 @@ class RandomSoften:
 
 
 class PerView:
-    """Apply augmentations of single pictures (`RandomJPEG`, `RandomNoise`, `RandomBlur`, ...) to each view by itself.
+    """Apply augmentations of single images (`RandomJPEG`, `RandomNoise`, `RandomBlur`, ...) to each view by itself.
 
     Only those that keep the size and move nothing make sense.
 

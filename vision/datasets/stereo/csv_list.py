@@ -73,7 +73,7 @@ def _pair(
         value = row.get(name, "")
         files[name] = str(folder / value) if value else ""
         if not value and name in REQUIRED:
-            raise UsageError(f"{os.fspath(path)}, line {line}: no {name} picture; expected a file name")
+            raise UsageError(f"{os.fspath(path)}, line {line}: no {name} image; expected a file name")
         if value and not os.path.isfile(files[name]):
             raise UsageError(
                 f"{os.fspath(path)}, line {line}: {name} {files[name]!r} is no file; paths start at {folder}"

@@ -18,7 +18,7 @@ StereoTransform = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 class StereoDataset(Dataset[dict[str, Any]]):
-    """Pairs of pictures with what is known about them; the named data sets of this package say which.
+    """Pairs of images with what is known about them; the named data sets of this package say which.
 
     An item is a dict, through the transforms in order:
 
@@ -28,7 +28,7 @@ class StereoDataset(Dataset[dict[str, Any]]):
     - `flow`: float32 `[H, W, 2]`, (x, y), NaN where unknown; only in flow data sets, which have no disparity.
     - `visible`: bool `[H, W]`, whether the left pixel is seen in the right view, meaningful where the truth is known;
       None where the set does not say.
-    - `path` of the left picture, and `scene`.
+    - `path` of the left image, and `scene`.
 
     Files are read when an item is asked for. A pair of which a file is missing, damaged or of another size is replaced
     by the next readable one, with one warning; `read` raises instead. Random choices of the transforms depend on
@@ -38,7 +38,7 @@ class StereoDataset(Dataset[dict[str, Any]]):
         pairs: what there is.
         transforms: callables `(sample, rng) -> sample`, or dicts with the name of a class of `vision.datasets` or of
             mmengine's TRANSFORMS registry as `type`.
-        max_pixels: refuse larger pictures.
+        max_pixels: refuse larger images.
     """
 
     metainfo: ClassVar[dict[str, Any]] = {"task": "stereo"}
@@ -73,7 +73,7 @@ class StereoDataset(Dataset[dict[str, Any]]):
         """One pair without transforms.
 
         Raises:
-            ImageError: a file is missing, damaged, or of another size than the left picture.
+            ImageError: a file is missing, damaged, or of another size than the left image.
         """
         return read_sample(self.pairs[index], self.max_pixels)
 

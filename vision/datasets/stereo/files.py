@@ -43,7 +43,7 @@ def read_sample(files: StereoFiles, max_pixels: int = MAX_PIXELS) -> dict[str, A
     Sets that do not say what both views see, but have the disparities of both, get it from these.
 
     Raises:
-        ImageError: a file cannot be read, or its size is not the left picture's.
+        ImageError: a file cannot be read, or its size is not the left image's.
     """
     left = read_image(files.left, max_pixels)
     sample: dict[str, Any] = {"left": left, "right": read_image(files.right, max_pixels)}
@@ -107,7 +107,7 @@ def checked(pairs: list[StereoFiles], root: str, expected: str) -> list[StereoFi
         UsageError: there are none.
     """
     if not pairs:
-        raise UsageError(f"{root}: found no pair of pictures; looked for {expected}")
+        raise UsageError(f"{root}: found no pair of images; looked for {expected}")
     return pairs
 
 

@@ -58,7 +58,7 @@ def list_scene_flow(
 
 
 def list_kitti2012(root: str | os.PathLike[str], split: str = "train") -> list[StereoFiles]:
-    """KITTI 2012 (Geiger et al., CVPR 2012): colour pictures if they are there, else the gray ones.
+    """KITTI 2012 (Geiger et al., CVPR 2012): color images if they are there, else the gray ones.
 
     `split` is `train` (the folder `training`) or `test` (`testing`, without ground truth); `visible` comes from
     `disp_noc`.
@@ -166,7 +166,7 @@ def list_spring(root: str | os.PathLike[str], split: str = "train") -> list[Ster
 
 
 def list_folder(root: str | os.PathLike[str]) -> list[StereoFiles]:
-    """A folder a scene: `left` and `right` pictures of any format, with or without ground truth.
+    """A folder a scene: `left` and `right` images of any format, with or without ground truth.
 
     `disp` and `disp_right` are 16-bit PNG (disparity * 256, 0 unknown), PFM or npy; `mask_nocc` is 255 where a pixel is
     seen in both views. The folder may be one scene itself.
@@ -194,7 +194,7 @@ def scene_flow_trees(base: str, split: str, render_pass: str, kind: str) -> Iter
         elif not parts and split == "train":
             yield frames, truth
         if os.path.isdir(frames):
-            return  # the same pictures in the other format would count twice
+            return  # the same images in the other format would count twice
     part = os.path.join(base, "train" if split == "train" else "val")
     yield os.path.join(part, f"image_{render_pass}"), os.path.join(part, kind)
 

@@ -40,7 +40,7 @@ class SyntheticStereo:
         textures: photographs to show on surfaces beside the procedural textures: a folder or a list of files.
         photo_share: share of the textures that are cut from the photographs.
         layouts: how often each kind of scene comes, by name: "indoor", "street", "confetti".
-        gray: share of pairs without colour; streets are gray more often.
+        gray: share of pairs without color; streets are gray more often.
         sensor: how different the two cameras are: 0 ideal and alike, without mirroring surfaces; 1 as usual.
         weak: share of surfaces with hardly any texture.
         num_textures: size of the pool of textures that the scenes share; each is made when first used, in about 20 ms.
@@ -48,7 +48,7 @@ class SyntheticStereo:
         transforms: callables `(sample, rng) -> sample`, or dicts that name a class of `vision.datasets` as `type`.
 
     Raises:
-        ValueError: a number out of its range, an unknown layout, no positive weight, a folder without pictures.
+        ValueError: a number out of its range, an unknown layout, no positive weight, a folder without images.
     """
 
     metainfo: ClassVar[dict[str, Any]] = {"task": "stereo"}

@@ -54,7 +54,7 @@ class DualFrequencyBlock(nn.Module):
         return torch.add(wavelet, self.fourier_branch(x), alpha=1 - self.dwt_weight)
 
     def wavelet_branch(self, x: Tensor) -> Tensor:
-        """Attention among four subbands x one 2x2 neighbourhood, in the wavelet domain."""
+        """Attention among four subbands x one 2x2 neighborhood, in the wavelet domain."""
         tokens = wavelet_tokens(x, self.wavelet)
         tokens = tokens + self.dwt_attn(self.norm(tokens))
         return image_from_tokens(tokens, x.shape[-2], x.shape[-1], self.wavelet)
@@ -90,9 +90,9 @@ class ChannelNorm(nn.Module):
 
 
 def wavelet_tokens(x: Tensor, wavelet: str) -> Tensor:
-    """Image `[B, C, H, W]` -> its subbands as tokens `[B, C, 4, H * W / 4]`, see `flatten_neighbourhoods`."""
+    """Image `[B, C, H, W]` -> its subbands as tokens `[B, C, 4, H * W / 4]`, see `flatten_neighborhoods`."""
     if not _is_local(wavelet):
-        return flatten_neighbourhoods(dwt2d(x, wavelet))
+        return flatten_neighborhoods(dwt2d(x, wavelet))
     b, c, h, w = x.shape
     blocks = x.reshape(b, c, h // 4, 4, w // 4, 4).transpose(3, 4).reshape(b, c, h * w // 16, 16)
     tokens = (blocks @ _block_matrix(wavelet).to(x)).reshape(b, c, h * w // 16, 4, 4)
@@ -102,7 +102,7 @@ def wavelet_tokens(x: Tensor, wavelet: str) -> Tensor:
 def image_from_tokens(tokens: Tensor, h: int, w: int, wavelet: str) -> Tensor:
     """Inverse of `wavelet_tokens`."""
     if not _is_local(wavelet):
-        return idwt2d(unflatten_neighbourhoods(tokens, h // 2, w // 2), wavelet)
+        return idwt2d(unflatten_neighborhoods(tokens, h // 2, w // 2), wavelet)
     b, c = tokens.shape[:2]
     tokens = tokens.reshape(b, c, 4, h * w // 16, 4).transpose(2, 3).reshape(b, c, h * w // 16, 16)
     blocks = (tokens @ _block_matrix(wavelet).to(tokens).T).reshape(b, c, h // 4, w // 4, 4, 4)
@@ -110,7 +110,7 @@ def image_from_tokens(tokens: Tensor, h: int, w: int, wavelet: str) -> Tensor:
 
 
 def _is_local(wavelet: str) -> bool:
-    # Filters of length two never leave a 2x2 neighbourhood, so that transform and layout are one product on 4x4 blocks.
+    # Filters of length two never leave a 2x2 neighborhood, so that transform and layout are one product on 4x4 blocks.
     return wavelet_filters(wavelet).shape[-1] == 2
 
 
@@ -119,18 +119,18 @@ def _block_matrix(wavelet: str) -> Tensor:
     """`[16, 16]`: pixels of a 4x4 block -> its (subband, position) tokens, orthogonal."""
     with torch.inference_mode(False), torch.no_grad():
         basis = torch.eye(16, dtype=torch.float64).reshape(16, 1, 4, 4)
-        return flatten_neighbourhoods(dwt2d(basis, wavelet)).reshape(16, 16)
+        return flatten_neighborhoods(dwt2d(basis, wavelet)).reshape(16, 16)
 
 
-def flatten_neighbourhoods(subbands: Tensor) -> Tensor:
+def flatten_neighborhoods(subbands: Tensor) -> Tensor:
     """`[B, C, 4, h, w]` -> `[B, C, 4, h * w]`, ordered by (row pair, column pair, position in the 2x2)."""
     b, c, bands, h, w = subbands.shape
     x = subbands.reshape(b, c, bands, h // 2, 2, w // 2, 2).transpose(4, 5)
     return x.reshape(b, c, bands, h * w)
 
 
-def unflatten_neighbourhoods(tokens: Tensor, h: int, w: int) -> Tensor:
-    """Inverse of `flatten_neighbourhoods`: `[B, C, 4, h * w]` -> `[B, C, 4, h, w]`."""
+def unflatten_neighborhoods(tokens: Tensor, h: int, w: int) -> Tensor:
+    """Inverse of `flatten_neighborhoods`: `[B, C, 4, h * w]` -> `[B, C, 4, h, w]`."""
     b, c, bands, _ = tokens.shape
     x = tokens.reshape(b, c, bands, h // 2, w // 2, 2, 2).transpose(4, 5)
     return x.reshape(b, c, bands, h, w)

@@ -28,7 +28,7 @@ def robustness_sweep(
     device: str = "cpu",
     track: Track | None = None,
 ) -> Sweep:
-    """Judge a data set once for every JPEG quality and blur: the whole picture is blurred, compressed, then cropped.
+    """Judge a data set once for every JPEG quality and blur: the whole image is blurred, compressed, then cropped.
 
     Args:
         network: a detector in eval mode.

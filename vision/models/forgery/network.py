@@ -36,7 +36,7 @@ class ForgeryNetwork(nn.Module):
         self.calibration = calibration or Calibration()
 
     def logits(self, images: Tensor) -> Tensor:
-        """ImageNet-normalised images `[B, 3, H, W]`, sides multiples of 4 -> logits `[B]`, positive for generated."""
+        """ImageNet-normalized images `[B, 3, H, W]`, sides multiples of 4 -> logits `[B]`, positive for generated."""
         return self.head(self.backbone(images))
 
     forward = logits

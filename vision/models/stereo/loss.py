@@ -66,7 +66,7 @@ class MatchLoss:
 
         Args:
             output: of `MatchStereo.match`.
-            target: of the whole pictures.
+            target: of the whole images.
             stereo: whether `output` is of a network for stereo.
         """
         cross = [field_error(field, target, visible_only=True) for field in output["field_all"]]
@@ -92,7 +92,7 @@ class MatchLoss:
 def field_error(field: Tensor, target: FieldTarget, visible_only: bool) -> Tensor:
     """Mean cost of a field `[2B, h, w, 2]` of any resolution.
 
-    The cost of an L1 distance e in pixels of the whole picture is 2 (sqrt(1 + e) - 1): e where it is small,
+    The cost of an L1 distance e in pixels of the whole image is 2 (sqrt(1 + e) - 1): e where it is small,
     and so little more where it is large that coarse maps and hopeless pixels do not rule.
     """
     small = target.at(*field.shape[1:3])

@@ -46,10 +46,10 @@ class MatchStereo(nn.Module):
     def forward(
         self, img0: Tensor, img1: Tensor, stereo: bool | None = None, init_flow: Tensor | None = None
     ) -> dict[str, Any]:
-        """Match two batches of pictures of one size.
+        """Match two batches of images of one size.
 
         Fields `[2B, h, w, 2]` are displacements (x, y) in pixels of their own map: of `img0` first, then of `img1`.
-        Pictures are extended at the top and on the right to H', W': multiples of 32, at least 192.
+        Images are extended at the top and on the right to H', W': multiples of 32, at least 192.
 
         Args:
             img0: RGB, 0 .. 255, `[B, 3, H, W]`; the left view.
@@ -61,7 +61,7 @@ class MatchStereo(nn.Module):
         Returns:
             init_flow: field that the first stage begins with, `[2B, H' / 32, W' / 32, 2]`.
             init_cv: probabilities of the correlation, `[2B, D, H' / 32, W' / 32]`.
-            field_all: fields after every layer and at the start of every finer stage, of the extended pictures.
+            field_all: fields after every layer and at the start of every finer stage, of the extended images.
             field_up: the result, `[2B, H, W, 2]`; a left view's x is minus its disparity.
             self_rpos: where pixels look in their own view, `[2B, H' / 4, W' / 4, 2]`.
 
@@ -142,7 +142,7 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, right, top and bottom pixels that make a picture's sides multiples of 32, at least 192."""
+    """Left, right, top and bottom pixels that make an image's sides multiples of 32, at least 192."""
     rows, columns = (max(MIN_SIZE, -(-side // MULTIPLE) * MULTIPLE) for side in (height, width))
     return 0, columns - width, rows - height, 0
 
@@ -155,7 +155,7 @@ def _coarse_field(field: Tensor, batch: int, size: tuple[int, int], padding: tup
         return field
     if field.shape != (batch, height, width, 2):
         raise ValueError(
-            f"init_flow must be [2B, H, W, 2] = {(batch, height, width, 2)} or, at 1/32 of the extended pictures, "
+            f"init_flow must be [2B, H, W, 2] = {(batch, height, width, 2)} or, at 1/32 of the extended images, "
             f"{(batch, rows, columns, 2)}, got {tuple(field.shape)}"
         )
     full = F.pad(field.permute(0, 3, 1, 2), padding, mode="replicate")
@@ -164,6 +164,6 @@ def _coarse_field(field: Tensor, batch: int, size: tuple[int, int], padding: tup
 
 def _check_images(img0: Tensor, img1: Tensor) -> None:
     if img0.dim() != 4 or img0.shape[1] != 3 or 0 in img0.shape:
-        raise ValueError(f"img0 must be pictures [B, 3, H, W], got {tuple(img0.shape)}")
+        raise ValueError(f"img0 must be images [B, 3, H, W], got {tuple(img0.shape)}")
     if img1.shape != img0.shape:
         raise ValueError(f"img1 must have the shape of img0, {tuple(img0.shape)}, got {tuple(img1.shape)}")

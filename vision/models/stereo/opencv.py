@@ -11,7 +11,7 @@ _FRACTION = 16  # OpenCV's disparities are in sixteenths of a pixel
 
 
 def sgbm_disparity(left: np.ndarray, right: np.ndarray, max_disparity: float, pad: bool = False) -> np.ndarray:
-    """Semi-global matching in all eight directions (`MODE_HH`), 5x5 blocks, OpenCV's usual penalties for colour.
+    """Semi-global matching in all eight directions (`MODE_HH`), 5x5 blocks, OpenCV's usual penalties for color.
 
     Args:
         left, right: rectified views, uint8 RGB `[H, W, 3]`.
@@ -40,7 +40,7 @@ def sgbm_disparity(left: np.ndarray, right: np.ndarray, max_disparity: float, pa
 
 
 def bm_disparity(left: np.ndarray, right: np.ndarray, max_disparity: float, pad: bool = False) -> np.ndarray:
-    """Block matching with OpenCV's defaults and 15x15 blocks, on gray pictures; arguments as in `sgbm_disparity`."""
+    """Block matching with OpenCV's defaults and 15x15 blocks, on gray images; arguments as in `sgbm_disparity`."""
     count = _rounded(max_disparity, left.shape[1])
     matcher = cv2.StereoBM.create(numDisparities=count, blockSize=15)
     return _match(
@@ -49,7 +49,7 @@ def bm_disparity(left: np.ndarray, right: np.ndarray, max_disparity: float, pad:
 
 
 def fill_holes(disparity: np.ndarray) -> np.ndarray:
-    """Give every pixel a value: the smaller of its nearest known neighbours in the row, then in the column.
+    """Give every pixel a value: the smaller of its nearest known neighbors in the row, then in the column.
 
     A hole is mostly an occlusion, where the farther surface, with the smaller disparity, goes on.
 
@@ -85,5 +85,5 @@ def _carried(disparity: np.ndarray) -> np.ndarray:
 def _rounded(max_disparity: float, width: int) -> int:
     if not 0 < max_disparity < math.inf:
         raise ValueError(f"max_disparity is {max_disparity}; expected a positive number of pixels")
-    # OpenCV refuses to look farther than the picture is wide.
+    # OpenCV refuses to look farther than the image is wide.
     return max(16, min(math.ceil(max_disparity / 16), (width - 1) // 16) * 16)

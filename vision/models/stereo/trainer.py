@@ -53,10 +53,10 @@ class StereoMatcher(BaseModel):
         scene: Sequence[str] | None = None,
         mode: str = "tensor",
     ) -> Any:
-        """Pairs of uint8 RGB pictures, `[B, 2, 3, H, W]` or a list of `[2, 3, H, W]`, the left view first.
+        """Pairs of uint8 RGB images, `[B, 2, 3, H, W]` or a list of `[2, 3, H, W]`, the left view first.
 
         Args:
-            inputs: the pictures.
+            inputs: the images.
             disparity: truth of both views, positive pixels, NaN where unknown, `[B, 2, H, W]`.
             field: in its place the displacement (x, y) of every pixel, `[B, 2, H, W, 2]`.
             visible: 1 where the other view sees the same, 0 where it does not, NaN where unknown, `[B, 2, H, W]`.
@@ -96,7 +96,7 @@ def _full(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_size(height: int, width: int) -> None:
-    """The truth of every layer is cut out of the whole, so that nothing may be added to the pictures."""
+    """The truth of every layer is cut out of the whole, so that nothing may be added to the images."""
     if height % MULTIPLE or width % MULTIPLE or min(height, width) < MIN_SIZE:
         raise ValueError(
             f"training takes crops whose sides are multiples of {MULTIPLE} and at least {MIN_SIZE} pixels, "
@@ -105,7 +105,7 @@ def _check_size(height: int, width: int) -> None:
 
 
 def _target(disparity: Batch | None, field: Batch | None, visible: Batch | None) -> FieldTarget:
-    """The truth of all views, those of all left pictures first."""
+    """The truth of all views, those of all left images first."""
     if field is None:
         if disparity is None:
             raise ValueError(

@@ -42,7 +42,7 @@ def fold_vmap(
 
 
 def dense_last(tensor: Tensor | None) -> Tensor | None:
-    """The same numbers with neighbours of the last axis side by side: the kernels take any strides but that one."""
+    """The same numbers with neighbors of the last axis side by side: the kernels take any strides but that one."""
     return tensor if tensor is None or tensor.stride(-1) == 1 else tensor.contiguous()
 
 

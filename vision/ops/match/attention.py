@@ -25,17 +25,17 @@ def match_attention(
     need_weights: bool = True,
     backend: str | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention by L1 distance to the pixels round a centre that lies between pixels, differentiable by the centre.
+    """Attention by L1 distance to the pixels round a center that lies between pixels, differentiable by the center.
 
-    A window has the M = (2 radius + 2)^2 pixels `-radius .. radius + 1` from the pixel before the centre. The weights
+    A window has the M = (2 radius + 2)^2 pixels `-radius .. radius + 1` from the pixel before the center. The weights
     are the softmax of `-scale * |query - key|_1` inside each of its four sub-windows of (2 radius + 1)^2 pixels, mixed
-    as bilinear sampling mixes the four pixels next to the centre.
+    as bilinear sampling mixes the four pixels next to the center.
 
     Args:
         query: `[B, H, W, heads, dim]`, float32, float64, bfloat16 or float16.
         key: like `query`.
         value: like `query`.
-        offset: centre (x, y) of each window in pixels of the map, absolute, `[B, H, W, heads, 2]`; clamped so that the
+        offset: center (x, y) of each window in pixels of the map, absolute, `[B, H, W, heads, 2]`; clamped so that the
             window lies inside. Kept in float32 (float64 for float64 inputs) under autocast and in half precision.
         window_radius: one number, or (x, y); the map must have at least 2 radius + 2 pixels along each axis.
         scale: factor of the distances, `dim ** -0.5` if None.
@@ -57,7 +57,7 @@ def match_attention(
     for name, tensor in (("key", key), ("value", value)):
         check_like(name, tensor, query, heads=query.shape[-2], heads_of="query", dim=query.shape[-1])
     radius = _radius(window_radius, query)
-    offset = _centres(offset, query)
+    offset = _centers(offset, query)
     scale = make_scale(scale, query.shape[-1])
     if _is_native(backend, query, radius):
         return match_native.match_attention(query, key, value, offset, *radius, scale, need_weights)
@@ -92,7 +92,7 @@ def _radius(radius: int | Sequence[int], query: Tensor) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _centres(offset: Tensor, query: Tensor) -> Tensor:
+def _centers(offset: Tensor, query: Tensor) -> Tensor:
     shape = (*query.shape[:-1], 2)
     if not isinstance(offset, Tensor):
         raise TypeError(f"offset must be a tensor, got {type(offset).__name__}")

@@ -112,7 +112,7 @@ torch.library.register_autograd(
 
 
 def _register_autocast(device: str, key: str) -> None:
-    """In float32 (float64 where the centres are): the kernels have no other dtypes."""
+    """In float32 (float64 where the centers are): the kernels have no other dtypes."""
 
     def cast(*args: Any) -> tuple[Tensor, Tensor]:
         dtype = torch.float64 if args[3].dtype == torch.float64 else torch.float32

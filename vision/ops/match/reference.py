@@ -8,21 +8,21 @@ from torch.nn import functional as F
 
 from vision.ops.neighborhood.reference import compute_dtype, full_precision
 
-MARGIN = 1e-3  # keeps the whole window inside, also when the centre lies on the last pixel
+MARGIN = 1e-3  # keeps the whole window inside, also when the center lies on the last pixel
 
 
 def match_attention(
     query: Tensor, key: Tensor, value: Tensor, offset: Tensor, radius_x: int, radius_y: int, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Attention of every query to the window around its own centre; arguments as those of `nbv::match_attention`.
+    """Attention of every query to the window around its own center; arguments as those of `nbv::match_attention`.
 
-    float16 and bfloat16 are computed in float32 and rounded at the end; centres are never rounded.
+    float16 and bfloat16 are computed in float32 and rounded at the end; centers are never rounded.
 
     Args:
         query: `[B, H, W, heads, dim]`.
         key: like `query`.
         value: like `query`.
-        offset: centres (x, y) in pixels of the map, `[B, H, W, heads, 2]`; clamped so that the window lies inside.
+        offset: centers (x, y) in pixels of the map, `[B, H, W, heads, 2]`; clamped so that the window lies inside.
 
     Returns:
         Output like `query`, and weights `[B, H, W, heads, (2 radius_y + 2) * (2 radius_x + 2)]`, row by row.
@@ -38,11 +38,11 @@ def match_attention(
 
 
 def bilinear_softmax(logits: Tensor, fraction: Tensor, radius: tuple[int, int]) -> Tensor:
-    """Softmax inside each of the four windows round the pixels next to a centre, mixed as bilinear sampling mixes them.
+    """Softmax inside each of the four windows round the pixels next to a center, mixed as bilinear sampling mixes them.
 
     Args:
         logits: `[..., (2 radius_y + 2) * (2 radius_x + 2)]`, row by row.
-        fraction: where the centre is between those four pixels (x, y), `[..., 2]`.
+        fraction: where the center is between those four pixels (x, y), `[..., 2]`.
         radius: of a window, (x, y).
 
     Returns:
@@ -61,7 +61,7 @@ def bilinear_softmax(logits: Tensor, fraction: Tensor, radius: tuple[int, int]) 
 
 
 def _corners(offset: Tensor, radius: tuple[int, int], size: torch.Size) -> tuple[Tensor, Tensor]:
-    """Integral pixel (x, y) before each centre and the way from there to the centre, both `[B, H, W, heads, 2]`."""
+    """Integral pixel (x, y) before each center and the way from there to the center, both `[B, H, W, heads, 2]`."""
     limits = [(float(r), length - 1 - r - MARGIN) for r, length in zip(radius, reversed(size), strict=True)]
     low, high = (offset.new_tensor(limit) for limit in zip(*limits, strict=True))
     clamped = torch.where(offset > low, torch.minimum(offset, high), low)  # no index comes of NaN

@@ -1,4 +1,4 @@
-"""What a call of neighborhood attention takes: normalised, and refused where it cannot be right."""
+"""What a call of neighborhood attention takes: normalized, and refused where it cannot be right."""
 
 from __future__ import annotations
 
