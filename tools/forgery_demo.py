@@ -60,7 +60,7 @@ def run(photos: list[Path], output: Path, model: str, checkpoint: str | None) ->
         target = output / f"{path.stem}_heatmap.png"
         save_heatmap(result, target, f"{path.name}: {what}")
         rows.append(_row(result, what, target))
-    print_table(["verdict", "probability", "crops", "picture", "heat map"], rows)
+    print_table(["verdict", "probability", "crops", "image", "heat map"], rows)
     print(f"\n{CAPTION}\n\nPictures: {output.resolve()}")
 
 

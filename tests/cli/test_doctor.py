@@ -82,7 +82,7 @@ def test_doctor_looks_at_extensions(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_doctor_lists_backends_in_order_of_preference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vision.ops import native
+    from vision.ops.neighborhood import native
 
     monkeypatch.setattr(native, "_MISSING", "the reason")
     rows = [finding for finding in doctor.examine() if finding.section == "backends"]

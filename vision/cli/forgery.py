@@ -212,7 +212,7 @@ def _print_all(records: list[dict[str, Any]], verdicts: Counter[str], command: a
     counts = ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()) if name != "error")
     failed = f"; {verdicts['error']} could not be judged" if verdicts["error"] else ""
     total = sum(verdicts.values())
-    noun = "picture" if total == 1 else "pictures"
+    noun = "image" if total == 1 else "images"
     print(f"{total} {noun}: {counts or 'none judged'}{failed}", file=sys.stderr)
 
 

@@ -48,7 +48,7 @@ def render_heatmap(result: ForgeryResult, title: str = "") -> Image.Image:
     canvas.paste(header, (gap, gap))
     top = header.height + 2 * gap
     draw = ImageDraw.Draw(canvas)
-    for column, (panel, label) in enumerate(((left, "picture"), (right, "how generated each part looks"))):
+    for column, (panel, label) in enumerate(((left, "image"), (right, "how generated each part looks"))):
         edge = gap + column * (panel_width + gap)
         draw.text((edge, top), label, _MUTED, _font(unit))
         offset = (panel_width - panel.shape[1]) // 2

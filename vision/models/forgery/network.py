@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.models.forgery.calibration import Calibration
 
-WEIGHTS_DIR = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS_DIR = Path(__file__).resolve().parents[2] / "weights"
 
 # What `backbone` and `head` are made of. Models with shipped weights carry the same in their file's metadata.
 PAPER: dict[str, Any] = {

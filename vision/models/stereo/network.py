@@ -13,7 +13,7 @@ from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
 from vision.models.stereo.variants import VARIANTS
 
-WEIGHTS_DIR = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS_DIR = Path(__file__).resolve().parents[2] / "weights"
 
 MULTIPLE = 32  # the coarsest map's stride
 MIN_SIZE = 192  # there the coarsest map is as large as the largest window
