@@ -50,9 +50,8 @@ def test_apply_twice_changes_nothing_more() -> None:
 
 
 def test_importing_compat_repairs_nothing() -> None:
-    code = (
-        "import sys; n = len(sys.meta_path); import vision.compat; print(len(sys.meta_path) - n, 'mmcv' in sys.modules)"
-    )
+    code = "import sys; n = len(sys.meta_path); import vision.compat; "
+    code += "print(len(sys.meta_path) - n, 'mmcv' in sys.modules)"
     assert run_python(code) == "0 False"
 
 
