@@ -30,7 +30,7 @@ def compile_sanitized(tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     macros = ["-DNBV_X86"] * settings["X86"]
 
     def compile_one(source: Path, flags: Sequence[str]) -> str:
-        target = folder / f"{source.stem}.o"
+        target = folder / f"{source.parent.name}-{source.stem}.o"
         if not target.exists():
             command = ["g++", *settings["FLAGS"], *flags, *macros, *SANITIZE, *QUICK, "-c", str(source), "-o", target]
             run([str(word) for word in command])
@@ -38,7 +38,8 @@ def compile_sanitized(tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
 
     def compile_all(sources: Sequence[Path], flags: Sequence[str] = ()) -> list[str]:
         isa = settings["ISA_FLAGS"] if settings["X86"] else {}
-        kernels = [ROOT / "csrc/cpu" / name for name in ("plan.cpp", "kernels_portable.cpp", *isa)]
+        names = ("neighborhood/plan.cpp", *(f"isa/{name}" for name in ("isa.cpp", "portable.cpp", *isa)))
+        kernels = [ROOT / "csrc/cpu" / name for name in names]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(
                 pool.map(

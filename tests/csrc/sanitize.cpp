@@ -12,14 +12,15 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/cpu/plan.h"
-#include "../../csrc/cpu/problem.h"
+#include "../../csrc/cpu/isa/isa.h"
+#include "../../csrc/cpu/neighborhood/plan.h"
 
 namespace {
 
 using nbv::Axis;
 using nbv::bias_table_size, nbv::num_key_rows, nbv::num_tasks;
-using nbv::Kernels;
+using nbv::KernelSet;
+using nbv::NeighborhoodKernels;
 using nbv::Problem;
 using nbv::Storage;
 using Values = std::vector<double>;  // of a tensor, in its logical order
@@ -310,7 +311,7 @@ Outputs reference(const Case& c, const Inputs& in) {
 }
 
 // What the operator does, but every workspace in a buffer of its own.
-Outputs run(const Case& c, const Inputs& in, Storage storage, const Kernels& kernels) {
+Outputs run(const Case& c, const Inputs& in, Storage storage, const NeighborhoodKernels& kernels) {
     const auto sizes_of = [&](int64_t heads, int64_t dim, int64_t (&sizes)[6]) {
         const int64_t made[] = {c.batch, c.axis[0].length, c.axis[1].length, c.axis[2].length, heads, dim};
         std::memcpy(sizes, made, sizeof(made));
@@ -413,7 +414,7 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Kernels& ker
 }
 
 // Prints what is not as expected.
-bool agrees(const Case& c, const Outputs& expected, const Outputs& got, Storage storage, const Kernels& kernels) {
+bool agrees(const Case& c, const Outputs& expected, const Outputs& got, Storage storage, const char* name) {
     for (int output = 0; output < kNumOutputs; ++output) {
         const Values &theirs = expected.of[output], &ours = got.of[output];
         double largest = 0;
@@ -421,7 +422,7 @@ bool agrees(const Case& c, const Outputs& expected, const Outputs& got, Storage 
         for (size_t i = 0; i < theirs.size(); ++i) {
             // Negated: NaN agrees with nothing.
             if (!(std::fabs(ours[i] - theirs[i]) <= kTolerances[static_cast<int>(storage)] * (1 + largest))) {
-                std::fprintf(stderr, "%s, %s: %s[%zu] is %g, not %g\n  %s\n", kernels.name,
+                std::fprintf(stderr, "%s, %s: %s[%zu] is %g, not %g\n  %s\n", name,
                              kStorageNames[static_cast<int>(storage)], kOutputNames[output], i, ours[i], theirs[i],
                              c.name().c_str());
                 return false;
@@ -473,7 +474,7 @@ const Case kChosen[] = {
 }  // namespace
 
 int main(int count, char** arguments) {
-    std::vector<const Kernels*> tables = {&nbv::portable_kernels()};
+    std::vector<const KernelSet*> tables = {&nbv::portable_kernels()};
     const std::string best = nbv::best_kernels().name;
 #ifdef NBV_X86
     if (best == "avx2" || best == "avx512") tables.push_back(&nbv::avx2_kernels());
@@ -488,8 +489,8 @@ int main(int count, char** arguments) {
         const Inputs in = make_inputs(c, random);
         const Outputs expected = reference(c, in);
         for (const Storage storage : kStorages)
-            for (const Kernels* kernels : tables) {
-                wrong += !agrees(c, expected, run(c, in, storage, *kernels), storage, *kernels);
+            for (const KernelSet* kernels : tables) {
+                wrong += !agrees(c, expected, run(c, in, storage, kernels->neighborhood), storage, kernels->name);
                 ++calls;
             }
     }

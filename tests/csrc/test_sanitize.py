@@ -37,7 +37,7 @@ def library(
 ) -> str:
     """The extension, with sanitizers."""
     flags = [f"-I{path}" for path in include_paths()] + ["-DTORCH_TARGET_VERSION=0x020a000000000000"]
-    objects = compile_sanitized([ROOT / "csrc/cpu/neighborhood.cpp", ROOT / "csrc/cpu/match.cpp"], flags)
+    objects = compile_sanitized([ROOT / "csrc/cpu/neighborhood/op.cpp", ROOT / "csrc/cpu/match/op.cpp"], flags)
     target = str(tmp_path_factory.mktemp("library") / "kernels.so")
     torch_libraries = [f"-L{Path(torch.__file__).parent / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]
     run_checked(["g++", "-shared", *LINK, *objects, *torch_libraries, "-o", target])

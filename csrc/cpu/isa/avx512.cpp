@@ -1,13 +1,10 @@
 #include "kernels.h"
-#include "match/kernels.h"
 
 namespace nbv {
 
-const Kernels& avx512_kernels() {
-    static constexpr Kernels kernels = make_kernels("avx512");
+const KernelSet& avx512_kernels() {
+    static constexpr KernelSet kernels = make_kernel_set("avx512");
     return kernels;
 }
-
-const MatchKernels& avx512_match_kernels() { return kMatchKernels; }
 
 }  // namespace nbv

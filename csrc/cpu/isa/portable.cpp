@@ -1,13 +1,10 @@
 #include "kernels.h"
-#include "match/kernels.h"
 
 namespace nbv {
 
-const Kernels& portable_kernels() {
-    static constexpr Kernels kernels = make_kernels("portable");
+const KernelSet& portable_kernels() {
+    static constexpr KernelSet kernels = make_kernel_set("portable");
     return kernels;
 }
-
-const MatchKernels& portable_match_kernels() { return kMatchKernels; }
 
 }  // namespace nbv

@@ -1,7 +1,7 @@
 // A vector's worth of slots at a time: each slot's channels are summed across lanes.
 #pragma once
 
-#include "../simd.h"
+#include "../common/simd.h"
 
 namespace nbv {
 namespace {

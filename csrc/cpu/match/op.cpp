@@ -8,8 +8,9 @@
 #include <tuple>
 #include <vector>
 
-#include "match/problem.h"
-#include "tasks.h"
+#include "../common/tasks.h"
+#include "../isa/isa.h"
+#include "problem.h"
 
 namespace nbv {
 namespace {
@@ -71,7 +72,7 @@ std::tuple<Tensor, Tensor> match_attention(Tensor query, Tensor key, Tensor valu
     if (out.numel() == 0) return {out, attn};
     p.out = out.mutable_data_ptr();
     if (need_weights) p.attn = attn.mutable_data_ptr();
-    const MatchKernels& kernels = best_match_kernels();
+    const MatchKernels& kernels = best_kernels().match;
     run_tasks(p.batch * p.height, 0, [&](int64_t row, char*) { kernels.forward(p, row); });
     return {out, attn};
 }
@@ -92,7 +93,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> match_attention_backward(Tensor grad_
     p.grad_key = grad_key.mutable_data_ptr();
     p.grad_value = grad_value.mutable_data_ptr();
     p.grad_offset = grad_offset.mutable_data_ptr();
-    const MatchKernels& kernels = best_match_kernels();
+    const MatchKernels& kernels = best_kernels().match;
     run_tasks(p.batch * p.heads, 0, [&](int64_t task, char*) { kernels.backward(p, task); });
     return {grad_query, grad_key, grad_value, grad_offset};
 }

@@ -1,7 +1,9 @@
 // What a call of match attention asks for, as plain data, and the kernels that do it.
 #pragma once
 
-#include "../problem.h"
+#include <cstdint>
+
+#include "../common/view.h"
 
 namespace nbv {
 
@@ -29,14 +31,5 @@ struct MatchKernels {
     void (*forward)(const MatchProblem&, int64_t row);    // of batch x y
     void (*backward)(const MatchProblem&, int64_t head);  // of batch x heads: they alone write to their keys and values
 };
-
-const MatchKernels& portable_match_kernels();
-#ifdef NBV_X86
-const MatchKernels& avx2_match_kernels();
-const MatchKernels& avx512_match_kernels();
-#endif
-
-// By what the processor can do, as best_kernels().
-const MatchKernels& best_match_kernels();
 
 }  // namespace nbv

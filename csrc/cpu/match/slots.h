@@ -1,8 +1,8 @@
 // The slots of a window: where their pixels are in memory, and to which of the four sub-windows each belongs.
 #pragma once
 
-#include "../../match_window.h"
-#include "../simd.h"
+#include "../../geometry/match_window.h"
+#include "../common/simd.h"
 #include "problem.h"
 
 namespace nbv {

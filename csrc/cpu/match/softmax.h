@@ -1,6 +1,7 @@
 // BilinearSoftmax: a softmax inside each of the four sub-windows, mixed by the shares of the pixels round the center.
 #pragma once
 
+#include "../common/log2.h"
 #include "lanes.h"
 #include "slots.h"
 

@@ -69,10 +69,8 @@ void sum_extra(const Problem& p, int64_t token) { NBV_BY_STORAGE(p.storage, sum_
 
 void sum_bias(const Problem& p, int64_t head) { NBV_BY_STORAGE(p.storage, sum_bias_of, p, head) }
 
-constexpr Kernels make_kernels(const char* name) {
-    return {name,  scratch_bytes, partial_key_size, partial_value_size, forward,
-            delta, backward,      sum_key_row,      sum_extra,          sum_bias};
-}
+constexpr NeighborhoodKernels kNeighborhoodKernels = {
+    scratch_bytes, partial_key_size, partial_value_size, forward, delta, backward, sum_key_row, sum_extra, sum_bias};
 
 }  // namespace
 }  // namespace nbv

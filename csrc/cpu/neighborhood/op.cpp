@@ -10,8 +10,10 @@
 #include <tuple>
 #include <vector>
 
+#include "../common/log2.h"
+#include "../common/tasks.h"
+#include "../isa/isa.h"
 #include "plan.h"
-#include "tasks.h"
 
 namespace nbv {
 namespace {
@@ -144,7 +146,7 @@ std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tens
     if (bias.has_value()) padded = pad_bias(*bias, p);
     p.out = view_of(out);
     p.lse = lse.mutable_data_ptr();
-    const Kernels& kernels = best_kernels();
+    const NeighborhoodKernels& kernels = best_kernels().neighborhood;
     run_tasks(num_tasks(p, false), kernels.scratch_bytes(p, false),
               [&](int64_t task, char* scratch) { kernels.forward(p, task, scratch); });
     return {out, lse};
@@ -184,7 +186,7 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     p.grad_value = view_of(std::get<2>(grads));
     if (bias.has_value()) p.grad_bias = std::get<3>(grads).mutable_data_ptr();
 
-    const Kernels& kernels = best_kernels();
+    const NeighborhoodKernels& kernels = best_kernels().neighborhood;
     const int64_t tasks = num_tasks(p, true);
     // Slots that the tasks share out among themselves, one after the other in a workspace that is kept as Scratch is.
     const int64_t sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p), p.extra * padded_dim(p, p.dim),

@@ -1,10 +1,6 @@
 #include "plan.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-
-#include "match/problem.h"
 
 namespace nbv {
 namespace {
@@ -38,29 +34,6 @@ void halve(Problem& p, int a) {
     count_tiles(p);
 }
 
-enum class Isa { kPortable, kAvx2, kAvx512 };
-
-Isa choose_isa() {
-    const char* wish = std::getenv("NBV_ISA");
-#ifdef NBV_X86
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-    if (avx512 && (wish == nullptr || std::strcmp(wish, "avx512") == 0)) return Isa::kAvx512;
-    if (avx2 && (wish == nullptr || std::strcmp(wish, "portable") != 0)) return Isa::kAvx2;
-#endif
-    (void)wish;
-    return Isa::kPortable;
-}
-
-template <class T>
-const T& choose(const T& (*portable)(), [[maybe_unused]] const T& (*avx2)(), [[maybe_unused]] const T& (*avx512)()) {
-    static const Isa isa = choose_isa();
-    if (isa == Isa::kAvx512) return avx512();
-    return isa == Isa::kAvx2 ? avx2() : portable();
-}
-
 }  // namespace
 
 // By the shapes alone, never the number of threads: results are the same bits on any. Every cut makes tiles share keys,
@@ -76,15 +49,5 @@ void choose_tiles(Problem& p) {
         halve(p, axis);
     }
 }
-
-#ifdef NBV_X86
-const Kernels& best_kernels() { return choose(portable_kernels, avx2_kernels, avx512_kernels); }
-const MatchKernels& best_match_kernels() {
-    return choose(portable_match_kernels, avx2_match_kernels, avx512_match_kernels);
-}
-#else
-const Kernels& best_kernels() { return portable_kernels(); }
-const MatchKernels& best_match_kernels() { return portable_match_kernels(); }
-#endif
 
 }  // namespace nbv

@@ -1,4 +1,4 @@
-// How a call is cut into tiles, and which kernels this machine runs.
+// How a call is cut into tiles.
 #pragma once
 
 #include "problem.h"
@@ -16,8 +16,5 @@ inline int64_t padded_dim(const Problem& p, int64_t dim) {
 inline int64_t padded_bias_width(int64_t kernel) { return kernel - 1 + (kernel + 7) / 8 * 8; }
 
 void choose_tiles(Problem& p);
-
-// By what the processor can do; the environment's NBV_ISA (portable, avx2, avx512) may ask for less.
-const Kernels& best_kernels();
 
 }  // namespace nbv

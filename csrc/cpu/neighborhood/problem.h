@@ -3,19 +3,12 @@
 
 #include <cstdint>
 
-#include "../window.h"
+#include "../../geometry/window.h"
+#include "../common/view.h"
 
 namespace nbv {
 
-constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.6931471805599453;
-
 enum class Storage { kFloat, kDouble, kBFloat16, kHalf };
-
-// A heads-last tensor [batch, z, y, x, heads, dim]; strides count elements, that of dim is 1.
-struct View {
-    char* data = nullptr;
-    int64_t batch = 0, axis[3] = {0, 0, 0}, head = 0;
-};
 
 struct Problem {
     Storage storage = Storage::kFloat;
@@ -66,8 +59,7 @@ inline int64_t num_key_rows(const Problem& p) {
 }  // namespace
 
 // The kernels as compiled for one instruction set. `scratch` is 64-byte aligned and private to the thread.
-struct Kernels {
-    const char* name;
+struct NeighborhoodKernels {
     int64_t (*scratch_bytes)(const Problem&, bool backward);
     int64_t (*partial_key_size)(const Problem&);  // elements of one task's slot
     int64_t (*partial_value_size)(const Problem&);
@@ -78,11 +70,5 @@ struct Kernels {
     void (*sum_extra)(const Problem&, int64_t token);                 // of batch x heads_kv x extra
     void (*sum_bias)(const Problem&, int64_t head);
 };
-
-const Kernels& portable_kernels();
-#ifdef NBV_X86
-const Kernels& avx2_kernels();
-const Kernels& avx512_kernels();
-#endif
 
 }  // namespace nbv

@@ -1,7 +1,8 @@
 // From scores to weights, a query at a time, over its rows of keys and the additional tokens.
 #pragma once
 
-#include "micro.h"
+#include "../common/log2.h"
+#include "products.h"
 
 namespace nbv {
 namespace {

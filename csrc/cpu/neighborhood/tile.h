@@ -1,8 +1,8 @@
 // Which queries and keys one task works on, and where its scratch memory lies.
 #pragma once
 
+#include "../common/simd.h"
 #include "problem.h"
-#include "simd.h"
 
 namespace nbv {
 namespace {
