@@ -29,7 +29,7 @@ from torch.nn import functional as F
 import vision
 from vision.analysis.speed import keep_freed_memory
 from vision.ops import na1d, na2d, na3d, neighborhood_mask
-from vision.ops.neighborhood import native
+from vision.ops.common import kernels
 
 
 class Case(NamedTuple):
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--fresh-pages", action="store_true", help="leave malloc's settings alone")
     args = parser.parse_args()
     kept = not args.fresh_pages and keep_freed_memory()
-    reason = native.missing()
+    reason = kernels.missing()
     if reason is not None:
         raise SystemExit(f"nothing to measure: {reason}")
     torch.set_num_threads(args.threads)

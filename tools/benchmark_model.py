@@ -22,7 +22,7 @@ from vision.cli.output import print_table
 from vision.device import usable_device
 from vision.errors import UsageError
 from vision.models.timm_names import check_timm_name, timm_image_size
-from vision.ops.neighborhood import native
+from vision.ops.common import kernels
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,12 +75,12 @@ def describe(args: argparse.Namespace, shape: tuple[int, int], kept: bool) -> li
     if torch.device(args.device).type == "cuda":
         where = f"device {args.device}, {torch.cuda.get_device_name(args.device)}"
     how = "forward and backward" if args.train else "forward"
-    kernels = native.missing() or "loaded"
+    loaded = kernels.missing() or "loaded"
     return [
         f"{where}, {args.threads} threads",
         f"vision {vision.__version__}, torch {torch.__version__}, timm {timm.__version__}, "
         f"Python {platform.python_version()}",
-        f"our kernels: {kernels}; malloc keeps freed memory: {'yes' if kept else 'no'}",
+        f"our kernels: {loaded}; malloc keeps freed memory: {'yes' if kept else 'no'}",
         f"{how}, {args.dtype}, {shape[0]}x{shape[1]} pixels, {'compiled' if args.compile else 'eager'}, "
         f"medians of {args.repeat} rounds",
     ]
@@ -93,7 +93,7 @@ def check_kernels(names: list[str], device: str) -> None:
         UsageError: the kernels for the CPU are missing.
     """
     ours = [name for name in names if name in VARIANTS]
-    reason = native.missing()
+    reason = kernels.missing()
     if ours and reason is not None and torch.device(device).type == "cpu":
         raise UsageError(f"nothing to measure for {', '.join(ours)}: {reason}")
 

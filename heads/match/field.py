@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vision.ops.neighborhood.reference import full_precision
+from vision.ops.common.precision import full_precision
 
 
 def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:

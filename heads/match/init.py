@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from heads.match.field import pixel_grid
 from heads.match.norm import MatchNorm
 from vision.layers.packed import PackedLinear
-from vision.ops.neighborhood.reference import full_precision
+from vision.ops.common.precision import full_precision
 
 _TAPS = 5  # of the blur and of the expectation
 

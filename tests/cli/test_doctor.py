@@ -82,13 +82,18 @@ def test_doctor_looks_at_extensions(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_doctor_lists_backends_in_order_of_preference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vision.ops.neighborhood import native
+    from vision.ops.common import kernels
 
-    monkeypatch.setattr(native, "_MISSING", "the reason")
+    monkeypatch.setattr(kernels, "_MISSING", "the reason")
     rows = [finding for finding in doctor.examine() if finding.section == "backends"]
-    assert [finding.name for finding in rows] == ["native", "natten", "flex", "reference"]
-    assert rows[0].state == "absent" and rows[0].detail == "the reason"
-    assert rows[-1].state == "ok" and rows[-1].detail
+    tables = {"neighborhood": ("native", "natten", "flex", "reference"), "match": ("native", "reference")}
+    names = [f"{mechanism} {backend}" for mechanism, backends in tables.items() for backend in backends]
+    assert [finding.name for finding in rows] == names
+    by_name = {finding.name: finding for finding in rows}
+    for mechanism in tables:
+        native, reference = by_name[f"{mechanism} native"], by_name[f"{mechanism} reference"]
+        assert native.state == "absent" and native.detail == "the reason"
+        assert reference.state == "ok" and reference.detail
 
 
 def test_models_lists_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from vision.analysis import speed
 from vision.analysis.speed import Result, Setting, compare, peak_memory
-from vision.ops.neighborhood import native
+from vision.ops.common import kernels
 
 MAIN = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools/benchmark_model.py"))["main"]
-needs_kernels = pytest.mark.skipif(native.missing() is not None, reason="the kernels are not built")
+needs_kernels = pytest.mark.skipif(kernels.missing() is not None, reason="the kernels are not built")
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_ratio_and_units() -> None:
 def test_our_models_are_not_measured_on_the_reference(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(native, "_MISSING", "vision._C is not built")
+    monkeypatch.setattr(kernels, "_MISSING", "vision._C is not built")
     with pytest.raises(SystemExit) as stop:
         MAIN(["resnet10t", "dinat_mini"])
     assert stop.value.code == 2

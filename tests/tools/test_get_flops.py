@@ -15,7 +15,7 @@ from backbones.neighborhood.variants import VARIANTS
 from vision.analysis.complexity import model_cost
 from vision.models.timm_names import build_timm_model
 from vision.ops import na2d
-from vision.ops.neighborhood import native
+from vision.ops.common import kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(ROOT / "tools/get_flops.py"))
@@ -58,11 +58,11 @@ def test_the_reference_counts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.device("meta"):
         model = build_timm_model("nat_mini")
     counted = model_cost(model, (224, 224))
-    monkeypatch.setattr(native, "_MISSING", "not built")
+    monkeypatch.setattr(kernels, "_MISSING", "not built")
     assert model_cost(model, (224, 224)) == counted
 
 
-@pytest.mark.skipif(native.missing() is not None, reason="the operator has no kernels here")
+@pytest.mark.skipif(kernels.missing() is not None, reason="the operator has no kernels here")
 @pytest.mark.parametrize("extra", [0, 5])
 def test_formulas_of_the_operator(extra: int) -> None:
     import vision.ops.neighborhood.flops  # noqa: F401

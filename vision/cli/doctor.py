@@ -157,14 +157,21 @@ def _extension(name: str, purpose: str) -> Finding:
 
 
 def _backends() -> list[Finding]:
-    """What computes neighborhood attention here, in order of preference."""
+    """What computes each kind of attention here, in order of preference."""
     if "torch" not in sys.modules:  # the hardware section has said why
         return []
-    from vision.ops.neighborhood.backends import describe_backends
+    from vision.ops.common.backends import Backend, describe
+    from vision.ops.match import backends as match
+    from vision.ops.neighborhood import backends as neighborhood
 
+    tables: tuple[tuple[str, Sequence[Backend[Any]]], ...] = (
+        ("neighborhood", neighborhood.BACKENDS),
+        ("match", match.BACKENDS),
+    )
     return [
-        Finding("backends", name, "ok" if missing is None else "absent", purpose if missing is None else missing)
-        for name, missing, purpose in describe_backends()
+        Finding("backends", f"{mechanism} {name}", "absent" if missing else "ok", missing or purpose)
+        for mechanism, table in tables
+        for name, missing, purpose in describe(table)
     ]
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vision.onnx.tiles import AxisTiles, axis_tiles, tile_sides
-from vision.ops.neighborhood.reference import compute_dtype
+from vision.ops.common.precision import compute_dtype
+from vision.ops.neighborhood.arguments import Window
 
 
 def tiled_attention(
@@ -47,12 +48,12 @@ def tiled_attention(
     Raises:
         ValueError: a side of the grid is dynamic.
     """
+    window = Window.from_numbers(kernel_size, stride, dilation, is_causal)
     lengths = query.shape[1:-2]
     if not all(isinstance(length, int) for length in lengths):
         raise ValueError(f"neighborhood attention exports with fixed spatial sizes, got {tuple(lengths)}")
-    sides = tile_sides(lengths, kernel_size, dilation)
-    windows = zip(lengths, kernel_size, stride, dilation, map(bool, is_causal), sides, strict=True)
-    axes = [axis_tiles(*window) for window in windows]
+    grid = window.axes(lengths)
+    axes = [axis_tiles(axis, side) for axis, side in zip(grid, tile_sides(grid), strict=True)]
     group = query.shape[-2] // key.shape[-2]
 
     q = _gather(query, [axis.queries for axis in axes]).unflatten(1, (key.shape[-2], group)).transpose(2, 3) * scale
@@ -74,7 +75,7 @@ def tiled_attention(
 
 
 def _gather(x: Tensor, tables: Sequence[NDArray[np.int64]]) -> Tensor:
-    """`[B, *spatial, heads, dim]` -> `[B, heads, tiles, tokens, dim]`, by one table `[tiles, tokens]` an axis."""
+    """`[B, *spatial, heads, dim]` -> `[B, heads, tiles, tokens, dim]`, by one table `[tiles, tokens]` per axis."""
     rank = len(tables)
     for axis, table in enumerate(tables, start=1):
         x = _select(x, axis, table.ravel())

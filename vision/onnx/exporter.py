@@ -13,13 +13,13 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
+import vision.ops  # noqa: F401 - registers the operators
 from vision.onnx.attention import tiled_attention
 from vision.onnx.folding import fold
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
     """Table for `torch.export.ExportedProgram.run_decompositions`: this package's operators in ATen operators."""
-    importlib.import_module("vision.ops")  # registers the operator
     return {torch.ops.nbv.neighborhood_attention.default: tiled_attention}
 
 

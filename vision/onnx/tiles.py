@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.ops.neighborhood.arguments import Axis
+
 # Queries of a tile, all axes together: enough for efficient matrix products, few enough to waste little of them.
 TILE_QUERIES = 64
 
@@ -32,28 +34,26 @@ class AxisTiles:
     inverse: NDArray[np.int64]
 
 
-def tile_sides(lengths: Sequence[int], kernel: Sequence[int], dilation: Sequence[int]) -> list[int]:
+def tile_sides(axes: Sequence[Axis]) -> list[int]:
     """Queries of a tile along each axis.
 
     A side below the kernel size would gather every key many times, a longer one than the axis would be padding.
     """
-    side = round(TILE_QUERIES ** (1 / len(lengths)))
+    side = round(TILE_QUERIES ** (1 / len(axes)))
     sides = []
-    for length, k, d in zip(lengths, kernel, dilation, strict=True):
-        group = math.ceil(length / d)
-        tiles = math.ceil(group / max(side, k))
+    for axis in axes:
+        group = math.ceil(axis.length / axis.dilation)
+        tiles = math.ceil(group / max(side, axis.kernel_size))
         sides.append(math.ceil(group / tiles))  # tiles of equal size waste least
     return sides
 
 
-def axis_tiles(length: int, kernel: int, stride: int, dilation: int, is_causal: bool, side: int) -> AxisTiles:
+def axis_tiles(axis: Axis, side: int) -> AxisTiles:
     """Tiles of `side` queries of an axis; a tile holds tokens of one residue modulo `dilation`, as its windows do."""
-    tiles = [
-        _tile(np.arange(first, first + side), math.ceil((length - group) / dilation), kernel, stride, is_causal)
-        for group in range(dilation)
-        for first in range(0, math.ceil((length - group) / dilation), side)
-    ]
-    groups = [g for g in range(dilation) for _ in range(0, math.ceil((length - g) / dilation), side)]
+    length, kernel, _, dilation, _ = axis
+    lengths = [math.ceil((length - group) / dilation) for group in range(dilation)]
+    tiles = [_tile(np.arange(first, first + side), n, axis) for n in lengths for first in range(0, n, side)]
+    groups = [group for group, n in enumerate(lengths) for _ in range(0, n, side)]
     width = max(int(end.max() - start.min()) for _, start, end in tiles)
     shape = (len(tiles), side, width)
     queries, keys = np.zeros(shape[:2], np.int64), np.zeros((shape[0], width), np.int64)
@@ -72,14 +72,15 @@ def axis_tiles(length: int, kernel: int, stride: int, dilation: int, is_causal: 
 Tile = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
-def _tile(position: NDArray[np.int64], length: int, kernel: int, stride: int, is_causal: bool) -> Tile:
-    """Positions in the group, kept inside it, and the first and one past the last key of their windows.
+def _tile(position: NDArray[np.int64], length: int, axis: Axis) -> Tile:
+    """Positions in a group of `length` tokens, kept inside it, and first and one past the last key of their windows.
 
     The formula of `vision.ops.neighborhood.window` in NumPy: tensors made while a graph is traced have no values.
     """
+    kernel, stride = axis.kernel_size, axis.stride
     position = np.minimum(position, length - 1)
     block = position // stride * stride
-    if is_causal:
+    if axis.is_causal:
         leader = np.minimum(block + stride - 1, length - 1)
         return position, np.maximum(leader - kernel + 1, 0), position + 1
     leader = np.minimum(block + stride // 2, length - 1)

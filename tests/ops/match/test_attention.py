@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vision.ops import match_attention
+from vision.ops.common import kernels
 from vision.ops.match import reference as match_reference
-from vision.ops.neighborhood import native
 
-needs_extension = pytest.mark.skipif(native.missing() is not None, reason=str(native.missing()))
+needs_extension = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
 
 
 def draw(
@@ -343,6 +343,6 @@ def test_errors_name_the_value_and_what_was_expected(
 def test_a_window_too_large_for_the_kernels_is_left_to_the_reference() -> None:
     tensors = draw((36, 36), heads=1, dim=1, batch=1)
     assert match_attention(*tensors, 16)[1].shape[-1] == 34 * 34
-    if native.missing() is None:
+    if kernels.missing() is None:
         with pytest.raises(RuntimeError, match="'native' cannot do this call: windows of at most 1024 pixels"):
             match_attention(*tensors, 16, backend="native")

@@ -17,7 +17,7 @@ NUMBERS = [
     ({"kernel_size": (3, 3.0)}, TypeError, r"kernel_size must be an integer or 2 integers, got \(3, 3.0\)"),
     ({"kernel_size": True}, TypeError, "kernel_size must be an integer or 2 integers, got True"),
     ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1, got 0"),
-    ({"kernel_size": (3, 3, 3)}, ValueError, r"2 integers, one an axis, got \(3, 3, 3\)"),
+    ({"kernel_size": (3, 3, 3)}, ValueError, r"2 integers, one per axis, got \(3, 3, 3\)"),
     ({"kernel_size": 7}, ValueError, r"at most the spatial size \(6, 7\).*\(7, 7\).*\(1, 1\).*pad_small_inputs"),
     ({"dilation": 3}, ValueError, r"at most the spatial size \(6, 7\).*\(3, 3\).*smaller dilation"),
     ({"dilation": 0}, ValueError, "dilation must be at least 1, got 0"),
@@ -25,7 +25,7 @@ NUMBERS = [
     ({"stride": 4}, ValueError, r"stride must be from 1 to kernel_size = \(3, 3\), got \(4, 4\)"),
     ({"stride": (0, 1)}, ValueError, r"stride must be at least 1, got \(0, 1\)"),
     ({"is_causal": 1}, TypeError, "is_causal must be a flag or 2 flags, got 1"),
-    ({"is_causal": (True,)}, ValueError, r"is_causal must be a flag or 2 flags, one an axis, got \(True,\)"),
+    ({"is_causal": (True,)}, ValueError, r"is_causal must be a flag or 2 flags, one per axis, got \(True,\)"),
 ]
 TENSORS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"query": X[0]}, ValueError, r"query must be \[B, axis 1, axis 2, heads, dim\].*\(6, 7, 4, 8\)"),

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vision.ops import na2d
+from vision.ops.common.backends import describe, select
 from vision.ops.neighborhood import natten
-from vision.ops.neighborhood.arguments import Call
-from vision.ops.neighborhood.backends import BACKENDS, describe_backends, select
+from vision.ops.neighborhood.arguments import Call, Window
+from vision.ops.neighborhood.backends import BACKENDS
 
 
 class FakeTensor:
@@ -30,7 +31,8 @@ class FakeTensor:
 def make_call(device: str = "cuda", dtype: torch.dtype = torch.float16, dim: int = 32, **changes: Any) -> Call:
     value_dim = changes.pop("value_dim", dim)
     grids: list[Any] = [FakeTensor((changes.pop("batch", 1), 8, 8, 2, d), device, dtype) for d in (dim, dim, value_dim)]
-    call = Call(*grids, None, None, None, (3, 3), (1, 1), (1, 1), (False, False), 0.5)
+    window = Window(changes.pop("kernel_size", (3, 3)), (1, 1), (1, 1), (False, False))
+    call = Call(*grids, None, None, None, window, 0.5)
     return call._replace(**changes)
 
 
@@ -77,7 +79,7 @@ def test_natten_has_no_gradient_of_lse(module: types.SimpleNamespace) -> None:
 
 def test_natten_gets_the_arguments(module: types.SimpleNamespace) -> None:
     q, k, v, extra = (torch.randn(1, 8, 8, 2, 4) for _ in range(4))
-    call = Call(q, k, v, None, extra, extra, (3, 5), (1, 2), (2, 1), (True, False), 0.25)
+    call = Call(q, k, v, None, extra, extra, Window((3, 5), (1, 2), (2, 1), (True, False)), 0.25)
     out, lse = natten.neighborhood_attention(call)
     ((args, options),) = module.calls
     assert args == (q, k, v) and out is q and lse.shape == q.shape[:-1]
@@ -101,27 +103,27 @@ def test_natten_that_is_not_there(module: types.SimpleNamespace, monkeypatch: py
 
 
 def test_default_choice_on_gpus(module: types.SimpleNamespace) -> None:
-    assert select(None, make_call()).name == "natten"
-    assert select(None, make_call(value_dim=20)).name == "flex"
-    assert select(None, make_call(dim=8, value_dim=12)).name == "reference"
-    assert select(None, make_call(dtype=torch.float64)).name == "reference"
+    assert select(BACKENDS, None, make_call()).name == "natten"
+    assert select(BACKENDS, None, make_call(value_dim=20)).name == "flex"
+    assert select(BACKENDS, None, make_call(dim=8, value_dim=12)).name == "reference"
+    assert select(BACKENDS, None, make_call(dtype=torch.float64)).name == "reference"
     module.HAS_LIBNATTEN = False
-    assert select(None, make_call()).name == "flex"
-    assert select(None, make_call(device="mps")).name == "reference"
+    assert select(BACKENDS, None, make_call()).name == "flex"
+    assert select(BACKENDS, None, make_call(device="mps")).name == "reference"
 
 
 def test_named_backend_says_why_it_cannot() -> None:
     with pytest.raises(RuntimeError, match="backend 'native' cannot do this call: no kernels for cuda tensors"):
-        select("native", make_call())
+        select(BACKENDS, "native", make_call())
     with pytest.raises(RuntimeError, match="'flex' cannot do this call: it runs on cpu and cuda, not on mps"):
-        select("flex", make_call(device="mps"))
+        select(BACKENDS, "flex", make_call(device="mps"))
     x = torch.randn(1, 6, 7, 2, 8, requires_grad=True)
     with pytest.raises(RuntimeError, match="'flex' cannot do this call: no backward on the CPU"):
         na2d(x, x, x, 3, backend="flex")
 
 
 def test_description_is_in_order_of_preference() -> None:
-    rows = describe_backends()
+    rows = describe(BACKENDS)
     assert [name for name, _, _ in rows] == [backend.name for backend in BACKENDS]
     assert rows[-1][:2] == ("reference", None) and all(purpose for _, _, purpose in rows)
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vision.ops import na1d, na2d
-from vision.ops.neighborhood import native
+from vision.ops.common import kernels
 
-needs_extension = pytest.mark.skipif(native.missing() is not None, reason=str(native.missing()))
+needs_extension = pytest.mark.skipif(kernels.missing() is not None, reason=str(kernels.missing()))
 TOLERANCE = {
     torch.float64: (1e-10, 1e-10),
     torch.float32: (2e-5, 2e-4),
@@ -40,7 +40,7 @@ def assert_close(actual: Tensor, expected: Tensor, dtype: torch.dtype, what: str
 
 
 def test_extension_is_loaded() -> None:
-    assert native.missing() is None, native.missing()
+    assert kernels.missing() is None, kernels.missing()
 
 
 @needs_extension
@@ -207,7 +207,7 @@ class _Model(torch.nn.Module):
 
 
 def test_the_reference_compiles_where_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_MISSING", "vision._C is not built")
+    monkeypatch.setattr(kernels, "_MISSING", "vision._C is not built")
     x = torch.randn(1, 9, 9, 2, 8)
     compiled = torch.compile(lambda x: na2d(x, x, x, 3), fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), na2d(x, x, x, 3, backend="reference"))
@@ -253,7 +253,7 @@ def test_gradient_transforms_take_the_reference() -> None:
     q = torch.randn(1, 6, 2, 4, requires_grad=True)
     grad = torch.func.grad(lambda q: na1d(q, q, q, 3).sum())(q.detach())
     torch.testing.assert_close(grad, torch.autograd.grad(na1d(q, q, q, 3, backend="reference").sum(), q)[0])
-    if native.missing() is None:
+    if kernels.missing() is None:
         with pytest.raises(RuntimeError, match=r"backend 'native' cannot do this call: no torch\.func gradients"):
             torch.func.grad(lambda q: na1d(q, q, q, 3, backend="native").sum())(q.detach())
 
@@ -281,7 +281,7 @@ def test_autocast_casts_all_tensors(make_case: Callable) -> None:
 def test_default_backend_on_the_cpu_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(1, 6, 2, 4)
     assert na1d(x, x, x, 3).equal(na1d(x, x, x, 3, backend="native"))
-    monkeypatch.setattr(native, "_MISSING", "vision._C is not built: the command")
+    monkeypatch.setattr(kernels, "_MISSING", "vision._C is not built: the command")
     assert na1d(x, x, x, 3).equal(na1d(x, x, x, 3, backend="reference"))
     with pytest.raises(RuntimeError, match=r"'native' cannot do this call: vision\._C is not built: the command"):
         na1d(x, x, x, 3, backend="native")

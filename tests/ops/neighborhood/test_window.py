@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vision.ops import neighborhood_mask
+from vision.ops.neighborhood.arguments import Axis
 from vision.ops.neighborhood.window import axis_table
 
 
@@ -34,7 +35,7 @@ def keys_of(i: int, length: int, kernel: int, stride: int, dilation: int, is_cau
 @settings(max_examples=60, deadline=None)
 @given(axis=axes())
 def test_axis_table_is_the_definition(axis: tuple[int, int, int, int, bool]) -> None:
-    table = axis_table(*axis)
+    table = axis_table(Axis(*axis))
     length, kernel, _, dilation, _ = axis
     assert table.keys.shape == table.visible.shape == table.offsets.shape == (length, kernel)
     for i in range(length):

@@ -30,10 +30,11 @@ class TooLargeError(ValueError):
 
 def needed_memory(height: int, width: int, network: nn.Module, device: torch.device, is_flow: bool) -> int:
     """Bytes that matching images of this size takes at once, about."""
-    from vision.ops.neighborhood import native
+    from vision.ops.common.backends import find
+    from vision.ops.match.backends import BACKENDS
 
     channels = getattr(getattr(network, "encoder", None), "embed_dims", [_CHANNELS])[0]
-    has_kernels = device.type == "cpu" and native.missing() is None
+    has_kernels = device.type == "cpu" and find(BACKENDS, "native").missing() is None
     per_pixel = channels * (BYTES_PER_CHANNEL if has_kernels else BYTES_PER_CHANNEL_REFERENCE)
     pairs = (height * width // _FLOW_STRIDE**2) ** 2 if is_flow else 0
     return height * width * per_pixel + pairs * _FLOW_BYTES

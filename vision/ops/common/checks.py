@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -17,19 +15,6 @@ def make_scale(scale: float | None, dim: int) -> float:
     if not isinstance(scale, int | float) or isinstance(scale, bool):
         raise TypeError(f"scale must be a number or None, got {scale!r}")
     return float(scale)
-
-
-def autocast_is_on(device: str) -> bool:
-    """Whether autocast is on for a type of device; some know none."""
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-
-
-def autocast_tensors(device: str, tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
-    """Tensors in the dtype of the autocast that is on; float64 stays, as everywhere under autocast."""
-    dtype = torch.get_autocast_dtype(device)
-    return tuple(
-        t.to(dtype) if t is not None and t.is_floating_point() and t.dtype != torch.float64 else t for t in tensors
-    )
 
 
 def check_grid(name: str, tensor: Tensor, rank: int) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from vision.ops.common.checks import DTYPES, autocast_is_on, autocast_tensors, check_grid, check_like, make_scale
-from vision.ops.match import native as match_native
-from vision.ops.match import reference as match_reference
-from vision.ops.neighborhood.reference import compute_dtype
+from vision.ops.common.backends import select
+from vision.ops.match.arguments import make_call
+from vision.ops.match.backends import BACKENDS
 
 
 def match_attention(
@@ -50,61 +47,5 @@ def match_attention(
         ValueError: a shape, device, number or the name of the backend is wrong.
         RuntimeError: the backend that was named cannot do this call; the message says why.
     """
-    check_grid("query", query, 2)
-    if autocast_is_on(query.device.type):
-        tensors = autocast_tensors(query.device.type, (query, key, value))
-        query, key, value = tensors  # type: ignore[assignment]
-    for name, tensor in (("key", key), ("value", value)):
-        check_like(name, tensor, query, heads=query.shape[-2], heads_of="query", dim=query.shape[-1])
-    radius = _radius(window_radius, query)
-    offset = _centers(offset, query)
-    scale = make_scale(scale, query.shape[-1])
-    if _is_native(backend, query, radius):
-        return match_native.match_attention(query, key, value, offset, *radius, scale, need_weights)
-    out, attn = match_reference.match_attention(query, key, value, offset, *radius, scale)
-    return out, attn if need_weights else None
-
-
-def _is_native(backend: str | None, query: Tensor, radius: tuple[int, int]) -> bool:
-    if backend not in (None, "native", "reference"):
-        raise ValueError(f"backend must be None, 'native' or 'reference', got {backend!r}")
-    if backend == "reference" or (backend is None and _is_exporting()):
-        return False
-    reason = match_native.why_not(query, *radius)
-    if backend == "native" and reason is not None:
-        raise RuntimeError(f"backend 'native' cannot do this call: {reason}")
-    return reason is None
-
-
-def _radius(radius: int | Sequence[int], query: Tensor) -> tuple[int, int]:
-    numbers = (radius, radius) if not isinstance(radius, Sequence) else tuple(radius)
-    if any(isinstance(r, bool) or not hasattr(r, "__index__") for r in numbers):
-        raise TypeError(f"window_radius must be an integer or two, (x, y), got {radius!r}")
-    pair = tuple(operator.index(r) for r in numbers)
-    if len(pair) != 2 or min(pair) < 0:
-        raise ValueError(f"window_radius must be one number or two, (x, y), none negative, got {radius!r}")
-    height, width = query.shape[1:3]
-    if query.numel() and (width < 2 * pair[0] + 2 or height < 2 * pair[1] + 2):
-        raise ValueError(
-            f"a map must be at least 2 window_radius + 2 = {2 * pair[0] + 2} x {2 * pair[1] + 2} (width x height) "
-            f"for window_radius {pair}, got {width} x {height}"
-        )
-    return pair[0], pair[1]
-
-
-def _centers(offset: Tensor, query: Tensor) -> Tensor:
-    shape = (*query.shape[:-1], 2)
-    if not isinstance(offset, Tensor):
-        raise TypeError(f"offset must be a tensor, got {type(offset).__name__}")
-    if offset.dtype not in DTYPES:
-        raise TypeError(f"offset must be float32, float64, bfloat16 or float16, got {offset.dtype}")
-    if offset.device != query.device:
-        raise ValueError(f"offset must be on {query.device} as query, got {offset.device}")
-    if offset.shape != shape:
-        raise ValueError(f"offset must be [B, H, W, heads, 2] = {shape}, got {tuple(offset.shape)}")
-    return offset.to(compute_dtype(query.dtype))
-
-
-def _is_exporting() -> bool:
-    """Exported programs run where our operators are not."""
-    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
+    call = make_call(query, key, value, offset, window_radius, scale, need_weights)
+    return select(BACKENDS, backend, call).run(call)

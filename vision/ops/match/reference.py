@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vision.ops.neighborhood.reference import compute_dtype, full_precision
+from vision.ops.common.precision import compute_dtype, full_precision
 
 MARGIN = 1e-3  # keeps the whole window inside, also when the center lies on the last pixel
 
@@ -14,7 +14,7 @@ MARGIN = 1e-3  # keeps the whole window inside, also when the center lies on the
 def match_attention(
     query: Tensor, key: Tensor, value: Tensor, offset: Tensor, radius_x: int, radius_y: int, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Attention of every query to the window around its own center; arguments as those of `nbv::match_attention`.
+    """Attention of every query to the window around its own center; numbers as those of `nbv::match_attention`.
 
     float16 and bfloat16 are computed in float32 and rounded at the end; centers are never rounded.
 

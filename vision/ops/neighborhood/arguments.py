@@ -8,27 +8,47 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vision.ops.common.checks import (
-    autocast_is_on,
-    autocast_tensors,
-    check_grid,
-    check_kind,
-    check_like,
-    make_scale,
-)
+from vision.ops.common.checks import check_grid, check_kind, check_like, make_scale
+from vision.ops.common.precision import autocast_is_on, autocast_tensors
+
+
+class Axis(NamedTuple):
+    """One axis of a map and the window along it, as `Axis` of csrc/geometry/window.h."""
+
+    length: int
+    kernel_size: int
+    stride: int
+    dilation: int
+    is_causal: bool
 
 
 class Window(NamedTuple):
-    """Shape of the neighborhoods, one number an axis."""
+    """Shape of the neighborhoods, one number per axis."""
 
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
     is_causal: tuple[bool, ...]
 
+    @classmethod
+    def from_numbers(
+        cls, kernel_size: Sequence[int], stride: Sequence[int], dilation: Sequence[int], is_causal: Sequence[int]
+    ) -> Window:
+        """From what an operator of `nbv` gets."""
+        return cls(tuple(kernel_size), tuple(stride), tuple(dilation), tuple(map(bool, is_causal)))
+
+    @property
+    def numbers(self) -> tuple[Sequence[int], ...]:
+        """As the operators of `nbv` take it: flags are numbers in their schemas."""
+        return self.kernel_size, self.stride, self.dilation, [int(causal) for causal in self.is_causal]
+
+    def axes(self, spatial: Sequence[int]) -> list[Axis]:
+        """What concerns each axis of a map of these sizes."""
+        return [Axis(*numbers) for numbers in zip(spatial, *self, strict=True)]
+
 
 class Call(NamedTuple):
-    """Checked arguments, in the order of `nbv::neighborhood_attention`, then what the caller wants back."""
+    """Checked arguments, and what the caller wants back."""
 
     query: Tensor  # [B, *spatial, heads, dim]
     key: Tensor  # [B, *spatial, heads_kv, dim]
@@ -36,17 +56,14 @@ class Call(NamedTuple):
     bias: Tensor | None  # [heads, 2 * kernel_size - 1, ...]
     additional_keys: Tensor | None  # [B, S, heads_kv, dim]
     additional_values: Tensor | None  # [B, S, heads_kv, value_dim]
-    kernel_size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    is_causal: tuple[bool, ...]
+    window: Window
     scale: float
     return_lse: bool = False
 
     @property
-    def tensors(self) -> tuple[Tensor | None, ...]:
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]:
         """The six tensors, None where one was not given."""
-        return self[:6]
+        return self.query, self.key, self.value, self.bias, self.additional_keys, self.additional_values
 
     @property
     def needs_grad(self) -> bool:
@@ -61,10 +78,10 @@ def make_window(
     dilation: int | Sequence[int] = 1,
     is_causal: bool | Sequence[bool] = False,
 ) -> Window:
-    """One number an axis, in range.
+    """One number per axis, in range.
 
     Raises:
-        TypeError: a number is no integer, or `is_causal` no flag.
+        TypeError: a number is no integer, or `is_causal` is no flag.
         ValueError: a number is out of range, or there are not as many as axes.
     """
     kernel_size = _integers("kernel_size", kernel_size, rank)
@@ -120,7 +137,7 @@ def make_call(
         check_additional("additional_keys", additional_keys, key)
         check_additional("additional_values", additional_values, value, count=additional_keys.shape[1])
     scale = make_scale(scale, query.shape[-1])
-    return Call(query, key, value, bias, additional_keys, additional_values, *window, scale, return_lse)
+    return Call(query, key, value, bias, additional_keys, additional_values, window, scale, return_lse)
 
 
 def check_bias(bias: Tensor, query: Tensor, window: Window) -> None:
@@ -142,7 +159,7 @@ def check_additional(name: str, tensor: Tensor, grid: Tensor, count: int | None 
 
 
 def _integers(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    """One positive integer an axis."""
+    """One positive integer per axis."""
     values = (value,) * rank if not isinstance(value, Sequence) else tuple(value)
     for v in values:
         if not isinstance(v, int) or isinstance(v, bool):
@@ -150,16 +167,16 @@ def _integers(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ..
         if v < 1:
             raise ValueError(f"{name} must be at least 1, got {value!r}")
     if len(values) != rank:
-        raise ValueError(f"{name} must be an integer or {rank} integers, one an axis, got {value!r}")
+        raise ValueError(f"{name} must be an integer or {rank} integers, one per axis, got {value!r}")
     return values
 
 
 def _flags(value: bool | Sequence[bool], rank: int) -> tuple[bool, ...]:
-    """One flag an axis."""
+    """One flag per axis."""
     values = (value,) * rank if not isinstance(value, Sequence) else tuple(value)
     for v in values:
         if not isinstance(v, bool):
             raise TypeError(f"is_causal must be a flag or {rank} flags, got {value!r}")
     if len(values) != rank:
-        raise ValueError(f"is_causal must be a flag or {rank} flags, one an axis, got {value!r}")
+        raise ValueError(f"is_causal must be a flag or {rank} flags, one per axis, got {value!r}")
     return values

@@ -11,24 +11,16 @@ They go slot by slot, so that no tensor of `tokens * prod(kernel_size) * dim` nu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vision.ops.common.vmap import fold_vmap
+from vision.ops.common.registration import define
 from vision.ops.neighborhood.arguments import Window
 from vision.ops.neighborhood.window import axis_tables
-
-_NUMBERS = "int[] kernel_size, int[] stride, int[] dilation, int[] is_causal"
-_LIBRARY = torch.library.Library("nbv", "FRAGMENT")
-_LIBRARY.define(f"neighborhood_qk(Tensor query, Tensor key, {_NUMBERS}) -> Tensor")
-_LIBRARY.define(f"neighborhood_av(Tensor attn, Tensor value, {_NUMBERS}) -> Tensor")
-_LIBRARY.define(f"neighborhood_av_transposed(Tensor attn, Tensor output, int heads_kv, {_NUMBERS}) -> Tensor")
-_QK = torch.ops.nbv.neighborhood_qk.default
-_AV = torch.ops.nbv.neighborhood_av.default
-_AV_TRANSPOSED = torch.ops.nbv.neighborhood_av_transposed.default
 
 
 def neighborhood_qk(query: Tensor, key: Tensor, window: Window) -> Tensor:
@@ -36,7 +28,7 @@ def neighborhood_qk(query: Tensor, key: Tensor, window: Window) -> Tensor:
 
     A slot that holds no key is zero.
     """
-    return _QK(query, key, *_numbers(window))
+    return _QK(query, key, *window.numbers)
 
 
 def neighborhood_av(attn: Tensor, value: Tensor, window: Window) -> Tensor:
@@ -44,25 +36,19 @@ def neighborhood_av(attn: Tensor, value: Tensor, window: Window) -> Tensor:
 
     A slot that holds no key is not read.
     """
-    return _AV(attn, value, *_numbers(window))
+    return _AV(attn, value, *window.numbers)
 
 
-def _numbers(window: Window) -> tuple[Any, ...]:
-    return (*window[:3], [int(causal) for causal in window.is_causal])
-
-
-def _slots(spatial: Sequence[int], numbers: Sequence[Sequence[int]], device: torch.device) -> Iterator[Any]:
+def _slots(spatial: Sequence[int], window: Window, device: torch.device) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Of every slot of the windows: its key `[N]` among the N tokens, and whether it holds one `[N]` (None: always)."""
-    tables = axis_tables(spatial, Window(*map(tuple, numbers)), device)  # type: ignore[arg-type]
-    for offset in itertools.product(*[range(k) for k in numbers[0]]):
-        key, visible = (
-            torch.zeros((), dtype=torch.int64, device=device),
-            torch.ones((), dtype=torch.bool, device=device),
-        )
+    tables = axis_tables(spatial, window, device)
+    for offset in itertools.product(*[range(k) for k in window.kernel_size]):
+        key = torch.zeros((), dtype=torch.int64, device=device)
+        visible = torch.ones((), dtype=torch.bool, device=device)
         for length, table, j in zip(spatial, tables, offset, strict=True):
             key = key[..., None] * length + table.keys[:, j]
             visible = visible[..., None] & table.visible[:, j]
-        yield key.flatten(), visible.flatten() if any(numbers[3]) else None
+        yield key.flatten(), visible.flatten() if any(window.is_causal) else None
 
 
 def _grouped(grid: Tensor, rank: int, heads_kv: int) -> Tensor:
@@ -74,37 +60,36 @@ def _qk(query: Tensor, key: Tensor, *numbers: Sequence[int]) -> Tensor:
     rank, spatial = query.dim() - 3, query.shape[1:-2]
     q, k = _grouped(query, rank, key.shape[-2]), key.flatten(1, rank)
     slots = []
-    for index, visible in _slots(spatial, numbers, query.device):
+    for index, visible in _slots(spatial, Window.from_numbers(*numbers), query.device):
         logits = (q * k.index_select(1, index).unsqueeze(3)).sum(-1)
         slots.append(logits if visible is None else logits.masked_fill(~visible[:, None, None], 0))
-    return torch.stack(slots, dim=-1).flatten(2, 3).unflatten(1, spatial)
+    return torch.stack(slots, dim=-1).flatten(2, 3).unflatten(1, spatial).contiguous()
 
 
 def _av(attn: Tensor, value: Tensor, *numbers: Sequence[int]) -> Tensor:
     rank, spatial = attn.dim() - 3, attn.shape[1:-2]
     a, v = _grouped(attn, rank, value.shape[-2]), value.flatten(1, rank)
+    slots = _slots(spatial, Window.from_numbers(*numbers), attn.device)
     out = v.new_zeros((*a.shape[:-1], v.shape[-1]))
-    for slot, (index, visible) in zip(a.unbind(-1), _slots(spatial, numbers, attn.device), strict=True):
+    for slot, (index, visible) in zip(a.unbind(-1), slots, strict=True):
         weight = slot if visible is None else slot.masked_fill(~visible[:, None, None], 0)
         out.addcmul_(weight.unsqueeze(-1), v.index_select(1, index).unsqueeze(3))
-    return out.flatten(2, 3).unflatten(1, spatial)
+    return out.flatten(2, 3).unflatten(1, spatial).contiguous()
 
 
 def _av_transposed(attn: Tensor, output: Tensor, heads_kv: int, *numbers: Sequence[int]) -> Tensor:
     rank, spatial = attn.dim() - 3, attn.shape[1:-2]
     a, o = _grouped(attn, rank, heads_kv), _grouped(output, rank, heads_kv)
+    slots = _slots(spatial, Window.from_numbers(*numbers), attn.device)
     value = o.new_zeros((*o.shape[:3], o.shape[-1]))
-    for slot, (index, visible) in zip(a.unbind(-1), _slots(spatial, numbers, attn.device), strict=True):
+    for slot, (index, visible) in zip(a.unbind(-1), slots, strict=True):
         weight = slot if visible is None else slot.masked_fill(~visible[:, None, None], 0)
         value.index_add_(1, index, (weight.unsqueeze(-1) * o).sum(3))
-    return value.unflatten(1, spatial)
+    return value.unflatten(1, spatial).contiguous()
 
 
 def _qk_shape(query: Tensor, key: Tensor, kernel_size: Sequence[int], *_: Any) -> Tensor:
-    slots = 1
-    for k in kernel_size:
-        slots *= k
-    return query.new_empty((*query.shape[:-1], slots))
+    return query.new_empty((*query.shape[:-1], math.prod(kernel_size)))
 
 
 def _av_shape(attn: Tensor, value: Tensor, *_: Any) -> Tensor:
@@ -116,8 +101,13 @@ def _av_transposed_shape(attn: Tensor, output: Tensor, heads_kv: int, *_: Any) -
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:2])
-    ctx.numbers = inputs[-4:]
+    one, other, *ctx.numbers = inputs
+    ctx.save_for_backward(one, other)
+
+
+def _save_transposed(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    attn, values, _heads_kv, *ctx.numbers = inputs
+    ctx.save_for_backward(attn, values)
 
 
 def _qk_gradient(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
@@ -141,23 +131,25 @@ def _av_transposed_gradient(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
     return grad_attn, grad_output, *[None] * 5
 
 
-def _register(name: str, kernel: Callable[..., Tensor], shape: Callable[..., Tensor], gradient: Callable) -> None:
-    operator = f"nbv::{name}"
-
-    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Tensor, int]:
-        overload = getattr(torch.ops.nbv, name).default
-        (out,), _ = fold_vmap(lambda *folded: (overload(*folded),), info.batch_size, in_dims, args)
-        return out, 0
-
-    def contiguous(*args: Any) -> Tensor:
-        return kernel(*args).contiguous()
-
-    _LIBRARY.impl(name, contiguous, "CompositeExplicitAutograd")
-    torch.library.register_fake(operator, shape, lib=_LIBRARY)
-    torch.library.register_autograd(operator, gradient, setup_context=_save, lib=_LIBRARY)
-    torch.library.register_vmap(operator, vmap, lib=_LIBRARY)
-
-
-_register("neighborhood_qk", _qk, _qk_shape, _qk_gradient)
-_register("neighborhood_av", _av, _av_shape, _av_gradient)
-_register("neighborhood_av_transposed", _av_transposed, _av_transposed_shape, _av_transposed_gradient)
+_NUMBERS = "int[] kernel_size, int[] stride, int[] dilation, int[] is_causal"
+_QK = define(
+    f"neighborhood_qk(Tensor query, Tensor key, {_NUMBERS}) -> Tensor",
+    kernel=_qk,
+    shapes=_qk_shape,
+    save=_save,
+    gradient=_qk_gradient,
+)
+_AV = define(
+    f"neighborhood_av(Tensor attn, Tensor value, {_NUMBERS}) -> Tensor",
+    kernel=_av,
+    shapes=_av_shape,
+    save=_save,
+    gradient=_av_gradient,
+)
+_AV_TRANSPOSED = define(
+    f"neighborhood_av_transposed(Tensor attn, Tensor output, int heads_kv, {_NUMBERS}) -> Tensor",
+    kernel=_av_transposed,
+    shapes=_av_transposed_shape,
+    save=_save_transposed,
+    gradient=_av_transposed_gradient,
+)

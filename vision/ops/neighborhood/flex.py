@@ -26,9 +26,9 @@ def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
 
     if not call.needs_grad:
         # On the CPU FlexAttention refuses tensors that require a gradient even where none is recorded.
-        call = Call(*[t if t is None else t.detach() for t in call.tensors], *call[6:])  # type: ignore[call-arg, arg-type]
+        call = call._replace(**{name: t.detach() for name, t in call._asdict().items() if isinstance(t, Tensor)})  # type: ignore[arg-type]
     query, spatial = call.query, tuple(call.query.shape[1:-2])
-    window = Window(call.kernel_size, call.stride, call.dilation, call.is_causal)
+    window = call.window
     extra = 0 if call.additional_keys is None else call.additional_keys.shape[1]
     # A traced call must not leave its traced tensors in a cache.
     make_mask = _block_mask if torch.compiler.is_compiling() else _kept_block_mask
@@ -96,9 +96,8 @@ def _block_mask(spatial: tuple[int, ...], window: Window, extra: int, device: to
 
     def visible(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
         near = key < tokens
-        axes = zip(_unravel(query, spatial), _unravel(key, spatial), spatial, *window, strict=True)
-        for axis in axes:
-            near = near & axis_visible(*axis)
+        for q, k, axis in zip(_unravel(query, spatial), _unravel(key, spatial), window.axes(spatial), strict=True):
+            near = near & axis_visible(q, k, axis)
         return near | (key >= tokens)
 
     return create_block_mask(visible, None, None, tokens, tokens + extra, device=str(device))

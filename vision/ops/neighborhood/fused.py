@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from vision.ops.neighborhood.arguments import make_call, make_window
-from vision.ops.neighborhood.backends import select
+from vision.ops.common.backends import select
+from vision.ops.neighborhood.arguments import Window, make_call, make_window
+from vision.ops.neighborhood.backends import BACKENDS
 
 
 def na1d(
@@ -27,9 +28,9 @@ def na1d(
     backend: str | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Neighborhood attention along a sequence `[B, N, heads, dim]`; everything else as in `na2d`."""
-    window = (kernel_size, stride, dilation, is_causal)
-    options = (scale, bias, additional_keys, additional_values, return_lse, backend)
-    return _attend(1, query, key, value, window, *options)
+    window = make_window(1, kernel_size, stride, dilation, is_causal)
+    options = (scale, bias, additional_keys, additional_values, return_lse)
+    return _attend(1, query, key, value, window, *options, backend)
 
 
 def na2d(
@@ -54,10 +55,10 @@ def na2d(
         query: `[B, H, W, heads, dim]`, float32, float64, bfloat16 or float16.
         key: `[B, H, W, heads_kv, dim]`, where `heads_kv` divides `heads`.
         value: `[B, H, W, heads_kv, value_dim]`.
-        kernel_size: keys of a window, one number or one an axis; times `dilation` at most the axis.
+        kernel_size: keys of a window, one number or one per axis; times `dilation` at most the axis.
         stride: queries that share a window, 1 (sliding) to `kernel_size` (blocks).
         dilation: step between the keys of a window.
-        is_causal: whether no key comes after its query, one flag or one an axis.
+        is_causal: whether no key comes after its query, one flag or one per axis.
         scale: factor of the logits, `dim ** -0.5` if None.
         bias: relative positional bias `[heads, 2 * kernel_size - 1, ...]`, added to the scaled logits; index per axis
             (key - query) / dilation + kernel_size - 1.
@@ -75,9 +76,9 @@ def na2d(
         ValueError: a shape, device, number or the name of the backend is wrong.
         RuntimeError: the backend that was named cannot do this call; the message says why.
     """
-    window = (kernel_size, stride, dilation, is_causal)
-    options = (scale, bias, additional_keys, additional_values, return_lse, backend)
-    return _attend(2, query, key, value, window, *options)
+    window = make_window(2, kernel_size, stride, dilation, is_causal)
+    options = (scale, bias, additional_keys, additional_values, return_lse)
+    return _attend(2, query, key, value, window, *options, backend)
 
 
 def na3d(
@@ -97,9 +98,9 @@ def na3d(
     backend: str | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Neighborhood attention over a volume or clip `[B, D, H, W, heads, dim]`; everything else as in `na2d`."""
-    window = (kernel_size, stride, dilation, is_causal)
-    options = (scale, bias, additional_keys, additional_values, return_lse, backend)
-    return _attend(3, query, key, value, window, *options)
+    window = make_window(3, kernel_size, stride, dilation, is_causal)
+    options = (scale, bias, additional_keys, additional_values, return_lse)
+    return _attend(3, query, key, value, window, *options, backend)
 
 
 def _attend(
@@ -107,12 +108,7 @@ def _attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    window: tuple[
-        int | Sequence[int],
-        int | Sequence[int],
-        int | Sequence[int],
-        bool | Sequence[bool],
-    ],
+    window: Window,
     scale: float | None,
     bias: Tensor | None,
     additional_keys: Tensor | None,
@@ -120,9 +116,6 @@ def _attend(
     return_lse: bool,
     backend: str | None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    call = make_call(
-        *(rank, query, key, value, make_window(rank, *window)),
-        *(scale, bias, additional_keys, additional_values, return_lse),
-    )
-    out, lse = select(backend, call).run(call)
+    call = make_call(rank, query, key, value, window, scale, bias, additional_keys, additional_values, return_lse)
+    out, lse = select(BACKENDS, backend, call).run(call)
     return (out, lse) if return_lse else out

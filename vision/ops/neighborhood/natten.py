@@ -17,15 +17,12 @@ from vision.ops.neighborhood.arguments import Call
 
 def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
     """Output `[B, *spatial, heads, dim]` and LSE `[B, *spatial, heads]`."""
-    function = getattr(_natten(), f"na{len(call.kernel_size)}d")
+    function = getattr(_natten(), f"na{len(call.window.kernel_size)}d")
     return function(
         call.query,
         call.key,
         call.value,
-        kernel_size=call.kernel_size,
-        stride=call.stride,
-        dilation=call.dilation,
-        is_causal=call.is_causal,
+        **call.window._asdict(),
         scale=call.scale,
         additional_keys=call.additional_keys,
         additional_values=call.additional_values,
@@ -52,7 +49,7 @@ def why_not(call: Call) -> str | None:
     reasons = (
         (query.dtype == torch.float64, "no float64"),
         (call.bias is not None, "no positional bias since version 0.20"),
-        (1 in call.kernel_size, f"it needs kernel sizes of at least 2, got {call.kernel_size}"),
+        (1 in call.window.kernel_size, f"it needs kernel sizes of at least 2, got {call.window.kernel_size}"),
         (bool(odd), f"it needs head dims that are multiples of 8, got {odd}"),
         (call.scale == 0, "it takes scale 0 for its default"),
         (query.shape[0] == 0, "no empty batch"),

@@ -7,11 +7,11 @@ which takes memory for `prod(kernel_size)` copies of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from vision.ops.common.precision import compute_dtype, full_precision
 from vision.ops.neighborhood.arguments import Window
 from vision.ops.neighborhood.window import AxisTable, axis_tables, visible_slots
 
@@ -23,13 +23,10 @@ def neighborhood_attention(
     bias: Tensor | None,
     additional_keys: Tensor | None,
     additional_values: Tensor | None,
-    kernel_size: Sequence[int],
-    stride: Sequence[int],
-    dilation: Sequence[int],
-    is_causal: Sequence[int],
+    window: Window,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Attention of every query to its neighborhood; arguments as those of the operator `nbv::neighborhood_attention`.
+    """Attention of every query to its neighborhood.
 
     float16 and bfloat16 are computed in float32, and the output rounded.
 
@@ -48,7 +45,6 @@ def neighborhood_attention(
     """
     with full_precision(query.device.type):
         dtype = compute_dtype(query.dtype)
-        window = Window(tuple(kernel_size), tuple(stride), tuple(dilation), tuple(map(bool, is_causal)))
         tables = axis_tables(query.shape[1:-2], window, query.device)
         q = group_heads(query.to(dtype), key.shape[-2])  # [B, *spatial, heads_kv, group, dim]
         keys, values = gather_windows(key.to(dtype), tables), gather_windows(value.to(dtype), tables)
@@ -85,16 +81,6 @@ def gather_bias(bias: Tensor, tables: Sequence[AxisTable]) -> Tensor:
         bias = _take(bias, 1 + 2 * axis, table.offsets)
     # [heads, L1, k1, L2, k2, ...]
     return bias.permute(*range(1, 2 * rank, 2), 0, *range(2, 2 * rank + 1, 2)).flatten(rank + 1)
-
-
-def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """In which sums are made, and the dtype of LSE."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
-def full_precision(device: str) -> AbstractContextManager[object]:
-    """Autocast off: it would round what is computed in float32 on purpose."""
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def group_heads(x: Tensor, heads_kv: int) -> Tensor:

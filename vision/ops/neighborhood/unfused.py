@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vision.ops.common.checks import autocast_is_on, autocast_tensors, check_grid, check_like, make_scale
+from vision.ops.common.checks import check_grid, check_like, make_scale
+from vision.ops.common.precision import autocast_is_on, autocast_tensors, compute_dtype, full_precision
 from vision.ops.neighborhood.arguments import Window, check_additional, check_bias, check_fits, make_window
 from vision.ops.neighborhood.bilinear import neighborhood_av, neighborhood_qk
-from vision.ops.neighborhood.reference import compute_dtype, full_precision, gather_bias, group_heads
+from vision.ops.neighborhood.reference import gather_bias, group_heads
 from vision.ops.neighborhood.window import axis_tables, visible_slots
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vision.ops.neighborhood.arguments import Window, check_fits, make_window
+from vision.ops.neighborhood.arguments import Axis, Window, check_fits, make_window
 
 
 class AxisTable(NamedTuple):
@@ -35,7 +35,7 @@ def neighborhood_mask(
 
     Args:
         shape: tokens along each axis.
-        kernel_size: keys of a window, one number or one an axis.
+        kernel_size: keys of a window, one number or one per axis.
         stride: queries that share a window, 1 to `kernel_size`.
         dilation: step between the keys of a window.
         is_causal: whether no key comes after its query.
@@ -49,23 +49,22 @@ def neighborhood_mask(
     window = make_window(rank, kernel_size, stride, dilation, is_causal)
     check_fits(window, shape)
     mask = torch.ones((), dtype=torch.bool)
-    for axis, (length, k, s, d, causal) in enumerate(zip(shape, *window, strict=True)):
-        tokens = torch.arange(length)
+    for i, axis in enumerate(window.axes(shape)):
+        tokens = torch.arange(axis.length)
         sides = [1] * (2 * rank)
-        sides[axis] = sides[rank + axis] = length
-        mask = mask & axis_visible(tokens[:, None], tokens, length, k, s, d, causal).view(sides)
+        sides[i] = sides[rank + i] = axis.length
+        mask = mask & axis_visible(tokens[:, None], tokens, axis).view(sides)
     return mask
 
 
-def axis_window(
-    query: Tensor, length: int, kernel_size: int, stride: int, dilation: int, is_causal: bool
-) -> tuple[Tensor, Tensor]:
+def axis_window(query: Tensor, axis: Axis) -> tuple[Tensor, Tensor]:
     """First and one past the last key of queries' windows, as positions in the query's group.
 
     Args:
         query: tokens of the axis, integers of any shape.
-        length: tokens of the axis, at least `kernel_size * dilation`.
+        axis: at least `kernel_size * dilation` long.
     """
+    length, kernel_size, stride, dilation, is_causal = axis
     position = query // dilation
     last = (length - query % dilation + dilation - 1) // dilation - 1
     block = position // stride * stride
@@ -77,37 +76,29 @@ def axis_window(
     return start, start + kernel_size
 
 
-def axis_visible(
-    query: Tensor, key: Tensor, length: int, kernel_size: int, stride: int, dilation: int, is_causal: bool
-) -> Tensor:
+def axis_visible(query: Tensor, key: Tensor, axis: Axis) -> Tensor:
     """Whether each query token attends to each key token along one axis; the two broadcast."""
-    start, end = axis_window(query, length, kernel_size, stride, dilation, is_causal)
-    position = key // dilation
-    return (key % dilation == query % dilation) & (position >= start) & (position < end)
+    start, end = axis_window(query, axis)
+    position = key // axis.dilation
+    return (key % axis.dilation == query % axis.dilation) & (position >= start) & (position < end)
 
 
-def axis_table(
-    length: int,
-    kernel_size: int,
-    stride: int,
-    dilation: int,
-    is_causal: bool,
-    device: torch.device | str | None = None,
-) -> AxisTable:
+def axis_table(axis: Axis, device: torch.device | str | None = None) -> AxisTable:
     """Keys of every query of an axis, in order."""
-    query = torch.arange(length, device=device)[:, None]
-    start, end = axis_window(query, length, kernel_size, stride, dilation, is_causal)
-    position = start + torch.arange(kernel_size, device=device)
+    dilation = axis.dilation
+    query = torch.arange(axis.length, device=device)[:, None]
+    start, end = axis_window(query, axis)
+    position = start + torch.arange(axis.kernel_size, device=device)
     visible = position < end
     # A window always holds its query, so reading that key again spreads no NaN to where there was none.
     position = torch.where(visible, position, query // dilation)
     keys = position * dilation + query % dilation
-    return AxisTable(keys, visible, position - query // dilation + kernel_size - 1)
+    return AxisTable(keys, visible, position - query // dilation + axis.kernel_size - 1)
 
 
 def axis_tables(spatial: Sequence[int], window: Window, device: torch.device | str | None = None) -> list[AxisTable]:
     """The table of every axis."""
-    return [axis_table(*axis, device=device) for axis in zip(spatial, *window, strict=True)]
+    return [axis_table(axis, device) for axis in window.axes(spatial)]
 
 
 def visible_slots(tables: Sequence[AxisTable]) -> Tensor:

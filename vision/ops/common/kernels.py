@@ -1,0 +1,37 @@
+"""The compiled kernels of all operators: `import vision._C` registers them."""
+
+from __future__ import annotations
+
+import torch
+
+
+def missing() -> str | None:
+    """Why there are no kernels on this machine, or None."""
+    return _MISSING
+
+
+def why_not(device: str) -> str | None:
+    """Why there are no kernels for tensors of a type of device, here and now, or None."""
+    if device != "cpu":
+        return f"no kernels for {device} tensors"
+    if _MISSING is None and not torch.compiler.is_compiling() and _in_gradient_transform():
+        return "no torch.func gradients (grad, vjp, jvp, jacrev), which torch.library operators cannot have"
+    return _MISSING
+
+
+def _in_gradient_transform() -> bool:
+    stack = torch._C._functorch.get_interpreter_stack()
+    return bool(stack) and any(level.key() != torch._C._functorch.TransformType.Vmap for level in stack)
+
+
+def _load() -> str | None:
+    try:
+        import vision._C  # noqa: F401
+    except ModuleNotFoundError:
+        return "vision._C is not built: pip install --no-build-isolation -e ."
+    except ImportError as error:
+        return f"vision._C is built, but cannot be loaded ({error}); build it again"
+    return None
+
+
+_MISSING = _load()
