@@ -44,13 +44,16 @@ def select(table: Sequence[Backend[C]], name: str | None, call: C) -> Backend[C]
         ValueError: no backend has that name.
         RuntimeError: it cannot do this call; the message says why.
     """
-    if name is None:
-        return next(backend for backend in table if backend.unasked(call) and backend.why_not(call) is None)
-    backend = find(table, name)
-    reason = backend.why_not(call)
-    if reason is not None:
-        raise RuntimeError(f"backend {name!r} cannot do this call: {reason}")
-    return backend
+    if name is not None:
+        backend = find(table, name)
+        reason = backend.why_not(call)
+        if reason is not None:
+            raise RuntimeError(f"backend {name!r} cannot do this call: {reason}")
+        return backend
+    for backend in table:
+        if backend.unasked(call) and backend.why_not(call) is None:
+            return backend
+    raise AssertionError("the last backend of a table can do every call")
 
 
 def find(table: Sequence[Backend[C]], name: str) -> Backend[C]:

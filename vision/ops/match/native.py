@@ -61,8 +61,8 @@ def _backward_shapes(grad_output: Tensor, grad_attn: Tensor | None, *arguments: 
 
 def _save_forward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     ctx.set_materialize_grads(False)
-    tensors, (*ctx.numbers, ctx.need_weights) = split(inputs)
-    ctx.save_for_backward(*tensors)
+    query, key, value, offset, *ctx.numbers, ctx.need_weights = inputs
+    ctx.save_for_backward(query, key, value, offset)
 
 
 def _forward_gradient(ctx: Any, grad_output: Tensor | None, grad_attn: Tensor | None) -> tuple[Any, ...]:

@@ -41,13 +41,14 @@ def _backward_shapes(grad_output: Tensor, grad_lse: Tensor, *arguments: Any) -> 
 
 
 def _save_forward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    tensors, ctx.numbers = split(inputs)
-    ctx.save_for_backward(*tensors, *output)
+    query, key, value, bias, additional_keys, additional_values, *ctx.numbers = inputs
+    ctx.save_for_backward(query, key, value, bias, additional_keys, additional_values, *output)
 
 
 def _forward_gradient(ctx: Any, grad_output: Tensor, grad_lse: Tensor) -> tuple[Any, ...]:
-    *inputs, _output, _lse = ctx.saved_tensors
-    grads = _BACKWARD(dense_last(grad_output), grad_lse, *ctx.saved_tensors, *ctx.numbers)
+    saved = ctx.saved_tensors
+    *inputs, _output, _lse = saved
+    grads = _BACKWARD(dense_last(grad_output), grad_lse, *saved, *ctx.numbers)
     return (*_given(grads, inputs), *[None] * len(ctx.numbers))
 
 
