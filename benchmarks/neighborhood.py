@@ -154,7 +154,7 @@ def median_ms(call: Callable[[], object], repeat: int) -> float:
 
 
 def gemm_rate() -> float:
-    """FLOP a second of a 1024^3 product."""
+    """FLOP per second of a 1024^3 product."""
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     return 2 * 1024**3 / median_ms(lambda: a @ b, 15) * 1e3
 
@@ -207,7 +207,7 @@ def print_peers(repeat: int) -> None:
 
 
 def print_sizes(repeat: int) -> None:
-    """Time a query over sizes: it should not depend on them."""
+    """Time per query over sizes: it should not depend on them."""
     print(f"\n{'linear in N':<34}{'forward':>10}{'ns/query':>10}{'fwd+bwd':>10}{'ns/query':>10}")
     for case in SIZES:
         tokens = math.prod(case.shape) * case.heads

@@ -1,4 +1,6 @@
-// Gradients of match attention, for all queries of one head of one sample: weights are computed again.
+// Gradients of match attention, for all queries of one head of one sample: weights are computed again. Any query's
+// window may lie anywhere, so that only a whole head has keys and values for itself. One thread adds to them, query by
+// query: without atomics, and always in the same order.
 #pragma once
 
 #include "forward.h"
@@ -6,7 +8,8 @@
 namespace nbv {
 namespace {
 
-// Adds what one query gives to the gradients of its keys and values, and writes that of the query.
+// Adds what one query gives to the gradients of its keys and values, and writes that of the query. As a logit is
+// -scale |q - k|_1, its gradient goes to q and k by the sign of q - k; 0 where they are equal, as in PyTorch.
 template <int kVectors, class T>
 NBV_INLINE void scatter(const MatchProblem& p, const Slots<T>& slots, const T* query, const T* keys, const T* grad_out,
                         const T* grad_logits, const T* attn, T* grad_query, T* grad_keys, T* grad_values) {

@@ -1,4 +1,6 @@
-// Match attention of a row of queries: distances, BilinearSoftmax and the weighted sum, a query and head at a time.
+// Match attention of a row of queries: distances, BilinearSoftmax and the weighted sum, one query and head at a time.
+// Unlike in neighborhood attention nothing is packed or shared: where a window lies is in the data, so that neighboring
+// queries need not have a key in common. Pixels are read where they are.
 #pragma once
 
 #include "softmax.h"
@@ -6,6 +8,7 @@
 namespace nbv {
 namespace {
 
+// Weights of one query: L1 distances to the window's keys, and their softmax.
 template <int kVectors, class T>
 NBV_INLINE void weigh(const MatchProblem& p, const Slots<T>& slots, const Place<T>& place, const T* query,
                       const T* keys, MatchWeights<T>& weights) {
@@ -46,6 +49,7 @@ NBV_INLINE void aggregate(const Slots<T>& slots, const T* attn, const T* values,
     }
 }
 
+// Heads innermost: those of a pixel lie side by side in memory.
 template <int kVectors, class T>
 void forward_row(const MatchProblem& p, int64_t row) {
     const Slots<T> slots(p);

@@ -59,7 +59,9 @@ NBV_INLINE Vec<T> load_some(const T* from, int64_t count) {
     return count == kLanes<T> ? load(from) : load_part(from, count);
 }
 
-// to[m] = sum over the channels of combine(x, pixels[offsets[m]]), whole vectors of m.
+// to[m] = sum over the channels of combine(x, pixels[offsets[m]]), whole vectors of m. Channels are in the lanes, for
+// so they lie in memory; kLanes slots together make one vector of results, and lane_sums adds across lanes for all at
+// once.
 template <int kVectors, class T, class F>
 NBV_INLINE void reduce_channels(const T* x, const T* pixels, const int64_t* offsets, int64_t vectors, int64_t dim,
                                 T* to, F combine) {

@@ -10,8 +10,10 @@ namespace {
 
 constexpr int kSubWindows = 4;  // north-west, north-east, south-west, south-east
 
-// Slots go row by row; whole vectors of them are computed, and those past the last one repeat the first pixel and
-// belong to no sub-window.
+// The four sub-windows are those round the four pixels next to the center, so each lacks one row and one column of the
+// window. Membership is kept as ones and zeros to multiply with: sums over all four then take one pass, without
+// branches. Slots go row by row; whole vectors of them are computed, and those past the last one repeat the first pixel
+// and belong to no sub-window.
 template <class T>
 struct Slots {
     int64_t count, vectors;

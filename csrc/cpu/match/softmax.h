@@ -8,7 +8,8 @@
 namespace nbv {
 namespace {
 
-// Below this a sub-window's sum has lost digits, for all its keys are far worse than one outside of it.
+// Below this a sub-window's sum has lost digits, for all its keys are far worse than one outside of it: powers in float
+// never fall below 2^-126, and 1024 of them make 1.2e-35, which is lost in any sum above this.
 template <class T>
 constexpr T kLeastSum = sizeof(T) == 4 ? T(1e-25) : T(1e-200);
 
@@ -41,7 +42,7 @@ NBV_INLINE Vec<T> mix_members(const Slots<T>& slots, int64_t v, const T (&factor
     return mix;
 }
 
-// Every sub-window with its own maximum.
+// Every sub-window with its own maximum. Rare, and therefore plain loops, out of the way of the ones that matter.
 template <class T>
 __attribute__((noinline)) void softmax_apart(const Slots<T>& slots, const Place<T>& place, MatchWeights<T>& weights) {
     for (int64_t m = 0; m < slots.count; ++m) weights.attn[m] = 0;
@@ -72,6 +73,7 @@ NBV_INLINE void bilinear_softmax(const Slots<T>& slots, const Place<T>& place, T
         best = maximum<T>(best, logit);
     }
     const T most = horizontal_max<T>(best);
+    // One power for each slot, though it belongs to up to four sub-windows: their softmaxes differ in the sum alone.
     for (int64_t v = 0; v < slots.vectors; ++v)
         store(weights.powers + v * kLanes<T>, exponential2(load(weights.logits + v * kLanes<T>) - most));
     sum_members(slots, weights.powers, weights.sums);

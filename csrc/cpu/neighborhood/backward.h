@@ -1,5 +1,10 @@
-// Backward pass of one tile. Gradients of queries are written; those of keys, values and bias, to which other tiles
-// add, go to slots of this task alone, so that the order of additions, and with it every bit, is the same in every run.
+// Backward pass of one tile. With P the weights, and delta = dO . out - d lse of every query:
+//   dS = P (dO v^T - delta), dq = scale dS k, dk = scale dS^T q, dv = P^T dO, d bias = dS summed where it was added.
+// Scores and P are computed again: to keep them would take prod(kernel) numbers per query and head.
+// Gradients of queries are written; those of keys, values and bias, to which other tiles add, go to slots of this task
+// alone. Atomic additions would need no slots, but come in another order in every run, and floats then differ in their
+// last bits; reduce.h adds up the slots in the order of the tasks. A task has all query heads of one key head, which
+// add to the same keys and so share a slot.
 #pragma once
 
 #include "blocks.h"
@@ -33,6 +38,7 @@ struct BackwardScratch {
           masks(reinterpret_cast<Mask<T>*>(arena.take(s.row_vectors * kLanes<T>))) {}
 };
 
+// One query head: the two products of scores, the softmax, and the three sums over or into the keys.
 template <class T, class S>
 inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes, BackwardScratch<T>& scratch,
                           int64_t head, const Rows<T>& grad_keys, const Rows<T>& grad_values, T* grad_bias) {
@@ -81,6 +87,7 @@ inline void backward_head(const Problem& p, const Tile& t, const Sizes<T>& sizes
     });
 }
 
+// Zeros, also where the tile is empty: the gradients of additional tokens and bias are sums over all slots.
 template <class T>
 inline T* task_slot(void* partial, int64_t task, int64_t size) {
     T* slot = static_cast<T*>(partial) + task * size;
@@ -112,6 +119,7 @@ inline void backward_tile(const Problem& p, int64_t task, char* memory) {
                          sizes.dim);
         pack_extra<T, S>(p, t, p.extra_value, t.head, p.dim_v, scratch.extra_values_transposed, columns, none, 0);
     }
+    // Queries are packed without the scale, so that dk gets it where slots are summed, and dq where it is stored.
     for (int64_t i = 0; i < 2 * sizes.block; ++i) scratch.factors[i] = static_cast<T>(p.scale);
     for (int64_t r = 0; r < group_heads; ++r)
         backward_head<T, S>(p, t, sizes, scratch, t.head * group_heads + r, grad_keys, grad_values,

@@ -14,6 +14,7 @@ struct Block {
     int64_t first_key[3];  // of the first query
 };
 
+// What a block needs to know of its windows, per query (start, keys) and per key vector (offsets).
 template <class T>
 struct BlockBuffers {
     int64_t *start, *keys, *offsets, *extra_offsets;
@@ -25,6 +26,9 @@ struct BlockBuffers {
           extra_offsets(arena.take_indices(sizes.extra_vectors)) {}
 };
 
+// Calls f for all blocks, one pair of rows after the other, so that each pair finds most of its keys in the
+// second-level cache, where the pair before left them. Windows never move back as their query moves on: a pair's rows
+// of keys, the union of both windows, begin at the first row's window and end at the second row's.
 template <class T, class F>
 inline void for_each_block(const Problem& p, const Tile& t, const Sizes<T>& sizes, const BlockBuffers<T>& buffers,
                            F f) {
@@ -51,7 +55,8 @@ inline void for_each_block(const Problem& p, const Tile& t, const Sizes<T>& size
             for (int64_t z = 0; z < b.pair.planes; ++z)
                 for (int64_t y = 0; y < b.pair.rows; ++y)
                     for (int64_t v = 0; v < sizes.row_vectors; ++v)
-                        *offset++ = (b.pair.plane + z) * t.keys[1] + b.pair.row + y;  // the key row, for now
+                        // The key row, for now: rows of keys and of values differ in size, see row_offsets.
+                        *offset++ = (b.pair.plane + z) * t.keys[1] + b.pair.row + y;
             for (b.x = t.query[2]; b.x < t.query_end[2]; b.x += sizes.block) {
                 b.pair.width = smaller(sizes.block, t.query_end[2] - b.x);
                 for (int64_t i = 0; i < b.pair.width; ++i) {
@@ -112,6 +117,8 @@ struct Ahead {
     }
 };
 
+// The block after this one is to the right of it, or begins the next pair of rows; at the end of a plane none is asked
+// for.
 template <class T, class S>
 NBV_INLINE Ahead<S> look_ahead(const Problem& p, const Tile& t, const Block& b, int64_t head, const View& queries,
                                int64_t dim, const View& results, int64_t result_dim) {
@@ -134,6 +141,7 @@ NBV_INLINE Ahead<S> look_ahead(const Problem& p, const Tile& t, const Block& b, 
     return ahead;
 }
 
+// Queries as dense rows of the compute type: each value is broadcast as often as there are key vectors.
 template <class T, class S>
 inline void load_queries(const Problem& p, const Tile& t, const Block& b, const View& view, int64_t head, int64_t dim,
                          T* to, int64_t row, int64_t padded) {
@@ -201,10 +209,13 @@ NBV_INLINE int64_t bias_row(const Problem& p, const Block& b, int r) {
     return (z * (2 * p.axis[1].kernel - 1) + y) * p.bias_width;
 }
 
+// The table's index is key - query + kernel - 1 per axis: neighboring keys have neighboring entries, so that a row of
+// the window is a run of the table, loaded as vectors.
 NBV_INLINE int64_t bias_column(const Problem& p, const Tile& t, const Block& b, int64_t x) {
     return t.key[2] + b.pair.start[x] - b.x - x + p.axis[2].kernel - 1;
 }
 
+// Which lanes hold keys; alike for all queries of a row unless the axis is causal.
 template <class T>
 NBV_INLINE void set_masks(int64_t keys, int64_t row_vectors, Mask<T>* masks) {
     for (int64_t v = 0; v < row_vectors; ++v) masks[v] = first_lanes<T>(keys - v * kLanes<T>);

@@ -42,6 +42,8 @@ NBV_INLINE void finish_softmax(T* sums, const T* maxima, int64_t count, T* lse, 
     }
 }
 
+// Keys lie transposed and values as dense tokens, for all blocks of the tile. The softmax needs no running maximum: all
+// scores of a window are there before its first power is taken.
 template <class T, class S>
 inline void forward_tile(const Problem& p, int64_t task, char* memory) {
     const Tile t = make_tile(p, task, false);

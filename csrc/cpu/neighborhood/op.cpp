@@ -65,7 +65,7 @@ Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value
     check(rank >= 1 && rank <= 3, "query must be [batch, 1 to 3 spatial axes, heads, dim]");
     check(key.dim() == query.dim() && value.dim() == query.dim(), "query, key and value must have the same rank");
     for (const Integers* list : {&kernel, &stride, &dilation, &causal})
-        check(static_cast<int64_t>(list->size()) == rank, "one kernel size, stride, dilation, causal an axis");
+        check(static_cast<int64_t>(list->size()) == rank, "one kernel size, stride, dilation, causal per axis");
     p.storage = storage_of(query.scalar_type());
     for (int64_t a = 0; a < rank; ++a) {
         Axis& axis = p.axis[3 - rank + a];

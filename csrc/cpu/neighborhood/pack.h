@@ -67,7 +67,9 @@ NBV_INLINE void transpose(Vec<float> (&v)[8]) {
 }
 #endif
 
-// Tokens [count, dim] -> [dim, columns]. Whole vectors are written: columns holds count rounded up.
+// Tokens [count, dim] -> [dim, columns]: the same channel of neighboring keys side by side, so that one load at any
+// column is that channel of the next kLanes keys. Whole vectors are written: columns holds count rounded up. What lies
+// in the lanes past `count` does not matter, for the softmax masks them.
 template <class T, class S>
 inline void pack_transposed(const S* from, int64_t token_stride, int64_t count, int64_t dim, T* to, int64_t columns) {
     constexpr int lanes = kLanes<T>;
@@ -90,6 +92,7 @@ inline void pack_transposed(const S* from, int64_t token_stride, int64_t count, 
 }
 
 // Rows of keys of a tile: [z, y, x] -> as transposed rows [dim, columns] and, or, as dense tokens [x, dim padded].
+// Scores need the first layout, sums over keys the second; the backward pass needs the keys in both.
 template <class T, class S>
 inline void pack_keys(const Problem& p, const Tile& t, const View& view, int64_t head, int64_t dim, T* transposed,
                       int64_t columns, T* dense, int64_t dense_dim) {

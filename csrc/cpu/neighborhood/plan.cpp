@@ -5,12 +5,18 @@
 namespace nbv {
 namespace {
 
-constexpr int64_t kRowBytes = 512 << 10;  // keys and values of a pair's rows: they shall stay in the second-level cache
-constexpr int64_t kTileBytes = 2 << 20;   // all of a tile's, which a thread holds
-constexpr int64_t kFewTasks = 16;         // enough for a few threads to share evenly
+// Keys and values that one pair of query rows reads. The next pair reads most of them again, and shall find them in the
+// second-level cache: half of the 1 MB that a core of Zen 4 has, for scores, queries and outputs need room, too.
+constexpr int64_t kRowBytes = 512 << 10;
+// Those of the whole tile, which each thread holds: they are packed once and read for every pair of rows. More saves
+// packing where tiles overlap, but costs every thread memory.
+constexpr int64_t kTileBytes = 2 << 20;
+constexpr int64_t kFewTasks = 16;  // enough for a few threads to share evenly
 
+// Of one token, as packed in float. Doubles take twice as much, and are cut alike.
 int64_t key_bytes(const Problem& p) { return (p.dim + p.dim_v) * 4; }
 
+// Of the planes and rows of one pair's windows, as wide as the tile.
 int64_t row_bytes(const Problem& p) {
     return max_keys(p.axis[0], 1) * max_keys(p.axis[1], 2) * max_keys(p.axis[2], p.tile[2]) * key_bytes(p);
 }
@@ -21,6 +27,8 @@ int64_t tile_bytes(const Problem& p) {
     return bytes;
 }
 
+// How many windows long a tile is along an axis. Two neighboring tiles both pack the kernel - 1 keys between them, so
+// that a cut costs least where this is largest.
 double windows(const Problem& p, int a) { return static_cast<double>(p.tile[a]) / p.axis[a].kernel; }
 
 void count_tiles(Problem& p) {
@@ -37,7 +45,8 @@ void halve(Problem& p, int a) {
 }  // namespace
 
 // By the shapes alone, never the number of threads: results are the same bits on any. Every cut makes tiles share keys,
-// so that the axis with the most windows is cut, and none that has fewer than two.
+// so that the axis with the most windows is cut, and none that has fewer than two. First rows are cut so far that
+// they stay in the cache, then the other axes, and rows again only where these have fewer than two windows.
 void choose_tiles(Problem& p) {
     for (int a = 0; a < 3; ++a) p.tile[a] = std::max<int64_t>(1, group_length(p.axis[a], 0));
     count_tiles(p);

@@ -7,6 +7,8 @@ namespace nbv {
 
 constexpr int64_t kLaneBytes = 32;  // of the widest vectors that any of the kernels uses
 
+// Channels of a packed token: whole vectors, so that no loop over packed channels has a rest. The widest vectors count,
+// so that a workspace of this size suffices for every instruction set.
 inline int64_t padded_dim(const Problem& p, int64_t dim) {
     const int64_t lanes = kLaneBytes / (p.storage == Storage::kDouble ? 8 : 4);
     return (dim + lanes - 1) / lanes * lanes;

@@ -3,6 +3,10 @@
 //   score:   keys in the lanes, one broadcast value of the query at a time     (q k^T, and dO v^T)
 //   gather:  channels in the lanes, one broadcast weight at a time             (P v, and dS k)
 //   scatter: channels in the lanes, added to the keys' rows in memory          (P^T dO, and dS^T q)
+// Why pairs: for a single query, every multiply-add would need a load of its own, and processors start no more loads
+// than multiply-adds, fewer where loads cross cache lines. Windows of neighboring rows have kernel - 1 of kernel + 1
+// rows of keys in common, so that a second query almost halves the loads. A third and fourth would save less, and
+// compute more scores of rows that are outside of their windows.
 #pragma once
 
 #include "tile.h"
@@ -22,6 +26,9 @@ struct Pair {
     int64_t first[2], last[2];
 };
 
+// Key vector v of query x is loaded, for channel d, from keys + offsets[v] + start[x] + d * columns. These loads are
+// unaligned, at the query's own column: shifted windows at the edges, strides and causal windows are other columns, and
+// need no code of their own.
 template <class T>
 struct Score {
     const T* query;  // [2, block, dim]
@@ -34,6 +41,8 @@ struct Score {
     int64_t score_row, score_query;
 };
 
+// R queries, one below the other, times M vectors of keys, over a chunk of the channels: the R * M sums stay in
+// registers, and wait in `scores` from one chunk to the next.
 template <class T, int R, int M>
 inline void score_vectors(const Score<T>& s, int64_t vector, int64_t first_dim, int64_t last_dim) {
     constexpr int lanes = kLanes<T>;
@@ -83,6 +92,8 @@ inline void score_chunk(const Score<T>& s, int64_t vector, int64_t count, int64_
 }
 
 // All key vectors, a few at a time as registers allow, and dims in chunks whose keys stay in the first-level cache.
+// Of AVX2's 16 registers 2 * 6 hold sums, 2 the queries' values and 1 the keys; AVX-512 and NEON have 32 registers. A
+// chunk of 32 dims of 6 vectors, for 16 queries of a 7 wide window, is 6 rows * 32 dims * 2 or 3 lines, about 30 KB.
 template <class T>
 inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_t dim) {
 #if defined(__AVX512VL__) || defined(__aarch64__)
@@ -95,6 +106,7 @@ inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_
     for (int64_t c = 0; c < chunks; ++c) {
         const int64_t begin = vectors * c / chunks, count = vectors * (c + 1) / chunks - begin;
         for (int64_t d = 0; d < dim; d += dims) {
+            // A rest of less than half a chunk is joined to the last one.
             const int64_t end = dim - d < dims + dims / 2 ? dim : d + dims;
             if (pair_count == 2)
                 score_chunk<T, 2>(s, begin, count, d, end);
@@ -105,6 +117,8 @@ inline void score(const Score<T>& s, int64_t pair_count, int64_t vectors, int64_
     }
 }
 
+// The scores after the softmax. A row of keys has row_vectors whole vectors, of which the lanes past the window's last
+// key are not read.
 template <class T>
 struct Weights {
     T* data;              // [2, block, score_vectors * lanes]
@@ -113,6 +127,7 @@ struct Weights {
     int64_t extra, extra_begin;
 };
 
+// Packed tokens, all channels of one side by side: values or keys to read, or gradients to add to.
 template <class T>
 struct Rows {
     T* data;   // [keys of the tile, dim padded]
@@ -173,6 +188,7 @@ NBV_INLINE void for_each_channels(int64_t dim, F f) {
     }
 }
 
+// sum[r][u] += weight * row of every U-th key: U sums that do not wait for each other, added up by the caller.
 template <class T, int R, int D, int U>
 NBV_INLINE void gather_row(Vec<T> (&sum)[2][U][D], int only, const T* const* weights, const T* rows, int64_t dim,
                            int64_t count) {
@@ -204,7 +220,8 @@ NBV_INLINE void gather_row(Vec<T> (&sum)[2][U][D], int only, const T* const* wei
 template <class T, int D>
 inline void gather_channels(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, int64_t channel, T* out,
                             int64_t out_row) {
-    constexpr int U = D >= 3 ? 1 : D == 2 ? 2 : 4;  // sums enough to hide the latency of a multiply-add
+    // A multiply-add takes about four cycles and two start in each: two queries times D * U keep 6 to 8 sums going.
+    constexpr int U = D >= 3 ? 1 : D == 2 ? 2 : 4;
     for (int64_t x = 0; x < pair.width; ++x) {
         Vec<T> sum[2][U][D] = {};
         for_each_row(pair, w, rows, x, [&](auto queries, int only, const T* const* at, const T* row, int64_t count) {
@@ -227,6 +244,7 @@ inline void gather(const Pair& pair, const Weights<T>& w, const Rows<T>& rows, T
     });
 }
 
+// Both queries in one pass: one load and one store of a key's gradient serve two products.
 template <class T, int R, int D>
 NBV_INLINE void scatter_row(const Vec<T> (&value)[2][D], int only, const T* const* weights, T* rows, int64_t dim,
                             int64_t count) {

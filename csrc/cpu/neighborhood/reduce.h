@@ -1,4 +1,5 @@
-// Sums what the tasks of the backward pass left in their slots, in the order of the tasks.
+// Sums what the tasks of the backward pass left in their slots, in the order of the tasks: whichever thread sums a row,
+// every bit of it is the same.
 #pragma once
 
 #include "pack.h"

@@ -1,4 +1,4 @@
-// From scores to weights, a query at a time, over its rows of keys and the additional tokens.
+// From scores to weights, one query at a time, over its rows of keys and the additional tokens.
 #pragma once
 
 #include "../common/log2.h"
@@ -47,7 +47,9 @@ struct Normalizer {
 // Scores and bias are in units of ln 2 from here on, powers are of 2: `scale` holds the factor log2 e, as the bias
 // does.
 
-// scores -> exp(scale * scores + bias - max), not yet divided by their sum.
+// scores -> exp(scale * scores + bias - max), not yet divided by their sum: the output is divided
+// instead. Lanes without a key get -inf; exponential2 makes 2^-126 of it in float, which is lost in a sum
+// of at least 1.
 template <bool kShort, bool kBias, class T>
 NBV_INLINE Normalizer<T> softmax_of(const Window<T>& w, T* scores, T scale) {
     const Vec<T> lowest = broadcast(-static_cast<T>(__builtin_inf()));
@@ -77,7 +79,8 @@ NBV_INLINE Normalizer<T> softmax(const Window<T>& w, T* scores, T scale) {
     return w.bias ? softmax_of<false, true>(w, scores, scale) : softmax_of<false, false>(w, scores, scale);
 }
 
-// scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient.
+// scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient. With the
+// log-sum-exp of the forward pass P needs neither the largest score nor the sum again.
 template <bool kShort, bool kBias, class T>
 NBV_INLINE void softmax_backward_of(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta,
                                     T* bias_grad) {

@@ -13,12 +13,15 @@ NBV_INLINE int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * 
 NBV_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 NBV_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+// A tile lies in one residue group: tokens i with the same i mod dilation along every axis. Windows hold only keys of
+// their query's group, and there they are dense; so a dilated window is an undilated one on a map made of every
+// dilation-th token, and dilation only matters where tokens are read and written.
 struct Tile {
     int64_t batch, head;  // head: of the query in the forward pass, of the key in the backward pass
     int64_t group[3], length[3];
     int64_t query[3], query_end[3];  // positions within the group
     int64_t key[3], keys[3];         // first key and number of keys
-    bool empty;
+    bool empty;  // num_tiles is that of the longest group; a shorter one may end before its last tile
 };
 
 // Heads change fastest: those of a token lie side by side in memory.
@@ -60,8 +63,10 @@ NBV_INLINE int64_t backward_task(const Problem& p, int64_t batch, int64_t head_k
 // Sizes in elements of type T.
 template <class T>
 struct Sizes {
-    int64_t dim, dim_v;     // padded to whole vectors
-    int64_t columns;        // between two dims of a transposed key row: an odd number of cache lines, against conflicts
+    int64_t dim, dim_v;  // padded to whole vectors
+    // Between two dims of a transposed key row: the tile's keys, and a vector more, for the last query's loads reach so
+    // far. An odd number of cache lines: were it a power of two, the dims of a column would compete for few cache sets.
+    int64_t columns;
     int64_t row_vectors;    // vectors that hold the window's keys of one row
     int64_t extra_vectors;  // ... and the additional tokens
     int64_t score_vectors;  // ... and all keys of a pair of queries
@@ -81,6 +86,7 @@ struct Sizes {
         score_vectors = p.axis[0].kernel * max_keys(p.axis[1], 2) * row_vectors + extra_vectors;
         key_rows = max_keys(p.axis[0], p.tile[0]) * max_keys(p.axis[1], p.tile[1]);
         keys = key_rows * width;
+        // Scores of a block shall stay in the cache from the product to the softmax: at most 2^14, 64 KB in float.
         block = larger(1, smaller(kQueryBlock, (1 << 14) / (score_vectors * lanes * 2)));
     }
 };

@@ -1,4 +1,4 @@
-"""Native against reference over a few calls of every kind; a program, for the kernels are chosen once a process.
+"""Native against reference over a few calls of every kind; a program, for the kernels are chosen once per process.
 
 `NBV_SWEEP_LIBRARY` names a build of the kernels to take instead of the installed one.
 """

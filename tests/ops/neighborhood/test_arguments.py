@@ -75,7 +75,7 @@ def test_wrong_argument_is_named_by_the_unfused_pair(
 
 def test_unfused_output_counts_weights() -> None:
     with pytest.raises(
-        ValueError, match="attn must have 9 weights of a window \\+ 2 of additional tokens a query, got 9"
+        ValueError, match="attn must have 9 weights of a window \\+ 2 of additional tokens per query, got 9"
     ):
         na2d_av(torch.zeros(2, 6, 7, 4, 9), X, 3, additional_values=torch.zeros(2, 2, 4, 8))
     with pytest.raises(TypeError, match=r"value must have the dtype torch\.float16 of attn"):

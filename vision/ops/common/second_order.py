@@ -21,7 +21,7 @@ def second_derivatives(
         forward: the operator; computes in PyTorch from `inputs` what `upstream` are the gradients of.
         upstream: gradients that went into the backward pass; None where there was none.
         inputs: of the operator; None where one was not given.
-        grads: gradients of what the backward pass returned, one an input.
+        grads: gradients of what the backward pass returned, one per input.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():

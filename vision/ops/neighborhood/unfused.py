@@ -180,7 +180,7 @@ def _output(rank: int, attn: Tensor, value: Tensor, window: Window, additional_v
         extra = additional_values.shape[1]
     if attn.shape[-1] != slots + extra:
         raise ValueError(
-            f"attn must have {slots} weights of a window + {extra} of additional tokens a query, got {attn.shape[-1]}"
+            f"attn must have {slots} weights of a window + {extra} of additional tokens per query, got {attn.shape[-1]}"
         )
     dtype = compute_dtype(value.dtype)
     with full_precision(device):
