@@ -27,7 +27,7 @@ import vision  # noqa: E402
 from vision.analysis.complexity import model_cost  # noqa: E402
 from vision.analysis.speed import Result, Setting, compare, keep_freed_memory, peak_memory  # noqa: E402
 from vision.models.timm_names import build_timm_model  # noqa: E402
-from vision.ops import native  # noqa: E402
+from vision.ops.common import kernels  # noqa: E402
 
 SWIN = "swin_tiny_patch4_window7_224"
 MODELS = [SWIN, "convnext_tiny", "dinat_tiny", "dinat_mini"]
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="forward passes in float32 only")
     args = parser.parse_args()
-    if (reason := native.missing()) is not None:
+    if (reason := kernels.missing()) is not None:
         raise SystemExit(f"nothing to measure: {reason}")
     kept = keep_freed_memory()
     print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads")

@@ -35,7 +35,8 @@ import vision  # noqa: E402
 from vision.analysis.speed import keep_freed_memory, peak_resident_mib  # noqa: E402
 from vision.models import MatchStereo  # noqa: E402
 from vision.models.stereo.opencv import sgbm_disparity  # noqa: E402
-from vision.ops import match_attention, match_native, native  # noqa: E402
+from vision.ops import match_attention  # noqa: E402
+from vision.ops.common import kernels  # noqa: E402
 
 OPERATOR_SIZES = [(96, 312, 4, 8, 2), (96, 312, 4, 8, 1), (48, 156, 4, 16, 1), (24, 78, 4, 32, 2)]
 PICTURE_SIZES = [(192, 256), (384, 1248), (576, 960)]
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="without sizes beyond 576 x 960")
     args = parser.parse_args()
-    if (reason := native.missing()) is not None:
+    if (reason := kernels.missing()) is not None:
         raise SystemExit(f"nothing to measure: {reason}")
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
@@ -188,7 +189,7 @@ def _infer_reference(model: MatchStereo, views: list[Tensor]) -> Step:
 @contextmanager
 def reference_operator() -> Iterator[None]:
     """The operator by its reference, wherever no backend is named."""
-    with mock.patch.object(match_native, "why_not", lambda *_: "measured beside"):
+    with mock.patch.object(kernels, "why_not", lambda *_: "measured beside"):
         yield
 
 
