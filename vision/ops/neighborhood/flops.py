@@ -1,7 +1,7 @@
 """What torch's FLOP counter needs to know about `nbv::neighborhood_attention`; importing this module tells it.
 
-Counted are the products of queries with keys and of weights with values, two FLOP per multiply-accumulate, for every slot
-of every window: `prod(kernel_size)` and the additional keys. Bias and softmax are not, as with attention in torch.
+Counted are the products of queries with keys and of weights with values, two FLOP per multiply-accumulate, for every
+slot of every window: `prod(kernel_size)` and the additional keys. Bias and softmax are not, as with attention in torch.
 """
 
 from __future__ import annotations
