@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from backbones.neighborhood.arguments import check_images
-from vision.layers.packed import PackedConv2d, PackedLinear
+from vision.layers.mlp import Mlp
+from vision.layers.packed import linear_add, linear_gelu
 
 # The encoders of MatchStereo's variants, as published but for `nano`, which is ours, for CPUs.
 _DEPTHS = (2, 2, 6, 2)
@@ -84,10 +85,10 @@ class Stem(nn.Sequential):
 
     def __init__(self, in_chans: int, dim: int) -> None:
         super().__init__(
-            PackedConv2d(in_chans, dim // 2, 3, stride=2, padding=1),
+            nn.Conv2d(in_chans, dim // 2, 3, stride=2, padding=1),
             nn.InstanceNorm2d(dim // 2),
             nn.GELU(),
-            PackedConv2d(dim // 2, dim, 3, stride=2, padding=1),
+            nn.Conv2d(dim // 2, dim, 3, stride=2, padding=1),
             nn.InstanceNorm2d(dim),
             nn.GELU(),
         )
@@ -103,7 +104,7 @@ class Downsampling(nn.Module):
     def __init__(self, in_dim: int, dim: int) -> None:
         super().__init__()
         self.pre_norm = nn.LayerNorm(in_dim, eps=1e-6, bias=False)
-        self.conv = PackedConv2d(in_dim, dim, 3, stride=2, padding=1)
+        self.conv = nn.Conv2d(in_dim, dim, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, in_dim]` -> `[B, ceil(H / 2), ceil(W / 2), dim]`."""
@@ -118,7 +119,7 @@ class ConvFormerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6, bias=False)
         self.token_mixer = SepConv(dim, int(dim * ratio))
         self.norm2 = nn.LayerNorm(dim, eps=1e-6, bias=False)
-        self.mlp = Mlp(dim, int(dim * ratio))
+        self.mlp = Mlp(dim, int(dim * ratio), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, dim]` -> the same shape."""
@@ -131,27 +132,14 @@ class SepConv(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.pwconv1 = PackedLinear(dim, hidden_dim, bias=False)
-        self.dwconv = PackedConv2d(hidden_dim, hidden_dim, 3, padding=1, groups=hidden_dim, bias=False)
-        self.pwconv2 = PackedLinear(hidden_dim, dim, bias=False)
+        self.pwconv1 = nn.Linear(dim, hidden_dim, bias=False)
+        self.dwconv = nn.Conv2d(hidden_dim, hidden_dim, 3, padding=1, groups=hidden_dim, bias=False)
+        self.pwconv2 = nn.Linear(hidden_dim, dim, bias=False)
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """`[B, H, W, dim]` -> the same shape, plus `shortcut`."""
-        x = self.pwconv1(x, gelu=True).permute(0, 3, 1, 2)
-        return self.pwconv2(self.dwconv(x).permute(0, 2, 3, 1), shortcut=shortcut)
-
-
-class Mlp(nn.Module):
-    """Two linear layers with a GELU between."""
-
-    def __init__(self, dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.fc1 = PackedLinear(dim, hidden_dim, bias=False)
-        self.fc2 = PackedLinear(hidden_dim, dim, bias=False)
-
-    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """`[B, H, W, dim]` -> the same shape, plus `shortcut`."""
-        return self.fc2(self.fc1(x, gelu=True), shortcut=shortcut)
+        x = linear_gelu(self.pwconv1, x).permute(0, 3, 1, 2)
+        return linear_add(self.pwconv2, self.dwconv(x).permute(0, 2, 3, 1), shortcut)
 
 
 def _check(embed_dims: Sequence[int], depths: Sequence[int], out_indices: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from heads.match.field import swap_views
-from vision.layers.packed import PackedLinear
+from vision.layers.packed import linear_add
 from vision.ops import match_attention
 
 
@@ -25,10 +25,10 @@ class MatchSelfAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.window_radius = window_radius
-        self.q = PackedLinear(channels + 1, dim, bias=False)
-        self.k = PackedLinear(channels + 1, dim, bias=False)
-        self.v = PackedLinear(channels + 1, dim, bias=False)
-        self.proj = PackedLinear(dim, channels, bias=False)
+        self.q = nn.Linear(channels + 1, dim, bias=False)
+        self.k = nn.Linear(channels + 1, dim, bias=False)
+        self.v = nn.Linear(channels + 1, dim, bias=False)
+        self.proj = nn.Linear(dim, channels, bias=False)
 
     def forward(self, x: Tensor, consistent: Tensor, centers: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Update of all channels, plus `shortcut`.
@@ -42,7 +42,7 @@ class MatchSelfAttention(nn.Module):
         x = torch.cat([x, consistent.to(x.dtype)], dim=-1)
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
         out, _ = match_attention(q, k, v, centers, self.window_radius, need_weights=False)
-        return self.proj(out.flatten(-2), shortcut=shortcut)
+        return linear_add(self.proj, out.flatten(-2), shortcut)
 
 
 class MatchCrossAttention(nn.Module):
@@ -61,11 +61,11 @@ class MatchCrossAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.window_radius = window_radius
-        self.q = PackedLinear(channels, dim, bias=False)
-        self.k = PackedLinear(channels, dim, bias=False)
-        self.v = PackedLinear(channels, dim, bias=False)
-        self.gate = PackedLinear(channels, dim, bias=False)
-        self.proj = PackedLinear(dim + num_heads * (2 * window_radius + 2) ** 2, channels, bias=False)
+        self.q = nn.Linear(channels, dim, bias=False)
+        self.k = nn.Linear(channels, dim, bias=False)
+        self.v = nn.Linear(channels, dim, bias=False)
+        self.gate = nn.Linear(channels, dim, bias=False)
+        self.proj = nn.Linear(dim + num_heads * (2 * window_radius + 2) ** 2, channels, bias=False)
 
     def forward(self, x: Tensor, centers: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Update of all channels, plus `shortcut`.
@@ -79,4 +79,4 @@ class MatchCrossAttention(nn.Module):
         out, attn = match_attention(q, swap_views(k), swap_views(v), centers, self.window_radius)
         assert attn is not None
         gated = F.silu(self.gate(x)) * out.flatten(-2)
-        return self.proj(torch.cat([gated, attn.flatten(-2)], dim=-1), shortcut=shortcut)
+        return linear_add(self.proj, torch.cat([gated, attn.flatten(-2)], dim=-1), shortcut)

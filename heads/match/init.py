@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from heads.match.field import pixel_grid
 from heads.match.norm import MatchNorm
-from vision.layers.packed import PackedLinear
 from vision.ops.neighborhood.reference import full_precision
 
 _TAPS = 5  # of the blur and of the expectation
@@ -24,8 +23,8 @@ class InitialCorrelation(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.norm = MatchNorm(dim)
-        self.q = PackedLinear(dim, dim, bias=False)
-        self.k = PackedLinear(dim, dim, bias=False)
+        self.q = nn.Linear(dim, dim, bias=False)
+        self.k = nn.Linear(dim, dim, bias=False)
 
     def forward(self, x: Tensor, stereo: bool) -> tuple[Tensor, Tensor]:
         """Features of both views `[2B, H, W, C]`, sides of at least 5 pixels.

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from heads.match.attention import MatchCrossAttention, MatchSelfAttention
 from heads.match.field import consistency, horizontal, pixel_grid
 from heads.match.norm import MatchNorm
-from vision.layers.packed import PackedConv2d, PackedLinear
+from vision.layers.packed import linear_add
 
 
 class MatchLayer(nn.Module):
@@ -78,12 +78,12 @@ class ConvGLU(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.fc1 = PackedLinear(dim, 2 * hidden_dim)
-        self.dwconv = PackedConv2d(hidden_dim, hidden_dim, 3, padding=1, groups=hidden_dim)
-        self.fc2 = PackedLinear(hidden_dim, dim)
+        self.fc1 = nn.Linear(dim, 2 * hidden_dim)
+        self.dwconv = nn.Conv2d(hidden_dim, hidden_dim, 3, padding=1, groups=hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """`[B, H, W, dim]` -> the same shape, plus `shortcut`."""
         gate, value = self.fc1(x).chunk(2, dim=-1)
         gate = F.gelu(self.dwconv(gate.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        return self.fc2(gate * value, shortcut=shortcut)
+        return linear_add(self.fc2, gate * value, shortcut)
