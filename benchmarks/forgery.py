@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 import vision
+from vision.layers import pack_for_inference
 from vision.models import ForgeryNetwork, forgery_detector
 
 
@@ -33,13 +34,13 @@ def main() -> None:
     print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
     print(f"GEMM rate {gemm_rate(args.repeat):.0f} GFLOP/s (1024^3)\n")
     images = torch.randn(args.batch_size, 3, args.size, args.size)
-    print(f"{'median ms an image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
+    print(f"{'median ms per image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
     for scale in (0.0, 0.1):
         network = forgery_detector("dual_frequency_paper")
         with torch.no_grad():
             network.backbone.frequency.fft_scale.fill_(scale)
         branch = "Fourier branch at work" if scale else "Fourier branch skipped"
-        report(f"inference, {branch}", network, images, args.repeat, inference)
+        report(f"inference, {branch}", pack_for_inference(network), images, args.repeat, inference)
         report(f"training step, {branch if scale else 'scale zero'}", network.train(), images, args.repeat, training)
 
 

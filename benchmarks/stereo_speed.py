@@ -33,6 +33,7 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__fi
 
 import vision  # noqa: E402
 from vision.analysis.speed import keep_freed_memory, peak_resident_mib  # noqa: E402
+from vision.layers import pack_for_inference  # noqa: E402
 from vision.models import MatchStereo  # noqa: E402
 from vision.models.stereo.opencv import sgbm_disparity  # noqa: E402
 from vision.ops import match_attention, match_native, native  # noqa: E402
@@ -108,7 +109,7 @@ def print_networks(repeat: int) -> None:
     columns = f"{'ours':>9}{'PyTorch':>9}{'ratio':>7}{'% GEMM':>8}{'SGBM':>9}"
     print(f"\npair of images; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<34}{columns}")
     for variant in ("tiny", "nano"):
-        model = MatchStereo.from_variant(variant).eval()
+        model = pack_for_inference(MatchStereo.from_variant(variant))
         for height, width in PICTURE_SIZES:
             views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
             gray = [view[0, 0].byte().numpy() for view in views]
@@ -133,7 +134,7 @@ def print_growth(threads: int) -> None:
 def grow(height: int, width: int, threads: int) -> tuple[float, float]:
     """Milliseconds of a pair, and MiB by which this process grew."""
     torch.set_num_threads(threads)
-    model = MatchStereo.from_variant("nano").eval()
+    model = pack_for_inference(MatchStereo.from_variant("nano"))
     views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
     before = peak_resident_mib()
     [ms] = medians([_infer(model, views)], 2)
