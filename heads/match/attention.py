@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heads.match.field import swap_views
+from vision.layers.fields import swap_views
 from vision.layers.packed import linear_add
 from vision.ops import match_attention
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heads.match.field import pixel_grid
 from heads.match.norm import MatchNorm
+from vision.layers.fields import pixel_grid
 from vision.ops.neighborhood.reference import full_precision
 
 _TAPS = 5  # of the blur and of the expectation

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from heads.match.attention import MatchCrossAttention, MatchSelfAttention
-from heads.match.field import consistency, horizontal, pixel_grid
+from heads.match.field import consistency, horizontal
 from heads.match.norm import MatchNorm
+from vision.layers.fields import pixel_grid
 from vision.layers.packed import linear_add
 
 
