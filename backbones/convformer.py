@@ -145,7 +145,7 @@ class SepConv(nn.Module):
 def _check(embed_dims: Sequence[int], depths: Sequence[int], out_indices: Sequence[int]) -> None:
     if len(depths) != len(embed_dims):
         raise ValueError(
-            f"depths must have {len(embed_dims)} entries, one a stage as embed_dims has, got {len(depths)}"
+            f"depths must have {len(embed_dims)} entries, one per stage as embed_dims has, got {len(depths)}"
         )
     if any(dim < 2 or dim % 2 for dim in embed_dims[:1]) or any(dim < 1 for dim in embed_dims):
         raise ValueError(f"embed_dims must be positive, the first even, got {tuple(embed_dims)}")

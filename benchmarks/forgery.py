@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 import vision
+from vision.analysis.speed import gemm_rate
 from vision.layers import pack_for_inference
 from vision.models import ForgeryNetwork, forgery_detector
 
@@ -32,7 +33,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     print(f"device cpu ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
     print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
-    print(f"GEMM rate {gemm_rate(args.repeat):.0f} GFLOP/s (1024^3)\n")
+    print(f"GEMM rate {gemm_rate(args.repeat) / 1e9:.0f} GFLOP/s (1024^3)\n")
     images = torch.randn(args.batch_size, 3, args.size, args.size)
     print(f"{'median ms per image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
     for scale in (0.0, 0.1):
@@ -69,13 +70,6 @@ def inference(model: Callable[[Tensor], Tensor], images: Tensor) -> None:
 def training(model: Callable[[Tensor], Tensor], images: Tensor) -> None:
     """One forward and backward pass."""
     model(images).sum().backward()
-
-
-def gemm_rate(repeat: int) -> float:
-    """GFLOP/s of a 1024^3 matrix product in float32."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    times = [seconds(lambda: a @ b) for _ in range(repeat + 2)][2:]
-    return 2 * 1024**3 / statistics.median(times) / 1e9
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -5,7 +5,7 @@
 Times are median milliseconds over rounds in which everyone takes its turn. "PyTorch" is the same call, or the same
 network, with the operator computed by its readable reference in PyTorch. "% GEMM" is the rate of the network's FLOP
 (matrix products and convolutions alone) over that of a 1024^3 torch matmul; "MiB" is what a fresh process grew by.
-Weights are random. glibc is told to keep freed memory, for all alike.
+Weights are random and packed for inference. glibc is told to keep freed memory, for all alike.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -28,18 +26,17 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-# A file of this folder bears the name of a package that the networks need.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
-
-import vision  # noqa: E402
-from vision.analysis.speed import keep_freed_memory, peak_resident_mib  # noqa: E402
-from vision.layers import pack_for_inference  # noqa: E402
-from vision.models import MatchStereo  # noqa: E402
-from vision.models.stereo.opencv import sgbm_disparity  # noqa: E402
-from vision.ops import match_attention, match_native, native  # noqa: E402
+import vision
+from vision.analysis.speed import gemm_rate, keep_freed_memory, peak_resident_mib
+from vision.layers import pack_for_inference
+from vision.models import MatchStereo
+from vision.models.stereo.opencv import sgbm_disparity
+from vision.ops import match_attention
+from vision.ops.match import native as match_native
+from vision.ops.neighborhood import native
 
 OPERATOR_SIZES = [(96, 312, 4, 8, 2), (96, 312, 4, 8, 1), (48, 156, 4, 16, 1), (24, 78, 4, 32, 2)]
-PICTURE_SIZES = [(192, 256), (384, 1248), (576, 960)]
+IMAGE_SIZES = [(192, 256), (384, 1248), (576, 960)]
 LARGE_SIZES = [(540, 960), (1080, 1920), (2160, 3840)]
 NUM_DISPARITIES = 192
 Step = Callable[[], object]
@@ -110,7 +107,7 @@ def print_networks(repeat: int) -> None:
     print(f"\npair of images; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<34}{columns}")
     for variant in ("tiny", "nano"):
         model = pack_for_inference(MatchStereo.from_variant(variant))
-        for height, width in PICTURE_SIZES:
+        for height, width in IMAGE_SIZES:
             views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
             gray = [view[0, 0].byte().numpy() for view in views]
             steps = [_infer(model, views), _infer_reference(model, views), lambda gray=gray: sgbm(*gray)]
@@ -157,12 +154,6 @@ def flop(model: MatchStereo, views: list[Tensor]) -> int:
     with FlopCounterMode(display=False) as counter:
         model(*views)
     return counter.get_total_flops()
-
-
-def gemm_rate() -> float:
-    """FLOP a second of a 1024^3 product."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    return 2 * 1024**3 / medians([lambda: a @ b], 15)[0] * 1e3
 
 
 def sgbm(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from vision.ops import match_attention
 
 
 class MatchSelfAttention(nn.Module):
-    """Attention of every pixel to windows of its own view, one a head, at places that it chooses.
+    """Attention of every pixel to windows of its own view, one per head, at places that it chooses.
 
     Args:
         dim: channels of queries, keys and values, a multiple of `num_heads`.

@@ -132,7 +132,7 @@ def _check(in_channels: Sequence[int], depths: Sequence[int], radii: Sequence[in
     for name, entries in {"depths": depths, "window_radius": radii}.items():
         if len(entries) != len(in_channels):
             raise ValueError(
-                f"{name} must have {len(in_channels)} entries, one a feature map as in_channels has, got {len(entries)}"
+                f"{name} must have {len(in_channels)} entries, one per feature map (in_channels), got {len(entries)}"
             )
     if num_heads < 1 or any(c % num_heads for c in in_channels):
         raise ValueError(f"num_heads must divide all in_channels {tuple(in_channels)}, got {num_heads}")

@@ -17,7 +17,7 @@ class MatchLayer(nn.Module):
     """Refines features, field and own match candidates (MatchAttention, arXiv 2510.14260).
 
     The field and the candidates travel as channels beside the features, so that the projections of the attentions
-    update them: `dim` features, 2 of the field, 2 a head of the candidates.
+    update them: `dim` features, 2 of the field, 2 per head of the candidates.
 
     Args:
         dim: channels of the features.

@@ -154,6 +154,13 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(trim_threshold, 1 << 30) and mallopt(mmap_threshold, 32 << 20))
 
 
+def gemm_rate(repeat: int = 15) -> float:
+    """FLOP per second of a 1024^3 `torch.matmul` in float32 on the CPU, what others are measured by."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    times = [_milliseconds(lambda: a @ b, "cpu") for _ in range(WARM_UP + repeat)][WARM_UP:]
+    return 2 * 1024**3 / statistics.median(times) * 1e3
+
+
 def _grown_mib(name: str, setting: Setting) -> float:
     torch.set_num_threads(setting.threads)
     check_timm_name(name)  # imports timm, which is not the model's memory
