@@ -72,6 +72,7 @@ class NeighborhoodBlock(nn.Module):
         if self.training and isinstance(self.drop_path, DropPath):
             out = branch(normed)
             return x + self.drop_path(out if gamma is None else gamma * out)
+        # The branch adds the shortcut itself: its last linear layer can do so in the same pass, if it is packed.
         return branch(normed, shortcut=x) if gamma is None else torch.addcmul(x, branch(normed), gamma)
 
 

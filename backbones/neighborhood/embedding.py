@@ -73,5 +73,5 @@ class PatchMerging(nn.Module):
 
 
 def _channels_last(convolution: nn.Module, x: Tensor) -> Tensor:
-    """Convolve in the memory order that makes the way to `[B, H, W, C]` free."""
+    """Convolve in the memory order that makes the way to `[B, H, W, C]` free, and that oneDNN likes best."""
     return convolution(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)

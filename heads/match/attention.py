@@ -39,6 +39,7 @@ class MatchSelfAttention(nn.Module):
             centers: of the windows (x, y), in pixels of the map, `[B, H, W, heads, 2]`.
             shortcut: like `x`, added to the output.
         """
+        # Where the other view does not see a pixel, its match is wrong, and it should ask others that know theirs.
         x = torch.cat([x, consistent.to(x.dtype)], dim=-1)
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
         out, _ = match_attention(q, k, v, centers, self.window_radius, need_weights=False)
@@ -76,6 +77,7 @@ class MatchCrossAttention(nn.Module):
             shortcut: like `x`, added to the output.
         """
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
+        # Halves of the batch are the two views: swapped, every pixel's keys and values are the other view's.
         out, attn = match_attention(q, swap_views(k), swap_views(v), centers, self.window_radius)
         assert attn is not None
         gated = F.silu(self.gate(x)) * out.flatten(-2)

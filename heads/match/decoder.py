@@ -96,6 +96,7 @@ class MatchDecoder(nn.Module):
                 field, self_rpos = both.chunk(2, dim=-1)
                 field_all.append(field)
                 x = self.up_convs[i - 1](x, maps[i])
+            # Within a stage every head moves a candidate of its own; from stage to stage only their mean is enlarged.
             candidates = self_rpos.unsqueeze(-2).expand(-1, -1, -1, self.num_heads, -1)
             for layer in stage.children():
                 x, field, candidates, before = layer(x, field, candidates, stereo)

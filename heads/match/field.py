@@ -40,6 +40,7 @@ def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
     weights = mask.to(field.dtype).unflatten(-1, (9, factor * factor)).softmax(-2)
     padded = F.pad(field * factor, (0, 0, 1, 1, 1, 1))
     neighbors = torch.stack([padded[:, y : y + h, x : x + w] for y in range(3) for x in range(3)], dim=-1)
+    # Autocast would round displacements to bfloat16, from 256 pixels on by up to a pixel.
     with full_precision(field.device.type):
         out = neighbors @ weights
     out = out.unflatten(-1, (factor, factor))  # [B, H, W, C, rows, columns]
