@@ -13,13 +13,23 @@ from __future__ import annotations
 
 import argparse
 import platform
+from dataclasses import replace
 
 import timm
 import torch
 
 import vision
 from vision.analysis.complexity import model_cost
-from vision.analysis.speed import Result, Setting, compare, gemm_rate, keep_freed_memory, peak_memory
+from vision.analysis.speed import (
+    Result,
+    Setting,
+    compare,
+    gemm_rate,
+    keep_freed_memory,
+    make_step,
+    medians,
+    peak_memory,
+)
 from vision.models.timm_names import build_timm_model
 from vision.ops.neighborhood import native
 
@@ -46,6 +56,7 @@ def main() -> None:
     for batch_size in (1, 8):
         setting = Setting(SIDE, batch_size, threads=args.threads)
         print_table(f"forward, fp32, batch {batch_size}", setting, args.repeat)
+    print_packing(Setting(SIDE, threads=args.threads), args.repeat)
     if args.quick:
         return
     for batch_size in (1, 8):
@@ -73,6 +84,14 @@ def print_row(result: Result, swin: Result, rate: float, setting: Setting) -> No
     flop = 2 * model_cost(build_timm_model(result.name, SIDE), SIDE).macs * (3 if setting.train else 1)
     share = flop / (result.ms_per_image / 1e3) / rate * 100
     print(f"{result.name:<32}{result.ms_per_image:13.1f}{result.ms / swin.ms:8.2f}{share:8.0f}", flush=True)
+
+
+def print_packing(setting: Setting, repeat: int) -> None:
+    """What packed weights save: every model with and without them, in turn."""
+    print(f"\nforward, fp32, batch 1\n{'':<32}{'ms packed':>12}{'unpacked':>12}{'ratio':>8}")
+    for name in MODELS:
+        packed, plain = medians([make_step(name, replace(setting, pack=pack)) for pack in (True, False)], repeat)
+        print(f"{name:<32}{packed:12.1f}{plain:12.1f}{plain / packed:8.2f}", flush=True)
 
 
 def print_detection(threads: int) -> None:

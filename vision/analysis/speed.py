@@ -84,13 +84,17 @@ def compare(names: Sequence[str], setting: Setting, repeat: int = 10, memory: bo
     torch.set_num_threads(setting.threads)
     mib = [peak_memory(name, setting) if memory else None for name in names]
     steps = [make_step(name, setting) for name in names]
-    times: list[list[float]] = [[] for _ in names]
+    rows = zip(names, medians(steps, repeat, setting.device), mib, strict=True)
+    return [Result(name, setting.batch_size, ms, grown) for name, ms, grown in rows]
+
+
+def medians(steps: Sequence[Step], repeat: int, device: str = "cpu") -> list[float]:
+    """Milliseconds of each step, of `repeat` rounds in which each takes its turn, after some that warm up."""
+    times: list[list[float]] = [[] for _ in steps]
     for _ in range(WARM_UP + repeat):
         for taken, step in zip(times, steps, strict=True):
-            taken.append(_milliseconds(step, setting.device))
-    medians = [statistics.median(taken[WARM_UP:]) for taken in times]
-    rows = zip(names, medians, mib, strict=True)
-    return [Result(name, setting.batch_size, ms, grown) for name, ms, grown in rows]
+            taken.append(_milliseconds(step, device))
+    return [statistics.median(taken[WARM_UP:]) for taken in times]
 
 
 def make_step(name: str, setting: Setting) -> Step:
@@ -157,8 +161,7 @@ def keep_freed_memory() -> bool:
 def gemm_rate(repeat: int = 15) -> float:
     """FLOP per second of a 1024^3 `torch.matmul` in float32 on the CPU, what others are measured by."""
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    times = [_milliseconds(lambda: a @ b, "cpu") for _ in range(WARM_UP + repeat)][WARM_UP:]
-    return 2 * 1024**3 / statistics.median(times) * 1e3
+    return 2 * 1024**3 / medians([lambda: a @ b], repeat)[0] * 1e3
 
 
 def _grown_mib(name: str, setting: Setting) -> float:
