@@ -17,6 +17,7 @@ from torch import nn
 from vision.apis.forgery.prepare import Job, prepare
 from vision.device import usable_device
 from vision.images import MAX_PIXELS
+from vision.layers import pack_for_inference
 from vision.models.forgery.calibration import Calibration
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
@@ -80,7 +81,7 @@ class ForgeryInferencer:
             from vision.models.forgery.network import forgery_detector
 
             network = forgery_detector(model, checkpoint)
-        self.network = network.eval().to(self.device)
+        self.network = pack_for_inference(network.eval().to(self.device))
         self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
 

@@ -27,6 +27,7 @@ from vision.geometry.cameras import CameraPair
 from vision.geometry.depth import depth_of
 from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
+from vision.layers import pack_for_inference
 from vision.structures.stereo import StereoResult
 
 Pair: TypeAlias = "tuple[Picture, Picture]"
@@ -111,7 +112,7 @@ class StereoInferencer:
         if getattr(network, "stereo", not flow) == flow:
             kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True (--flow)")
             raise UsageError(f"{model or 'the network'} is a {kind} model; use it {other}, or another model")
-        self.network = network.eval().to(self.device)
+        self.network = pack_for_inference(network.eval().to(self.device))
         is_nano = getattr(network, "variant", None) == "nano"
         self.matcher = Matcher(
             self.network,
