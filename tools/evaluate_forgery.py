@@ -18,6 +18,7 @@ from vision.metrics.forgery.evaluation import predict
 from vision.metrics.forgery.robustness import Sweep, format_sweep, robustness_sweep, sweep_lines
 from vision.metrics.forgery.table import format_table
 from vision.models import forgery_detector, forgery_models
+from vision.models.table import FORGERY, default_model
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,7 +66,7 @@ def argument_parser() -> argparse.ArgumentParser:
     """The tool's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of images in one of the known layouts")
-    parser.add_argument("--model", default="dual_frequency_demo", choices=forgery_models())
+    parser.add_argument("--model", default=default_model(FORGERY), choices=forgery_models())
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--layout", default="auto", choices=["auto", *layout_names()])
     parser.add_argument("--split", metavar="NAME", help="only images below folders of this name (train, val, test)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backbones import ConvFormer
+from heads import MatchDecoder
 from vision.checkpoint import CheckpointError
 from vision.models.stereo.variants import VARIANTS
 
@@ -98,18 +99,24 @@ def architecture(state: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
     }
 
 
-def variant_of(state: Mapping[str, Tensor]) -> str | None:
-    """Name of the variant that weights belong to; None if they belong to none of them."""
+def variant_of(state: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str | None:
+    """Name of the variant that weights belong to; None if they belong to none of them.
+
+    Args:
+        state: the weights, in official names or in ours.
+        metadata: of their file. Its "variant" is taken at its word where it names one of ours: two variants may have
+            the same shapes. Whether the weights fit is for the strict load to say. Without one, shapes decide.
+    """
+    said = (metadata or {}).get("variant")
+    if isinstance(said, str) and said in VARIANTS:
+        return said
     found = architecture(state)
     return next((name for name, variant in VARIANTS.items() if variant == found), None)
 
 
 def build_parts(arguments: Mapping[str, Mapping[str, Any]]) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder of an entry of `VARIANTS`, or of the like."""
-    # By name, at run time: backbones and heads stand on this package.
-    encoder = pkgutil.resolve_name("backbones:ConvFormer")(**arguments["encoder"])
-    decoder = pkgutil.resolve_name("heads:MatchDecoder")(**arguments["decoder"])
-    return encoder, decoder
+    return ConvFormer(**arguments["encoder"]), MatchDecoder(**arguments["decoder"])
 
 
 def _shapes(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.Size]:
