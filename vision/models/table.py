@@ -87,6 +87,11 @@ def default_model(task: str) -> str:
     return model_names(task)[0]
 
 
+def default_setting(task: str, name: str) -> Any:
+    """A setting of the default model of a task."""
+    return next(row.settings[name] for row in MODELS if row.task == task)
+
+
 def find_variant(variant: str | None, *tasks: str) -> ModelRow | None:
     """The first row of the tasks whose network is of a variant, whatever built the network; None if there is none."""
     return next((row for row in MODELS if row.task in tasks and row.variant == variant), None)
@@ -135,7 +140,6 @@ MODELS: tuple[ModelRow, ...] = (
         _forgery,
         "paper",
         parameters=1_442_442,
-        settings={"crop_size": 256},
         figures={"forensynths_accuracy": 91.1, "forensynths_ap": 95.2},
     ),
     ModelRow(

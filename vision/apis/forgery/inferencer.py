@@ -18,7 +18,7 @@ from vision.apis.forgery.prepare import Job, prepare
 from vision.device import usable_device
 from vision.images import MAX_PIXELS
 from vision.models.forgery.calibration import ForgeryCalibration
-from vision.models.table import FORGERY, default_model
+from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
 
@@ -58,7 +58,7 @@ class ForgeryInferencer:
         device: str | torch.device | None = None,
         batch_size: int = 8,
         workers: int = 2,
-        crop_size: int = 256,
+        crop_size: int = default_setting(FORGERY, "crop_size"),
         max_crops: int = 16,
         max_pixels: int = MAX_PIXELS,
         fpr: float | None = None,

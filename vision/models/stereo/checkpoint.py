@@ -50,15 +50,18 @@ def convert_match_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Tensor]
     if wrong is not None:
         raise CheckpointError(f"a state dict holds tensors alone, {wrong} is a {type(inner[wrong]).__name__}")
     state = {key.removeprefix("module."): value for key, value in inner.items()}
+    # Only our names have the prefix: the official network keeps the decoder's parts at the top.
     if any(key.startswith("decoder.") for key in state):
         return state
     state = {key: value for key, value in state.items() if not _UNUSED.fullmatch(key)}
+    # From our names to theirs: so that whatever of the network the file lacks, or has too much, is found.
     converted = {}
     for key, wanted in _shapes(architecture(state)).items():
         name = _official(key)
         if name not in state:
             raise CheckpointError(f"not a whole MatchStereo checkpoint: it lacks {name}")
         value = state.pop(name)
+        # Our maps are channels-last, where a 1x1 convolution is a linear layer.
         if value.dim() == 4 and len(wanted) == 2 and value.shape[2:] == (1, 1):
             value = value.flatten(1)
         if value.shape != wanted:
@@ -71,6 +74,13 @@ def convert_match_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Tensor]
 
 def architecture(state: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
     """Arguments of encoder and decoder, as in `VARIANTS`, that weights in official names or in ours belong to.
+
+    Everything is told from widths. Self attention normalizes a pixel's channels, its field (2 numbers) and where each
+    head looks (2 per head); cross attention projects its channels and, per head, the weights of a window's
+    (2 radius + 2) ** 2 slots: one more along each axis than the window has, as it lies between pixels.
+
+    Args:
+        state: the weights.
 
     Raises:
         CheckpointError: what they are told from is missing; the message names it.
@@ -130,7 +140,7 @@ def _shapes(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.Size]
 
 
 def _official(key: str) -> str:
-    """The official name for one of ours; other names stay as they are."""
+    """The official name for one of ours; other names stay as they are. They count up-sampling modules from 1."""
     if not key.startswith("decoder."):
         return key
     key = key.removeprefix("decoder.").replace("init_correlation.", "init_correlation_volume.")
