@@ -28,7 +28,7 @@ from vision.geometry.cameras import CameraPair
 from vision.geometry.depth import depth_of
 from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
-from vision.models.stereo.variants import MIN_SIZE as MIN_MODEL_SIDE  # smaller images the model extends itself
+from vision.models.stereo.sizes import MIN_SIZE as MIN_MODEL_SIDE  # smaller images the model extends itself
 from vision.models.table import FLOW, STEREO, default_model, find_model, find_variant
 from vision.structures.stereo import StereoResult
 

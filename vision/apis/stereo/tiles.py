@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vision.models.stereo.variants import MIN_SIZE, MULTIPLE  # the network works in blocks
+from vision.models.stereo.sizes import MIN_SIZE, MULTIPLE  # the network works in blocks
 
 # Pixels over which neighboring tiles fade into each other, and those next to a cut that are left out before.
 FADE = 64

@@ -9,7 +9,7 @@ from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
 from vision.cli.arguments import at_least, between, count, number, positive, several
 from vision.errors import UsageError
 from vision.limits import MAX_PIXELS
-from vision.models.stereo.variants import MIN_SIZE
+from vision.models.stereo.sizes import MIN_SIZE
 from vision.models.table import FLOW, STEREO, default_model
 
 DEFAULT_TILE = 1024

@@ -12,6 +12,7 @@ from backbones import DualFrequencyNet
 from backbones.checkpoint import convert_state_dict
 from heads import ForgeryHead
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.errors import UsageError
 from vision.models.forgery.calibration import ForgeryCalibration
 from vision.models.table import FORGERY, ModelRow, find_model, model_names
 from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
@@ -68,12 +69,13 @@ def forgery_detector(name: str, checkpoint: str | Path | None = None) -> Forgery
             Architecture and calibration come from the file's metadata when it has them.
 
     Raises:
-        ValueError: unknown name.
+        UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model.
     """
     row = find_model(name, FORGERY)
     if row is None:
-        raise ValueError(f"unknown forgery model {name!r}; available: {', '.join(forgery_models())}")
+        message = f"unknown forgery model {name!r}; available: {', '.join(forgery_models())}"
+        raise UsageError(message, code="unknown-model", value=name)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
         return build_network(_VARIANTS[row.variant]).eval()

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.errors import UsageError
 from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
-from vision.models.stereo.variants import MIN_SIZE as MIN_SIZE
-from vision.models.stereo.variants import MULTIPLE as MULTIPLE
+from vision.models.stereo.sizes import MIN_SIZE as MIN_SIZE
+from vision.models.stereo.sizes import MULTIPLE as MULTIPLE
 from vision.models.stereo.variants import VARIANTS
 from vision.models.table import FLOW, STEREO, default_model, find_model, find_variant, model_names
 from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
@@ -119,12 +120,13 @@ def match_stereo(name: str = default_model(STEREO), checkpoint: str | Path | Non
         checkpoint: weights to load instead of the shipped ones: safetensors, a training checkpoint, or an official one.
 
     Raises:
-        ValueError: unknown name.
+        UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model or variant.
     """
     row = find_model(name, STEREO, FLOW)
     if row is None:
-        raise ValueError(f"unknown stereo model {name!r}; available: {', '.join(match_stereo_models())}")
+        message = f"unknown stereo model {name!r}; available: {', '.join(match_stereo_models())}"
+        raise UsageError(message, code="unknown-model", value=name)
     model = MatchStereo.from_variant(row.variant, stereo=not row.is_flow)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is not None:
@@ -150,7 +152,7 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
             f"checkpoint {path} is of variant {variant or '(none of ours)'}, the model is of variant {model.variant}"
             + (f"; use model {other.name}" if other is not None else ""),
             code="other-variant",
-            value=variant,
+            value=other and other.name,
         )
     if metadata.get("stereo", model.stereo) != model.stereo:
         trained, wanted = (FLOW, STEREO) if model.stereo else (STEREO, FLOW)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vision.models.stereo.loss import FieldTarget, MatchLoss
 from vision.models.stereo.network import OUTPUTS, match_views
-from vision.models.stereo.variants import MIN_SIZE, MULTIPLE
+from vision.models.stereo.sizes import MIN_SIZE, MULTIPLE
 from vision.models.training import Batch, built, stacked
 
 

@@ -1,14 +1,8 @@
-"""Variants of MatchStereo (arXiv 2510.14260): arguments of their encoder and decoder, and what images they take.
-
-Numbers alone, imported without torch.
-"""
+"""Variants of MatchStereo (arXiv 2510.14260): arguments of their encoder and their decoder."""
 
 from __future__ import annotations
 
 from typing import Any
-
-MULTIPLE = 32  # the coarsest map's stride
-MIN_SIZE = 192  # pixels of a side: there the coarsest map is as large as the largest window
 
 _PUBLISHED_ENCODER = {"depths": (2, 2, 6, 2)}
 _PUBLISHED_DECODER = {"depths": (8, 8, 8, 2), "window_radius": (2, 2, 1, 1), "num_heads": 4}
