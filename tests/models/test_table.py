@@ -57,7 +57,8 @@ def test_weights_that_ship_have_a_card_and_a_license(row: ModelRow) -> None:
     assert [path is not None and path.is_file() for path in paths] == 2 * [row.weights is not None]
     assert (row.license is None) == (row.weights is None)
     if row.card_path is not None:
-        assert f"{row.parameters:,} parameters" in row.card_path.read_text(encoding="utf-8")
+        card = row.card_path.read_text(encoding="utf-8")
+        assert all(text in card for text in (f"{row.parameters:,} parameters", *map(str, row.figures.values())))
 
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)

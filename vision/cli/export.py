@@ -78,7 +78,9 @@ def run(command: argparse.Namespace) -> int:
         if command.check:
             _require_runtime()
         export_stereo(model, output, height, width)
-    except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
+    except UsageError:  # CheckpointError is one
+        raise
+    except (ValueError, ImportError) as error:
         raise UsageError(str(error)) from error
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, images of {height} x {width} (height x width)")
     if not command.check:
