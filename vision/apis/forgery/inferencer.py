@@ -17,7 +17,7 @@ from torch import nn
 from vision.apis.forgery.prepare import Job, prepare
 from vision.device import usable_device
 from vision.images import MAX_PIXELS
-from vision.models.forgery.calibration import ForgeryCalibration
+from vision.models.forgery.calibration import Calibration
 from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
@@ -82,7 +82,7 @@ class ForgeryInferencer:
 
             network = forgery_detector(model, checkpoint)
         self.network = network.eval().to(self.device)
-        self.calibration: ForgeryCalibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
+        self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
 
     def __call__(self, pictures: Picture | Iterable[Picture]) -> list[ForgeryResult]:
@@ -159,7 +159,7 @@ class ForgeryInferencer:
         return result
 
 
-def _thresholds(calibration: ForgeryCalibration, fpr: float | None, threshold: float | None) -> tuple[float, float]:
+def _thresholds(calibration: Calibration, fpr: float | None, threshold: float | None) -> tuple[float, float]:
     if fpr is not None and threshold is not None:
         raise ValueError(f"give fpr ({fpr:g}) or threshold ({threshold:g}), not both")
     if fpr is not None:
