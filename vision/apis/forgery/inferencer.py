@@ -19,6 +19,7 @@ from vision.device import usable_device
 from vision.images import MAX_PIXELS
 from vision.layers import pack_for_inference
 from vision.models.forgery.calibration import Calibration
+from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
 
@@ -53,12 +54,12 @@ class ForgeryInferencer:
 
     def __init__(
         self,
-        model: str = "dual_frequency_demo",
+        model: str = default_model(FORGERY),
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         batch_size: int = 8,
         workers: int = 2,
-        crop_size: int = 256,
+        crop_size: int = default_setting(FORGERY, "crop_size"),
         max_crops: int = 16,
         max_pixels: int = MAX_PIXELS,
         fpr: float | None = None,

@@ -17,7 +17,8 @@ from torch import nn
 
 from vision.apis.stereo.checks import disagreement_warning, swapped_warning
 from vision.apis.stereo.fields import agreement
-from vision.apis.stereo.matching import MIN_TILE, PRECISIONS, Matcher, Size
+from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
+from vision.apis.stereo.matching import PRECISIONS, Matcher, Size
 from vision.apis.stereo.memory import TooLargeError, allocating
 from vision.apis.stereo.pair import Picture, StereoPair, prepare_pair
 from vision.device import usable_device
@@ -28,14 +29,13 @@ from vision.geometry.depth import depth_of
 from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
 from vision.layers import pack_for_inference
+from vision.models.stereo.sizes import MIN_SIZE as MIN_MODEL_SIDE  # smaller images the model extends itself
+from vision.models.table import FLOW, STEREO, default_model, find_model, find_variant
 from vision.structures.stereo import StereoResult
 
 Pair: TypeAlias = "tuple[Picture, Picture]"
 
-DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
-MIN_SCALE, MAX_SCALE = 0.1, 4.0
-# What the model works with at least; it extends smaller images itself.
-MIN_MODEL_SIDE = 192
+DEFAULT_MODEL, DEFAULT_FLOW_MODEL = default_model(STEREO), default_model(FLOW)
 
 
 class StereoInferencer:
@@ -52,8 +52,8 @@ class StereoInferencer:
     the model works.
 
     Args:
-        model: a name of `vision.models.match_stereo_models()`; None is "match_stereo_nano", or "match_flow_base" for
-            flow.
+        model: a name of `vision.models.match_stereo_models()`; None is the table's default, "match_stereo_nano", or
+            "match_flow_base" for flow.
         checkpoint: weights instead of the shipped ones.
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         precision: "fp32", "bf16" or "fp16"; the last two by autocast.
@@ -113,13 +113,14 @@ class StereoInferencer:
             kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True (--flow)")
             raise UsageError(f"{model or 'the network'} is a {kind} model; use it {other}, or another model")
         self.network = pack_for_inference(network.eval().to(self.device))
-        is_nano = getattr(network, "variant", None) == "nano"
+        row = find_variant(getattr(network, "variant", None), STEREO, FLOW)
+        settings = {} if row is None else row.settings
         self.matcher = Matcher(
             self.network,
             self.device,
             precision,
             flow,
-            scale=1.0 if scale is None and not is_nano else scale,
+            scale=settings.get("scale", 1.0) if scale is None else scale,
             max_size=max_size,
             tile=tile,
             coarse_to_fine=coarse_to_fine,
@@ -245,9 +246,10 @@ class StereoInferencer:
 
 
 def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
-    from vision.models import match_stereo, match_stereo_models
+    from vision.models import match_stereo
 
-    if checkpoint is None and model != DEFAULT_MODEL and model in match_stereo_models():
+    row = find_model(model, STEREO, FLOW)
+    if checkpoint is None and row is not None and row.weights is None:
         raise UsageError(f"model {model!r} ships without weights; name a file with --weights (checkpoint= in Python)")
     return match_stereo(model, checkpoint)
 

@@ -15,8 +15,6 @@ from vision.apis.stereo.memory import RESULT_BYTES, allocating, check_memory, fi
 from vision.apis.stereo.tiles import Reach, Tile, plan_tiles
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# A tile must hold the model's smallest image, and what neighbors share.
-MIN_TILE = 384
 # How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy.
 _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
