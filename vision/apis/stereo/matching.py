@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vision.apis.base import autocast
 from vision.apis.stereo.fields import from_network, resized, to_network
 from vision.apis.stereo.memory import RESULT_BYTES, allocating, check_memory, fits, needed_memory
 from vision.apis.stereo.tiles import Reach, Tile, plan_tiles
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # A tile must hold the model's smallest image, and what neighbors share.
 MIN_TILE = 384
 # How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy.
@@ -31,7 +31,7 @@ class Size(NamedTuple):
     width: int
 
 
-class Matcher:
+class PairMatcher:
     """Fields of both views, float32 `[2, H, W, C]` as `vision.apis.stereo.fields` describes them.
 
     Args:
@@ -64,7 +64,7 @@ class Matcher:
         on_tile: Callable[[int, int], None] | None = None,
     ) -> None:
         self.network, self.device, self.is_flow = network, device, is_flow
-        self.dtype = PRECISIONS[precision]
+        self.precision = precision
         self.scale, self.max_size, self.tile = scale, max_size, tile
         self.coarse_to_fine, self.on_tile = coarse_to_fine, on_tile
 
@@ -108,9 +108,9 @@ class Matcher:
 
     def advice(self) -> str:
         """What helps when images do not fit into memory."""
-        tile = "--tile (tile=1024 in Python)" if self.tile is None else "a smaller --tile (tile=)"
-        smaller = "" if self.scale is None or self.scale <= 1 else "a smaller --scale (scale=), "
-        return f"use {smaller}{tile}, or --max-size (max_size=)"
+        tile = "tile=1024" if self.tile is None else "a smaller tile"
+        smaller = "" if self.scale is None or self.scale <= 1 else "a smaller scale, "
+        return f"use {smaller}{tile}, or max_size"
 
     def _size_at(self, scale: float, height: int, width: int) -> Size:
         if self.max_size is not None:
@@ -128,7 +128,7 @@ class Matcher:
     def _whole(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         images = [self._image(view) for view in (left, right)]
         init = None if start is None else to_network(start, self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with autocast(self.device, self.precision):
             out = self.network(*images, init_flow=init)
         return from_network(out["field_up"], self.is_flow)
 
@@ -147,7 +147,7 @@ class Matcher:
             needed = needed_memory(tall, wide, self.network, self.device, self.is_flow)
             needed += RESULT_BYTES * height * width
             what = f"{width} x {height} pixels in tiles of {wide} x {tall}, which its disparities need,"
-            check_memory(what, needed, self.device, "use a larger --tile (tile=), or --max-size (max_size=)")
+            check_memory(what, needed, self.device, "use a larger tile, or max_size", code="tile-out-of-memory")
         field = np.zeros_like(coarse)
         for number, tile in enumerate(tiles):
             self._report(number, len(tiles))

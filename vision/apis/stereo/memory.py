@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import psutil
 import torch
 from torch import nn
+
+from vision.errors import UsageError
 
 # What matching takes, for every pixel of one view and every channel of the network's finest map: peaks of MatchStereo
 # nano to base in float32 on the CPU, and of nano and tiny where match attention has no kernels and gathers windows.
@@ -24,8 +27,11 @@ _FLOW_STRIDE, _FLOW_BYTES = 32, 24
 _SHARE = 0.9
 
 
-class TooLargeError(ValueError):
+class TooLargeError(UsageError):
     """An image does not fit into memory; the message says how much it takes, and what helps."""
+
+    def __init__(self, message: str = "", *, code: str = "match-out-of-memory", value: int | None = None) -> None:
+        super().__init__(message, code=code, value=value)
 
 
 def needed_memory(height: int, width: int, network: nn.Module, device: torch.device, is_flow: bool) -> int:
@@ -39,12 +45,14 @@ def needed_memory(height: int, width: int, network: nn.Module, device: torch.dev
     return height * width * per_pixel + pairs * _FLOW_BYTES
 
 
-def check_memory(what: str, needed: int, device: torch.device, advice: str) -> None:
+def check_memory(what: str, needed: int, device: torch.device, advice: str, code: str = "match-out-of-memory") -> None:
     """Raise TooLargeError when matching takes more memory than is free on the device."""
     if not fits(needed, device):
         free = (free_memory(device) or 0) / 1e9
         raise TooLargeError(
-            f"matching {what} takes about {needed / 1e9:.1f} GB, and {free:.1f} GB are free on {device}; {advice}"
+            f"matching {what} takes about {needed / 1e9:.1f} GB, and {free:.1f} GB are free on {device}; {advice}",
+            code=code,
+            value=needed,
         )
 
 
@@ -80,19 +88,13 @@ def free_memory(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0]
     if device.type != "cpu":
         return None
-    known = [value for value in (_available(), _container()) if value is not None]
-    return min(known) if known else None
-
-
-def _available() -> int | None:
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
+    available = psutil.virtual_memory().available
+    container = _container()
+    return available if container is None else min(available, container)
 
 
 def _container() -> int | None:
-    """What is left of a control group's limit (version 2, then 1)."""
+    """What is left of a control group's limit (version 2, then 1), which psutil does not know of."""
     for folder, limit, used in (
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),

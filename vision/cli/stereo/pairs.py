@@ -40,7 +40,7 @@ def run_pairs(command: argparse.Namespace) -> int:
     writer = ResultWriter(["pfm", *kinds_of(command)], command.view, not command.no_picture, command.max_depth)
     records: list[dict[str, Any]] = []
     with csv_writer(command) as write_row, progress(len(pairs), command) as (advance, on_tile):
-        for result in inferencer_of(command, geometry, on_tile)(pairs):
+        for result in inferencer_of(command, geometry, on_tile).stream(pairs):
             record = result.to_dict() | {"files": []}
             if result.error is None:
                 record["files"], record["error"] = _written(writer, result, folder)
