@@ -32,7 +32,8 @@ class StereoCalibration:
         unit: of the baseline, and so of depths: "mm", "m"; "" when nothing says it.
         size: (width, height) of the images that it is for; None is any.
         source: a name for messages.
-        note: what a user should know about how the file was understood; "" when there is nothing, else a `vision.errors.Notice`.
+        note: what a user should know about how the file was understood, a `vision.errors.Notice`; "" when there is
+            nothing.
 
     Raises:
         CalibrationError: a value is not finite, or focal or baseline is not positive.

@@ -94,8 +94,8 @@ def prepare(
     except ImageError as error:
         return Job(path, error=notice_of(error, error.reason), metadata=metadata)
     except MemoryError:
-        error = Notice("does not fit into memory; lower max_pixels or workers", "image-out-of-memory")
-        return Job(path, error=error, metadata=metadata)
+        too_large = Notice("does not fit into memory; lower max_pixels or workers", "image-out-of-memory")
+        return Job(path, error=too_large, metadata=metadata)
     windows = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
     return Job(path, windows, len(versions), len(crops[0]), plan, metadata=metadata)
 
