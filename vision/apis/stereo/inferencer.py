@@ -73,7 +73,7 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
         max_pixels: refuse larger files, by their header.
         network: a network with the interface of `vision.models.MatchStereo` to use instead of a named one; it is put in
             eval mode.
-        on_tile: called with the number of tiles done, and of all of a pair.
+        on_tile: called with the number of tiles of a pair that are done, and that of all its tiles.
 
     Raises:
         UsageError: an argument outside its range, an unknown model or device, a model that has no weights.

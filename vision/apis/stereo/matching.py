@@ -1,4 +1,8 @@
-"""Runs the matching network on images of any size: whole, enlarged, reduced, or in tiles."""
+"""Runs the matching network on images of any size: whole, enlarged, reduced, or in tiles.
+
+In tiles, a reduced copy is matched first. Its field tells how far the tiles must reach, and each tile starts from it:
+what no tile shows in full, such as a large plain wall, is still matched by what surrounds it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,9 @@ from vision.apis.stereo.tiles import Reach, Tile, plan_tiles
 
 # A tile must hold the model's smallest image, and what neighbors share.
 MIN_TILE = 384
-# How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy.
+# How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy. Single
+# wrong pixels would have all tiles overlap by hundreds of pixels; the factor and the margin allow for what the reduced
+# copy gets slightly wrong.
 _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
 # How far small images are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
@@ -25,7 +31,7 @@ AUTO_SCALE, AUTO_PIXELS = 2.0, 1_000_000
 
 
 class Size(NamedTuple):
-    """Of an image, in pixels."""
+    """Of an image in pixels, height first as in arrays."""
 
     height: int
     width: int
@@ -48,7 +54,7 @@ class PairMatcher:
             pixels, each starting from the reduced field. None matches any image whole.
         coarse_to_fine: match copies of half the size first, and start from their field: a quarter more work, for large
             disparities above all.
-        on_tile: called with the number of tiles done, and of all.
+        on_tile: called with the number of tiles that are done, and that of all tiles.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class PairMatcher:
         """
         height, width = left.shape[:2]
         what, advice = _told(height, width, size), self.advice()
+        # Before anything is made: an enlarged copy alone may be what does not fit.
         check_memory(what, self._needed(height, width, size), self.device, advice)
         with allocating(what, self.device, advice):
             left, right = (_scaled(view, *size) for view in (left, right))
@@ -138,8 +145,10 @@ class PairMatcher:
     def _tiled(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         assert self.tile is not None
         height, width = left.shape[:2]
+        # A copy of as many pixels as a tile has.
         coarse = self._coarse(left, right, self.tile / (height * width) ** 0.5, start)
         reach_x = _reach(coarse[..., 0], width)
+        # Rectified views: a pixel and its partner are in one row.
         reach_y = _reach(coarse[..., 1], height) if self.is_flow else Reach((0, 0), (0, 0))
         tiles = plan_tiles(height, width, self.tile**2, reach_y, reach_x)
         tall, wide = tiles[0].height, tiles[0].width
@@ -182,7 +191,7 @@ def _weights(tile: Tile) -> np.ndarray:
 
 
 def _reach(field: np.ndarray, length: int) -> Reach:
-    """How far the two views' fields `[2, H, W]` go along their axis."""
+    """How far the two views' fields `[2, H, W]` go along their axis: negative values before, positive ones after."""
     ends = [np.quantile(view, [_OUTLIERS, 1 - _OUTLIERS]) for view in field]
     pairs = []
     for low, high in ends:
@@ -194,5 +203,6 @@ def _reach(field: np.ndarray, length: int) -> Reach:
 def _scaled(view: np.ndarray, height: int, width: int) -> np.ndarray:
     if view.shape[:2] == (height, width):
         return view
+    # The mean of areas, when reduced: interpolation would skip pixels, and fine patterns would alias.
     mode = cv2.INTER_CUBIC if height > view.shape[0] else cv2.INTER_AREA
     return cv2.resize(view, (width, height), interpolation=mode)

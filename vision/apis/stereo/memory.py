@@ -1,4 +1,8 @@
-"""Whether an image fits into memory, told before the work begins."""
+"""Whether an image fits into memory, told before the work begins.
+
+Systems promise more memory than they have: a pair that is too large would not raise an error, but make the machine swap
+or have the process killed, and with it all pairs that come after.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ BYTES_PER_CHANNEL = 25
 BYTES_PER_CHANNEL_REFERENCE = 65
 # Both images, both fields and what is told of them, at full size.
 RESULT_BYTES = 60
-# Of networks that do not say how many channels they have: as the largest.
+# Of networks that do not say how many channels they have: as many as the largest has.
 _CHANNELS = 128
-# Flow compares all pairs of pixels of the coarsest maps: bytes a pair.
+# Flow compares all pairs of pixels of the coarsest maps, which grows with the square of the pixels: bytes per pair.
 _FLOW_STRIDE, _FLOW_BYTES = 32, 24
-# Of what is free, how much is taken at most.
+# Of what is free, how much is taken at most: the figures above are about right, no more.
 _SHARE = 0.9
 
 
@@ -106,7 +110,7 @@ def _container() -> int | None:
 
 
 def _cache(folder: str) -> int:
-    """Files that the group holds in memory and would give back."""
+    """Files that the group holds in memory and would give back: they count as used, but are not in the way."""
     for line in _read(f"{folder}/memory.stat").splitlines():
         if line.startswith(("inactive_file ", "total_inactive_file ")):
             return int(line.split()[1])
