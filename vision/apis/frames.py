@@ -1,4 +1,4 @@
-"""Frames of stereo videos: two files, two folders of images, or one file with both views side by side."""
+"""Frames of videos: of a file, or of a folder of images."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ class StereoFrames:
         max_pixels: refuse larger frames.
 
     Attributes:
-        ended: why the pairs ended before both sources did, or were expected to; None before that, and when nothing is wrong.
+        ended: why the pairs ended before both sources did, or were expected to; None before that, and when nothing is
+            wrong.
 
     Raises:
         UsageError: a source cannot be opened, or one is a folder and the other a file.
