@@ -31,6 +31,7 @@ CODES: dict[str, str] = {
     "too-large-to-recompress": "the image is larger than JPEG allows; the value is (height, width)",
     "sizes-differ": "the two images of a pair differ in size; the value is both (height, width)",
     "not-a-number": "the model gave a value that is not a number",
+    "not-a-number-in-half": "the same in half precision, where values overflow; the value is the precision",
     "same-images": "warning: both images of a pair are the same",
     "unrelated-views": "warning: the images share hardly any detail; the value is the share of features that match",
     "views-unrectified": "warning: rows differ though nothing rectified them; the value is the median in pixels",

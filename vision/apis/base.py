@@ -23,7 +23,7 @@ from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 import torch
 
-from vision.errors import UsageError
+from vision.errors import Notice, UsageError
 from vision.images import WHITE, checked_array, read_image
 
 # What stands for one image.
@@ -91,6 +91,14 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     """A block in which networks work in that precision, as far as autocast finds it safe; "fp32" changes nothing."""
     dtype = PRECISIONS[precision]
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def not_a_number(precision: str) -> Notice:
+    """The error of an input for which the model gave values that are infinite or undefined."""
+    text = "the model gave a value that is not a number; check the checkpoint"
+    if precision == "fp32":
+        return Notice(text, "not-a-number")
+    return Notice(f"{text}, or use precision fp32", "not-a-number-in-half", precision)
 
 
 def read_ahead(

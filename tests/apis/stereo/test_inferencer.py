@@ -439,8 +439,9 @@ def test_values_that_are_no_numbers() -> None:
         def forward(self, *views: Tensor, **options: Any) -> dict[str, Tensor]:
             return {"field_up": super().forward(*views, **options)["field_up"] * np.nan}
 
-    result = StereoInferencer(network=Bad(), checks=False).match(*told_pair(10))
-    assert result.error is not None and "not a number" in result.error and result.disparity is None
+    for precision, code in (("fp32", "not-a-number"), ("bf16", "not-a-number-in-half")):
+        result = StereoInferencer(network=Bad(), checks=False, precision=precision).match(*told_pair(10))
+        assert result.error is not None and result.error.code == code and result.disparity is None
 
 
 @pytest.mark.parametrize(

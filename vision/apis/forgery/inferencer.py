@@ -17,20 +17,18 @@ from vision.apis.base import (
     check_least,
     check_precision,
     is_image,
+    not_a_number,
     read_ahead,
     renamed,
 )
 from vision.apis.forgery.prepare import Job, prepare
 from vision.device import usable_device
-from vision.errors import Notice, UsageError
+from vision.errors import UsageError
 from vision.images import MAX_PIXELS
 from vision.models.forgery.calibration import Calibration
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
 
-NOT_A_NUMBER = Notice(
-    "the model gave a value that is not a number; check the checkpoint, or use precision fp32", "not-a-number"
-)
 Picture = ImageInput  # the name it had before
 
 
@@ -145,7 +143,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         if job.error is not None:
             return result
         if not np.isfinite(job.logits).all():
-            result.error = NOT_A_NUMBER
+            result.error = not_a_number(self.precision)
             return result
         logits = [aggregate(part) for part in job.version_logits()]
         probabilities = [self.calibration.probability(logit) for logit in logits]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vision.apis.base import ImageInput, Inferencer, check_least, check_precision, is_image, read_ahead
+from vision.apis.base import ImageInput, Inferencer, check_least, check_precision, is_image, not_a_number, read_ahead
 from vision.apis.stereo.checks import disagreement_warning, swapped_warning
 from vision.apis.stereo.fields import agreement
 from vision.apis.stereo.matching import MIN_TILE, PairMatcher, Size
@@ -30,9 +30,6 @@ Pair: TypeAlias = "tuple[ImageInput, ImageInput]"
 
 DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
 MIN_SCALE, MAX_SCALE = 0.1, 4.0
-NOT_A_NUMBER = Notice(
-    "the model gave a value that is not a number; check the checkpoint, or use precision fp32", "not-a-number"
-)
 # What the model works with at least; it extends smaller images itself.
 MIN_MODEL_SIDE = 192
 
@@ -185,7 +182,7 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
             field = self.matcher(pair.image, pair.image_right, size, start)
             result.seconds = time.perf_counter() - began
             if not np.isfinite(field).all():
-                result.error = NOT_A_NUMBER
+                result.error = not_a_number(self.matcher.precision)
                 return result, None
             with allocating(f"results of {width} x {height} pixels", self.device, self.matcher.advice()):
                 self._fill(result, field, pair)
