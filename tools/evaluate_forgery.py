@@ -18,6 +18,7 @@ from vision.metrics.forgery.evaluation import predict
 from vision.metrics.forgery.robustness import Sweep, format_sweep, robustness_sweep, sweep_lines
 from vision.metrics.forgery.table import format_table
 from vision.models import forgery_detector, forgery_models
+from vision.models.table import FORGERY, default_model, default_setting
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,14 +66,15 @@ def argument_parser() -> argparse.ArgumentParser:
     """The tool's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of images in one of the known layouts")
-    parser.add_argument("--model", default="dual_frequency_demo", choices=forgery_models())
+    parser.add_argument("--model", default=default_model(FORGERY), choices=forgery_models())
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--layout", default="auto", choices=["auto", *layout_names()])
     parser.add_argument("--split", metavar="NAME", help="only images below folders of this name (train, val, test)")
     parser.add_argument("--include-sources", metavar="NAME", nargs="+", help="judge these sources alone")
     parser.add_argument("--exclude-sources", metavar="NAME", nargs="+", help="leave these sources out")
     parser.add_argument("--max-images", metavar="N", type=int, help="at most N of each class of each source")
-    parser.add_argument("--crop-size", metavar="PIXELS", type=int, default=256, help="side of the central crop")
+    crop_size = default_setting(FORGERY, "crop_size")
+    parser.add_argument("--crop-size", metavar="PIXELS", type=int, default=crop_size, help="side of the central crop")
     parser.add_argument("--sweep", action="store_true", help="also under JPEG compression and blur (18 passes)")
     parser.add_argument("--csv", metavar="FILE", help="write every row, of every cell of the sweep, to this file")
     parser.add_argument("--cache", action="store_true", help="keep decoded images in memory, faster for --sweep")

@@ -21,6 +21,7 @@ from vision.images import ImageError
 from vision.metrics.stereo.errors import StereoScores
 from vision.metrics.stereo.table import StereoRow, fair_mean, format_stereo_table, stereo_csv_lines
 from vision.models.stereo.opencv import bm_disparity, sgbm_disparity
+from vision.models.table import STEREO, default_model
 
 # (left, right, largest true disparity) -> the left view's disparity, all of the images' size.
 Matcher = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
@@ -113,7 +114,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of the set, or a CSV file of pairs")
     parser.add_argument("--layout", default="folder", choices=list(STEREO_LAYOUTS))
-    parser.add_argument("--model", default="match_stereo_nano", metavar="NAME")
+    parser.add_argument("--model", default=default_model(STEREO), metavar="NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--scale", metavar="S", type=float, help="ours: match images enlarged so many times")

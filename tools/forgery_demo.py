@@ -16,6 +16,7 @@ from vision.apis import ForgeryInferencer, ForgeryResult
 from vision.cli.output import print_table
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
+from vision.models.table import FORGERY, default_model
 from vision.pixels import jpeg
 from vision.visualization.forgery import save_heatmap
 
@@ -30,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="*", type=Path, help="photographs (scikit-learn's two sample images)")
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the images (%(default)s)")
-    parser.add_argument("--model", default="dual_frequency_demo")
+    parser.add_argument("--model", default=default_model(FORGERY))
     parser.add_argument("--checkpoint", help="weights instead of the shipped ones")
     arguments = parser.parse_args()
     try:

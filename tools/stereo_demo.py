@@ -15,6 +15,7 @@ from vision.apis import StereoInferencer, StereoResult
 from vision.datasets import SyntheticStereo
 from vision.geometry import StereoCalibration, depth_of, point_cloud, write_ply
 from vision.metrics.stereo.errors import stereo_errors
+from vision.models.table import STEREO, default_model
 from vision.stereo_io import write_pfm, write_png
 from vision.visualization.points import render_points
 from vision.visualization.stereo import render_stereo
@@ -65,7 +66,7 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
         errors = stereo_errors(result.disparity, truth)
         print(
             f"  mean error {errors['epe']:.2f} px, {errors['bad_2']:.1f} % of the pixels wrong by more than 2 px, on a "
-            "rendered scene; photographs: vision/weights/match_stereo_nano.md"
+            f"rendered scene; photographs: vision/weights/{default_model(STEREO)}.md"
         )
     print(f"  images: {output / 'stereo.png'}, {output / 'points.png'}")
     print(f"  disparity {output / 'disparity.pfm'}, point cloud for MeshLab, CloudCompare ... {output / 'points.ply'}")

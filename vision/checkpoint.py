@@ -1,4 +1,8 @@
-"""Reading and writing weights without running a stranger's code."""
+"""Weights in files: read without running a stranger's code, written whole, loaded strictly.
+
+A pickle may name any function of any package and have it called. Hence safetensors is what we write, and PyTorch's
+files are read with a fixed list of harmless names (at the end of this module), which training checkpoints need.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +38,8 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
     try:
-        if _is_safetensors(path):
-            return _read_safetensors(path)
-        return _read_torch(path), {}
+        # By their first bytes: what a file is called says little about what it is.
+        return _read_safetensors(path) if _is_safetensors(path) else (_read_torch(path), {})
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
@@ -60,6 +63,13 @@ def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: M
 def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
     """`load_state_dict(strict=True)` whose error names the first key and shape that do not fit.
 
+    torch's own error lists every key, which are thousands where the model is another one.
+
+    Args:
+        model: takes the weights.
+        state: in the model's own names.
+        source: the file, for the message.
+
     Raises:
         CheckpointError: the weights belong to another model.
     """
@@ -79,7 +89,8 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
 
 
 def _reason(error: Exception) -> str:
-    """First line of what a decoder said; torch's refusal in our words, which advise running the code after all."""
+    """First line of what a decoder said."""
+    # torch's own refusal goes on to advise `weights_only=False`, which would run what the file brings.
     if "weights_only" in str(error):
         return "it holds more than tensors, or no PyTorch data at all"
     lines = str(error).strip().splitlines()
@@ -108,6 +119,7 @@ def _decoded(value: str) -> Any:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
+    """The state dict of a PyTorch file, however deep trainers have wrapped it."""
     with torch.serialization.safe_globals(_training_globals(path)):
         content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model", "model_state_dict"):
@@ -119,14 +131,17 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def _training_globals(path: Path) -> list[Any]:
-    """What a training checkpoint stores beside the weights (log histories, schedules) becomes inert."""
+    """What this file may refer to beside tensors: mmengine's objects become inert, so that mmengine is not needed."""
     wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     stored = [(Inert, name) for name in wanted if name.startswith("mmengine.")]
     return [*stored, (stored_function, "builtins.getattr"), *numpy_globals()]
 
 
 def numpy_globals() -> list[Any]:
-    """What a pickled array or number of numpy refers to, under its names in numpy 1 and numpy 2."""
+    """What a pickled array or number of numpy refers to, under its names in numpy 1 and numpy 2.
+
+    Training checkpoints hold such numbers in their logs, whichever numpy wrote them.
+    """
     functions = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
     names = [
         (f, f"{core}.multiarray.{name}") for name, f in functions.items() for core in ("numpy.core", "numpy._core")
@@ -135,13 +150,16 @@ def numpy_globals() -> list[Any]:
 
 
 class Inert:
-    """Takes the place of a training framework's object while weights are read without that framework: never used."""
+    """Stands in for an object of mmengine, such as a log history, while weights are read; nothing ever uses it."""
 
 
 def stored_function(owner: object, name: str) -> Callable[..., Any] | None:
     """Look up one of the functions that mmengine's log histories and one-cycle schedules are pickled with.
 
     It stands for `getattr` while a checkpoint is read; `getattr` itself would let a file reach anything.
+
+    Raises:
+        ValueError: any other attribute is asked for.
     """
     if owner is Inert:
         return None
@@ -152,7 +170,7 @@ def stored_function(owner: object, name: str) -> Callable[..., Any] | None:
         return getattr(HistoryBuffer, name)
     if owner is OneCycleParamScheduler and name in ("_annealing_cos", "_annealing_linear"):
         return getattr(OneCycleParamScheduler, name)
-    # Not an UnpicklingError: the fork would answer that by reading the file again without any restriction.
+    # Not an UnpicklingError: OneDL's mmengine would answer that by reading the file again without any restriction.
     raise ValueError(
         f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be, "
         "and OneCycleParamScheduler's annealing functions"

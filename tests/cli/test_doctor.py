@@ -116,7 +116,7 @@ def test_models_reads_the_weights_that_are_there(
 
     (tmp_path / "dual_frequency_demo.safetensors").write_bytes(checkpoint.read_bytes())
     (tmp_path / "dual_frequency_demo.md").write_text("a card")
-    monkeypatch.setattr("vision.models.forgery.network.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("vision.models.table.WEIGHTS_DIR", tmp_path)
     (model,) = [model for model in list_models() if model["name"] == "dual_frequency_demo"]
     network = forgery_detector("dual_frequency_demo", checkpoint)
     assert model["parameters"] == sum(parameter.numel() for parameter in network.parameters())

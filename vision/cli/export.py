@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vision.cli.arguments import at_least
 from vision.errors import UsageError
+from vision.models.table import FLOW, STEREO, default_model, find_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,7 +46,7 @@ def add_command(commands: Any) -> None:
     )
     parser.set_defaults(run=run)
     parser.add_argument("output", metavar="OUT.onnx", help="file to write")
-    parser.add_argument("--model", default="match_stereo_nano", metavar="NAME", help="(%(default)s)")
+    parser.add_argument("--model", default=default_model(STEREO), metavar="NAME", help="(%(default)s)")
     parser.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument(
         "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the images (384 640)"
@@ -62,13 +63,14 @@ def run(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
-    from vision.models import match_stereo, match_stereo_models
+    from vision.models import match_stereo
     from vision.onnx.stereo import export_stereo
 
     output = Path(command.output)
     if not output.parent.is_dir() or output.is_dir():
         raise UsageError(f"{command.output!r} cannot be written; expected the name of a file in a folder that exists")
-    if command.weights is None and command.model in match_stereo_models() and command.model != "match_stereo_nano":
+    row = find_model(command.model, STEREO, FLOW)
+    if command.weights is None and row is not None and row.weights is None:
         raise UsageError(f"model {command.model!r} ships without weights; name a file with --weights")
     height, width = command.size
     try:
@@ -76,7 +78,9 @@ def run(command: argparse.Namespace) -> int:
         if command.check:
             _require_runtime()
         export_stereo(model, output, height, width)
-    except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
+    except UsageError:  # CheckpointError is one
+        raise
+    except (ValueError, ImportError) as error:
         raise UsageError(str(error)) from error
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, images of {height} x {width} (height x width)")
     if not command.check:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vision.errors import UsageError
+from vision.limits import MAX_PIXELS
+from vision.models.table import FORGERY, default_model, find_model
 
 if TYPE_CHECKING:
     from vision.apis import ForgeryInferencer, ForgeryResult
@@ -78,7 +80,7 @@ def add_command(commands: Any) -> None:
         "--robust", action="store_true", help="judge recompressed copies too; inconclusive unless all agree"
     )
     decision.add_argument(
-        "--model", default="dual_frequency_demo", metavar="NAME", help="see vision models (%(default)s)"
+        "--model", default=default_model(FORGERY), metavar="NAME", help="see vision models (%(default)s)"
     )
     decision.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     work = parser.add_argument_group("work")
@@ -86,7 +88,7 @@ def add_command(commands: Any) -> None:
     work.add_argument("--batch-size", type=_count, default=8, metavar="N", help="crops in a forward pass (%(default)s)")
     work.add_argument("--workers", type=_count, default=2, metavar="N", help="threads that decode (%(default)s)")
     work.add_argument(
-        "--max-pixels", type=_count, default=100_000_000, metavar="N", help="refuse larger images (%(default)s)"
+        "--max-pixels", type=_count, default=MAX_PIXELS, metavar="N", help="refuse larger images (%(default)s)"
     )
 
 
@@ -128,9 +130,8 @@ def run(command: argparse.Namespace) -> int:
 
 
 def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
-    from vision.cli.models import UNTRAINED
-
-    if command.model in UNTRAINED and command.checkpoint is None:
+    row = find_model(command.model, FORGERY)
+    if command.checkpoint is None and row is not None and row.weights is None:
         raise UsageError(f"model {command.model!r} ships without weights; name a file with --checkpoint")
     from vision.apis import ForgeryInferencer
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 import math
-import struct
 from pathlib import Path
 from typing import Any
 
-_MAX_HEADER = 1 << 26
+from vision.models.table import MODELS, ModelRow
+
 # Statistics of batch norm are in the file, but are no parameters.
 _NOT_TRAINED = ("running_mean", "running_var", "num_batches_tracked")
-# Models without weights of their own; the rest must have their file.
-UNTRAINED = frozenset(
-    {"dual_frequency_paper", "match_stereo_tiny", "match_stereo_small", "match_stereo_base", "match_flow_base"}
-)
 _BACKBONES_TITLE = (
     "Backbones, also timm models after `import backbones`. ImageNet-1k accuracy is as published by the authors, "
     "not measured here. No weights ship."
@@ -48,22 +42,17 @@ def run(command: argparse.Namespace) -> int:
 
 
 def list_models() -> list[dict[str, Any]]:
-    """A record a model: name, task, parameters, weights and card (paths or None), bytes, whether it ships weights."""
-    from vision.models.forgery.network import WEIGHTS_DIR, forgery_models
-    from vision.models.stereo.network import match_stereo_models
-
-    tasks = dict.fromkeys(forgery_models(), "forgery")
-    tasks |= {name: "flow" if "flow" in name else "stereo" for name in match_stereo_models()}
-    return [_describe(name, task, Path(WEIGHTS_DIR)) for name, task in tasks.items()]
+    """One record per model: name, task, parameters, whether it ships weights, their path, bytes and card (or None)."""
+    return [_describe(row) for row in MODELS]
 
 
 def list_backbones() -> list[dict[str, Any]]:
-    """A record a backbone: name, task, million parameters, GMACs, pixels of a side, top-1 and address of its weights.
+    """One record per backbone: name, task, million parameters, GMACs, pixels of a side, top-1, address of its weights.
 
     What nobody has published is None. Parameters and GMACs are of the classifier.
     """
-    # By name: this package does not depend on the backbones.
-    variants = importlib.import_module("backbones.neighborhood.variants").VARIANTS
+    from backbones.neighborhood.variants import VARIANTS
+
     return [
         {
             "name": name,
@@ -76,21 +65,21 @@ def list_backbones() -> list[dict[str, Any]]:
             "weights": None,
             "url": variant.url,
         }
-        for name, variant in variants.items()
+        for name, variant in VARIANTS.items()
     ]
 
 
-def _describe(name: str, task: str, folder: Path) -> dict[str, Any]:
-    weights, card = folder / f"{name}.safetensors", folder / f"{name}.md"
-    has_weights = weights.is_file()
+def _describe(row: ModelRow) -> dict[str, Any]:
+    weights, card = row.weights_path, row.card_path
+    found = weights if weights is not None and weights.is_file() else None
     return {
-        "name": name,
-        "task": task,
-        "parameters": _parameters(name, task, weights if has_weights else None),
-        "ships_weights": name not in UNTRAINED,
-        "weights": str(weights) if has_weights else None,
-        "bytes": weights.stat().st_size if has_weights else None,
-        "card": str(card) if card.is_file() else None,
+        "name": row.name,
+        "task": row.task,
+        "parameters": row.parameters if weights is None else found and _count_in_header(found),
+        "ships_weights": weights is not None,
+        "weights": found and str(found),
+        "bytes": found and found.stat().st_size,
+        "card": str(card) if card is not None and card.is_file() else None,
     }
 
 
@@ -116,28 +105,15 @@ def _backbone_row(model: dict[str, Any]) -> list[str]:
     ]
 
 
-def _parameters(name: str, task: str, weights: Path | None) -> int | None:
-    """Values in the weights file; without one, of a model built for it; None when that cannot be built."""
-    if weights is not None:
-        return _count_in_header(weights)
-    if name not in UNTRAINED:
-        return None
-    import torch
-
-    from vision.models import forgery_detector, match_stereo
-
-    with torch.device("meta"):  # shapes alone
-        model = forgery_detector(name) if task == "forgery" else match_stereo(name)
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
 def _count_in_header(path: Path) -> int | None:
-    """Trained values by the header of a safetensors file alone; None when the file is damaged."""
+    """Trained values by the header of a safetensors file alone; None when the file is damaged or cannot be read."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, _MAX_HEADER)))
-        shapes = {key: entry["shape"] for key, entry in header.items() if key != "__metadata__"}
-    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError):
+        from safetensors import SafetensorError, safe_open
+    except ImportError:  # `vision doctor` says so
+        return None
+    try:
+        with safe_open(path, framework="np") as file:
+            shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, SafetensorError):
         return None
     return sum(math.prod(shape) for key, shape in shapes.items() if not key.endswith(_NOT_TRAINED))

@@ -5,11 +5,13 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS, OPTIM_WR
 from vision import datasets
 from vision.engine.optim import Bf16OptimWrapper
 from vision.metrics import ForgeryMetric, StereoMetric, TopKAccuracy
-from vision.models import ForgeryDetector, StereoMatcher, TimmClassifier
+from vision.models import ForgeryTrainer, StereoTrainer, TimmClassifier
 
 OPTIM_WRAPPERS.register_module(module=Bf16OptimWrapper)
-for model in (ForgeryDetector, StereoMatcher, TimmClassifier):
-    MODELS.register_module(module=model)
+# The second names are those of earlier configs and checkpoints.
+MODELS.register_module(name=["ForgeryTrainer", "ForgeryDetector"], module=ForgeryTrainer)
+MODELS.register_module(name=["StereoTrainer", "StereoMatcher"], module=StereoTrainer)
+MODELS.register_module(module=TimmClassifier)
 for name in (
     "CREStereoDataset",
     "ETH3DDataset",

@@ -1,14 +1,33 @@
 from .classifier import TimmClassifier
-from .forgery import Calibration, CheckpointError, ForgeryDetector, ForgeryNetwork, forgery_detector, forgery_models
-from .stereo import MatchStereo, StereoMatcher, convert_match_state_dict, match_stereo, match_stereo_models
+from .forgery import (
+    Calibration,
+    CheckpointError,
+    ForgeryCalibration,
+    ForgeryDetector,
+    ForgeryNetwork,
+    ForgeryTrainer,
+    forgery_detector,
+    forgery_models,
+)
+from .stereo import (
+    MatchStereo,
+    StereoMatcher,
+    StereoTrainer,
+    convert_match_state_dict,
+    match_stereo,
+    match_stereo_models,
+)
 
 __all__ = [
     "Calibration",
     "CheckpointError",
+    "ForgeryCalibration",
     "ForgeryDetector",
     "ForgeryNetwork",
+    "ForgeryTrainer",
     "MatchStereo",
     "StereoMatcher",
+    "StereoTrainer",
     "TimmClassifier",
     "convert_match_state_dict",
     "forgery_detector",

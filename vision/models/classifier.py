@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,9 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from backbones.checkpoint import load_backbone
 from vision.models.timm_names import build_timm_model
+from vision.models.training import Batch, stacked
 
 
 class TimmClassifier(BaseModel):
@@ -58,19 +59,16 @@ class TimmClassifier(BaseModel):
         super().init_weights()
         if self.checkpoint is None:
             return
-        # By name: this package does not depend on the backbones.
-        importlib.import_module("backbones.checkpoint").load_backbone(self.backbone, self.checkpoint)
+        load_backbone(self.backbone, self.checkpoint)
 
-    def forward(
-        self, inputs: Tensor | Sequence[Tensor], label: Tensor | Sequence[int] | None = None, mode: str = "tensor"
-    ) -> Any:
+    def forward(self, inputs: Batch, label: Tensor | Sequence[int] | None = None, mode: str = "tensor") -> Any:
         """Normalized images, `[B, 3, H, W]` or a list of `[3, H, W]`, with labels `[B]`; mmengine's modes.
 
         Returns:
             "loss": dict with `loss`, and `accuracy` where labels are not mixed; "predict": a dict (scores `[classes]`,
-            label) an image; "tensor": logits `[B, classes]`.
+            label) per image; "tensor": logits `[B, classes]`.
         """
-        images = inputs if isinstance(inputs, Tensor) else torch.stack(tuple(inputs))
+        images = stacked(inputs)
         labels = None if label is None else torch.as_tensor(label, device=images.device)
         if mode == "loss":
             if labels is None:

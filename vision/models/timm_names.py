@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from typing import Any
 
 from torch import nn
 
+import backbones  # noqa: F401  (its import registers our models with timm, whenever timm is imported)
 from vision.errors import UsageError
 
 
@@ -19,7 +19,6 @@ def check_timm_name(name: str) -> None:
     """
     import timm
 
-    _register_ours()
     if ":" not in name and timm.is_model(name):  # with a colon timm would ask a model hub
         return
     close = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -57,8 +56,3 @@ def build_timm_model(name: str, image_size: tuple[int, int] | None = None, **arg
         return timm.create_model(name, img_size=image_size, **arguments).eval()
     except TypeError:  # takes images of any size
         return timm.create_model(name, **arguments).eval()
-
-
-def _register_ours() -> None:
-    # By name: this package does not depend on the backbones.
-    importlib.import_module("backbones")

@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 
 from vision.checkpoint import read_checkpoint, write_safetensors
 from vision.models import CheckpointError, ForgeryNetwork, forgery_detector, forgery_models
-from vision.models.forgery.network import PAPER
+from vision.models.forgery.network import PAPER, build_network
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,22 @@ def test_descriptions_from_outside_this_project_are_refused(paper: ForgeryNetwor
     write_safetensors(path, paper.state_dict(), {"model": {**PAPER, "head": {"type": "os:system", "command": "true"}}})
     with pytest.raises(CheckpointError, match="os:system"):
         forgery_detector("dual_frequency_paper", checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("head", "match"),
+    [
+        ({"type": "heads:MatchDecoder"}, "model part 'heads:MatchDecoder' is not one of this project's"),
+        ({"type": "backbones:convert_state_dict"}, "'backbones:convert_state_dict' is not one of"),
+        ({"type": "heads:ForgeryHead", "in_chans": 3}, "in_chans"),
+        ({"type": "heads:ForgeryHead", "label_smoothing": 2.0}, "label_smoothing must be in"),
+        ({"type": ["heads:ForgeryHead"]}, "does not describe a forgery detector"),
+        (None, "does not describe a forgery detector"),
+    ],
+)
+def test_descriptions_that_fit_no_part_are_refused(head: Any, match: str) -> None:
+    with pytest.raises(CheckpointError, match=match):
+        build_network({**PAPER, "head": head})
 
 
 def test_unknown_name_lists_the_known() -> None:

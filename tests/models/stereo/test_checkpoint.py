@@ -137,6 +137,7 @@ def test_our_names_stay() -> None:
     state = MatchStereo.from_variant("nano").state_dict()
     assert convert_match_state_dict(state).keys() == state.keys()
     assert variant_of(state) == "nano"
+    assert variant_of(state, {"variant": "small"}) == "small"  # the strict load finds out
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,14 @@ def test_files_of_ours_load_and_say_what_they_are_for(tmp_path: Path) -> None:
     write_safetensors(path, state, {"variant": "nano", "stereo": False})
     with pytest.raises(CheckpointError, match=r"mine\.safetensors was trained for flow, .* is for stereo"):
         match_stereo("match_stereo_nano", path)
+    write_safetensors(path, state, {"variant": "tiny", "stereo": True})  # a lie: the weights are nano's
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors is of variant tiny, .* use model match_stereo_tiny"):
+        match_stereo("match_stereo_nano", path)
+    with pytest.raises(CheckpointError, match=r"mine\.safetensors is of another model: \S+ has shape"):
+        match_stereo("match_stereo_tiny", path)
+    for unknown in ("huge", 3, None):
+        write_safetensors(path, state, {"variant": unknown})
+        assert match_stereo("match_stereo_nano", path).variant == "nano"
     torch.save({"state_dict": {**state, "decoder.more": torch.zeros(1)}}, tmp_path / "more.pth")
     with pytest.raises(CheckpointError, match=r"it has decoder\.more"):
         match_stereo("match_stereo_nano", tmp_path / "more.pth")

@@ -44,7 +44,7 @@ def cost(distance: float) -> float:
     return 2 * ((1 + distance) ** 0.5 - 1)
 
 
-def test_errors_count_in_pixels_of_the_picture() -> None:
+def test_errors_count_in_pixels_of_the_image() -> None:
     losses = MatchLoss(self_weight=0.5)(output(target(), 1.0), target(), stereo=True)
     assert losses["loss_final"].item() == pytest.approx(cost(2.0))  # both coordinates are one pixel off
     assert losses["loss_cross"].item() == pytest.approx(cost(2.0))

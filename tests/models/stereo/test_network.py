@@ -29,7 +29,7 @@ def model() -> MatchStereo:
     return made.eval()
 
 
-def pictures(h: int, w: int, batch: int = 1) -> tuple[Tensor, Tensor]:
+def images(h: int, w: int, batch: int = 1) -> tuple[Tensor, Tensor]:
     torch.manual_seed(1)
     img0, img1 = torch.rand(2, batch, 3, h, w) * 255
     return img0, img1
@@ -40,7 +40,7 @@ def pictures(h: int, w: int, batch: int = 1) -> tuple[Tensor, Tensor]:
     [((192, 224), (192, 224)), ((193, 250), (224, 256)), ((7, 200), (192, 224)), ((1, 1), (192, 192))],
 )
 def test_any_size(model: MatchStereo, size: tuple[int, int], padded: tuple[int, int]) -> None:
-    img0, img1 = pictures(*size, batch=2)
+    img0, img1 = images(*size, batch=2)
     with torch.no_grad():
         out = model(img0, img1)
     assert list(out) == KEYS
@@ -50,8 +50,8 @@ def test_any_size(model: MatchStereo, size: tuple[int, int], padded: tuple[int, 
     assert out["self_rpos"].shape == (4, padded[0] // 4, padded[1] // 4, 2)
 
 
-def test_pictures_are_extended_at_the_top_and_on_the_right(model: MatchStereo) -> None:
-    img0, img1 = pictures(190, 220)
+def test_images_are_extended_at_the_top_and_on_the_right(model: MatchStereo) -> None:
+    img0, img1 = images(190, 220)
     by_hand = [torch.nn.functional.pad(img, (0, 4, 2, 0), mode="replicate") for img in (img0, img1)]
     with torch.no_grad():
         wanted = model(*by_hand)["field_up"][:, 2:, :220]
@@ -59,7 +59,7 @@ def test_pictures_are_extended_at_the_top_and_on_the_right(model: MatchStereo) -
 
 
 def test_pixels_are_normalized(model: MatchStereo) -> None:
-    img0, img1 = pictures(192, 192)
+    img0, img1 = images(192, 192)
     with torch.no_grad():
         features = model.encoder(torch.cat([img0, img1]) * 2 / 255 - 1)
         wanted = model.decoder(features)["field_up"]
@@ -69,7 +69,7 @@ def test_pixels_are_normalized(model: MatchStereo) -> None:
 
 
 def test_training_also_gets_the_fields_after_self_attention(model: MatchStereo) -> None:
-    img0, img1 = pictures(192, 192)
+    img0, img1 = images(192, 192)
     out = model.match(img0, img1)
     assert set(out) == {*KEYS, "field_self"} and len(out["field_self"]) == 4
     sum(field.abs().mean() for field in [*out["field_all"], *out["field_self"], out["field_up"]]).backward()
@@ -79,7 +79,7 @@ def test_training_also_gets_the_fields_after_self_attention(model: MatchStereo) 
 
 
 def test_stereo_or_flow(model: MatchStereo) -> None:
-    img0, img1 = pictures(192, 192)
+    img0, img1 = images(192, 192)
     flow_model = MatchStereo(model.encoder, model.decoder, stereo=False)
     with torch.no_grad():
         stereo, flow = model(img0, img1)["field_up"], model(img0, img1, stereo=False)["field_up"]
@@ -89,7 +89,7 @@ def test_stereo_or_flow(model: MatchStereo) -> None:
 
 
 def test_fields_to_begin_with(model: MatchStereo) -> None:
-    img0, img1 = pictures(190, 220)
+    img0, img1 = images(190, 220)
     coarse = torch.zeros(2, 6, 7, 2)
     coarse[..., 0] = torch.arange(7.0)
     full = coarse.repeat_interleave(32, 1).repeat_interleave(32, 2)[:, 2:, :220] * 32
@@ -106,7 +106,7 @@ def test_fields_to_begin_with(model: MatchStereo) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_other_weights(model: MatchStereo, dtype: torch.dtype) -> None:
-    img0, img1 = pictures(192, 192)
+    img0, img1 = images(192, 192)
     with torch.no_grad():
         wanted = model(img0, img1)["field_up"]
         try:
@@ -120,7 +120,7 @@ def test_other_weights(model: MatchStereo, dtype: torch.dtype) -> None:
 
 
 def test_autocast(model: MatchStereo) -> None:
-    img0, img1 = pictures(192, 192)
+    img0, img1 = images(192, 192)
     with torch.autocast("cpu", torch.bfloat16):
         out = model.match(img0, img1)
     assert all(field.dtype == torch.float32 for field in [*out["field_all"], out["field_up"], out["init_cv"]])
@@ -140,7 +140,7 @@ def test_autocast(model: MatchStereo) -> None:
         (((1, 3, 64, 64), (1, 3, 64, 65)), r"img1 must have the shape of img0, \(1, 3, 64, 64\), got \(1, 3, 64, 65\)"),
     ],
 )
-def test_pictures_that_do_not_fit(model: MatchStereo, shapes: tuple, message: str) -> None:
+def test_images_that_do_not_fit(model: MatchStereo, shapes: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model(*map(torch.zeros, shapes))
 

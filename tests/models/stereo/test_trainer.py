@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vision.engine import compat
-from vision.models import MatchStereo, StereoMatcher
+from vision.models import MatchStereo, StereoTrainer
 
 PARTS: dict[str, Any] = {
     "encoder": {"type": "ConvFormer", "embed_dims": (8, 8, 8, 8), "depths": (1, 1, 1, 1)},
@@ -46,7 +46,7 @@ def batch(count: int = 1) -> dict[str, Any]:
 
 def test_one_step_reaches_every_parameter() -> None:
     torch.manual_seed(0)
-    model = StereoMatcher(**PARTS)
+    model = StereoTrainer(**PARTS)
     losses = model(**batch(), mode="loss")
     total, log = model.parse_losses(losses)
     total.backward()
@@ -57,8 +57,8 @@ def test_one_step_reaches_every_parameter() -> None:
 
 def test_half_precision_is_near_the_loss_of_full_precision_and_trains() -> None:
     torch.manual_seed(0)
-    full = StereoMatcher(**PARTS)
-    half = StereoMatcher(**PARTS)
+    full = StereoTrainer(**PARTS)
+    half = StereoTrainer(**PARTS)
     half.load_state_dict(full.state_dict())
     inner: list[torch.dtype] = []
     half.decoder.stages[0][0].mlp.fc1.register_forward_hook(lambda _, __, out: inner.append(out.dtype))
@@ -73,8 +73,8 @@ def test_half_precision_is_near_the_loss_of_full_precision_and_trains() -> None:
 
 
 def test_weights_fit_the_network_of_inference() -> None:
-    model = StereoMatcher(**PARTS).eval()
-    other = StereoMatcher(**PARTS)
+    model = StereoTrainer(**PARTS).eval()
+    other = StereoTrainer(**PARTS)
     network = MatchStereo(other.encoder, other.decoder).eval()
     network.load_state_dict(model.state_dict(), strict=True)
     views = batch()["inputs"].float()
@@ -84,7 +84,7 @@ def test_weights_fit_the_network_of_inference() -> None:
 
 
 def test_predictions_are_of_the_left_view() -> None:
-    model = StereoMatcher(**PARTS).eval()
+    model = StereoTrainer(**PARTS).eval()
     with torch.no_grad():
         first, second = model(**batch(2), mode="predict")
         field = model(batch(2)["inputs"])["field_up"]
@@ -95,7 +95,7 @@ def test_predictions_are_of_the_left_view() -> None:
 
 def test_flow_is_trained_on_fields() -> None:
     torch.manual_seed(0)
-    model = StereoMatcher(**PARTS, stereo=False)
+    model = StereoTrainer(**PARTS, stereo=False)
     packed = batch()
     del packed["disparity"]
     field = torch.zeros(1, 2, *SIZE, 2)
@@ -108,7 +108,7 @@ def test_flow_is_trained_on_fields() -> None:
 
 
 def test_errors_say_what_to_do() -> None:
-    model = StereoMatcher(**PARTS)
+    model = StereoTrainer(**PARTS)
     small = {key: value[..., :200] if torch.is_tensor(value) else value for key, value in batch().items()}
     with pytest.raises(ValueError, match=r"multiples of 32 and at least 192 pixels, got 192 x 200; set the size"):
         model(**small, mode="loss")

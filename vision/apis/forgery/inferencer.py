@@ -26,6 +26,7 @@ from vision.device import usable_device
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS
 from vision.models.forgery.calibration import Calibration
+from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
 
@@ -61,12 +62,12 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
 
     def __init__(
         self,
-        model: str = "dual_frequency_demo",
+        model: str = default_model(FORGERY),
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         batch_size: int = 8,
         workers: int = 2,
-        crop_size: int = 256,
+        crop_size: int = default_setting(FORGERY, "crop_size"),
         max_crops: int = 16,
         max_pixels: int = MAX_PIXELS,
         fpr: float | None = None,

@@ -14,7 +14,8 @@ from torch import nn
 from vision.apis.base import ImageInput, Inferencer, check_least, check_precision, is_image, not_a_number, read_ahead
 from vision.apis.stereo.checks import disagreement_warning, swapped_warning
 from vision.apis.stereo.fields import agreement
-from vision.apis.stereo.matching import MIN_TILE, PairMatcher, Size
+from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
+from vision.apis.stereo.matching import PairMatcher, Size
 from vision.apis.stereo.memory import TooLargeError, allocating
 from vision.apis.stereo.pair import StereoPair, prepare_pair
 from vision.device import usable_device
@@ -24,14 +25,13 @@ from vision.geometry.cameras import CameraPair
 from vision.geometry.depth import depth_of
 from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
+from vision.models.stereo.sizes import MIN_SIZE as MIN_MODEL_SIDE  # smaller images the model extends itself
+from vision.models.table import FLOW, STEREO, default_model, find_variant, require_weights
 from vision.structures.stereo import StereoResult
 
 Pair: TypeAlias = "tuple[ImageInput, ImageInput]"
 
-DEFAULT_MODEL, DEFAULT_FLOW_MODEL = "match_stereo_nano", "match_flow_base"
-MIN_SCALE, MAX_SCALE = 0.1, 4.0
-# What the model works with at least; it extends smaller images itself.
-MIN_MODEL_SIDE = 192
+DEFAULT_MODEL, DEFAULT_FLOW_MODEL = default_model(STEREO), default_model(FLOW)
 
 
 class StereoInferencer(Inferencer["Pair", StereoResult]):
@@ -48,8 +48,8 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
     the model works.
 
     Args:
-        model: a name of `vision.models.match_stereo_models()`; None is "match_stereo_nano", or "match_flow_base" for
-            flow.
+        model: a name of `vision.models.match_stereo_models()`; None is the table's default, "match_stereo_nano", or
+            "match_flow_base" for flow.
         checkpoint: weights instead of the shipped ones.
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         precision: "fp32", "bf16" or "fp16"; the last two by autocast.
@@ -112,13 +112,14 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
             message = f"{model or 'the network'} is a {kind} model; use it {other}, or another model"
             raise UsageError(message, code="wrong-task", value=kind)
         self.network = network.eval().to(self.device)
-        is_nano = getattr(network, "variant", None) == "nano"
+        row = find_variant(getattr(network, "variant", None), STEREO, FLOW)
+        settings = {} if row is None else row.settings
         self.matcher = PairMatcher(
             self.network,
             self.device,
             precision,
             flow,
-            scale=1.0 if scale is None and not is_nano else scale,
+            scale=settings.get("scale", 1.0) if scale is None else scale,
             max_size=max_size,
             tile=tile,
             coarse_to_fine=coarse_to_fine,
@@ -238,11 +239,9 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
 
 
 def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
-    from vision.models import match_stereo, match_stereo_models
+    from vision.models import match_stereo
 
-    if checkpoint is None and model != DEFAULT_MODEL and model in match_stereo_models():
-        message = f"model {model!r} ships without weights; name a file of them as checkpoint"
-        raise UsageError(message, code="no-weights", value=model)
+    require_weights(model, checkpoint, STEREO, FLOW)
     return match_stereo(model, checkpoint)
 
 

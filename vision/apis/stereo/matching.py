@@ -19,8 +19,6 @@ from vision.apis.stereo.fields import from_network, resized, to_network
 from vision.apis.stereo.memory import RESULT_BYTES, allocating, check_memory, fits, needed_memory
 from vision.apis.stereo.tiles import Reach, Tile, plan_tiles
 
-# A tile must hold the model's smallest image, and what neighbors share.
-MIN_TILE = 384
 # How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy. Single
 # wrong pixels would have all tiles overlap by hundreds of pixels; the factor and the margin allow for what the reduced
 # copy gets slightly wrong.

@@ -21,13 +21,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vision.models.stereo.sizes import MIN_SIZE, MULTIPLE  # the network works in blocks
+
 # Pixels over which neighboring tiles fade into each other, and those next to a cut that are left out before: windows of
 # attention and upsampling there reach beyond the cut, into padding.
 FADE = 64
 CUT = 32
-MIN_SIDE = 192
-# The network works in blocks.
-_BLOCK = 32
 
 
 class Reach(NamedTuple):
@@ -83,7 +82,7 @@ def plan_tiles(height: int, width: int, pixels: int, reach_y: Reach, reach_x: Re
     shapes = list(_shapes(height, width, pixels, reach_y, reach_x))
     if not shapes:
         # Strips lose nothing along x, however far disparities go; their height is what the fields along y need.
-        tall = min(height, max(MIN_SIDE, 2 * (FADE + CUT) + reach_y.span + _BLOCK, pixels // width))
+        tall = min(height, max(MIN_SIZE, 2 * (FADE + CUT) + reach_y.span + MULTIPLE, pixels // width))
         shapes = [(0, tall, width)]
     _, tile_height, tile_width = min(shapes)
     axis_y, axis_x = _axis(height, tile_height, reach_y), _axis(width, tile_width, reach_x)
@@ -96,13 +95,13 @@ def plan_tiles(height: int, width: int, pixels: int, reach_y: Reach, reach_x: Re
 
 def _shapes(height: int, width: int, pixels: int, reach_y: Reach, reach_x: Reach) -> Iterator[tuple[int, int, int]]:
     """(pixels of all tiles, height, width) of every possible shape; time grows with the pixels of all tiles."""
-    for columns in range(1, width // MIN_SIDE + 2):
+    for columns in range(1, width // MIN_SIZE + 2):
         tile_width = _fitting(width, columns, reach_x)
         tallest = min(height, pixels // tile_width)
         # Of a tile between two cuts: rows without a partner, two margins, and one band, shared with a neighbor.
         lost = reach_y.span + 2 * CUT + FADE
         # A tile that loses all its rows never gets anywhere.
-        if tallest < min(height, MIN_SIDE) or (tallest < height and tallest <= lost):
+        if tallest < min(height, MIN_SIZE) or (tallest < height and tallest <= lost):
             continue
         rows = 1 if tallest == height else -(-(height - lost) // (tallest - lost))
         tile_height = min(tallest, _fitting(height, rows, reach_y))
@@ -113,7 +112,7 @@ def _fitting(length: int, count: int, reach: Reach) -> int:
     """The least length of `count` segments that cover an axis, in whole blocks: the network pads to them anyway."""
     lost = reach.span + 2 * CUT + FADE
     side = -(-(length + (count - 1) * lost) // count)
-    return min(length, max(MIN_SIDE, -(-side // _BLOCK) * _BLOCK))
+    return min(length, max(MIN_SIZE, -(-side // MULTIPLE) * MULTIPLE))
 
 
 def _axis(length: int, side: int, reach: Reach) -> Axis:

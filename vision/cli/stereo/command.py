@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
 from vision.cli.arguments import at_least, between, count, number, positive, several
 from vision.errors import UsageError
+from vision.limits import MAX_PIXELS
+from vision.models.stereo.sizes import MIN_SIZE
+from vision.models.table import FLOW, STEREO, default_model
 
 DEFAULT_TILE = 1024
 # What can be saved besides the image, and as what it is called.
@@ -142,20 +146,22 @@ def _add_geometry(group: Any) -> None:
 
 
 def _add_matching(group: Any) -> None:
-    group.add_argument("--model", metavar="NAME", help="match_stereo_nano by default, match_flow_base for --flow")
+    group.add_argument(
+        "--model", metavar="NAME", help=f"{default_model(STEREO)} by default, {default_model(FLOW)} for --flow"
+    )
     group.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     group.add_argument("--flow", action="store_true", help="optical flow from the first image to the second")
     group.add_argument(
         "--scale",
-        type=between(0.1, 4),
+        type=between(MIN_SCALE, MAX_SCALE),
         metavar="S",
-        help="match images enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
-        "to 2, to at most 1 million pixels; other models, and --video: 1)",
+        help=f"match images enlarged S times, {MIN_SCALE} to {MAX_SCALE:g}: finer, in S*S times the time (the shipped "
+        "model: up to 2, to at most 1 million pixels; other models, and --video: 1)",
     )
-    group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
+    group.add_argument("--max-size", type=at_least(MIN_SIZE), metavar="PX", help="match at most this long a side")
     group.add_argument(
         "--tile",
-        type=at_least(384),
+        type=at_least(MIN_TILE),
         nargs="?",
         const=DEFAULT_TILE,
         metavar="PX",
@@ -170,7 +176,7 @@ def _add_matching(group: Any) -> None:
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
     group.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="(%(default)s)")
     group.add_argument(
-        "--max-pixels", type=count, default=100_000_000, metavar="N", help="refuse larger images (%(default)s)"
+        "--max-pixels", type=count, default=MAX_PIXELS, metavar="N", help="refuse larger images (%(default)s)"
     )
 
 

@@ -1,4 +1,4 @@
-from .calibration import Calibration
+from .calibration import Calibration, ForgeryCalibration, fit_calibration
 from .network import (
     PAPER,
     WEIGHTS_DIR,
@@ -8,16 +8,19 @@ from .network import (
     forgery_detector,
     forgery_models,
 )
-from .trainer import ForgeryDetector
+from .trainer import ForgeryDetector, ForgeryTrainer
 
 __all__ = [
     "PAPER",
     "WEIGHTS_DIR",
     "Calibration",
     "CheckpointError",
+    "ForgeryCalibration",
     "ForgeryDetector",
     "ForgeryNetwork",
+    "ForgeryTrainer",
     "build_network",
+    "fit_calibration",
     "forgery_detector",
     "forgery_models",
 ]

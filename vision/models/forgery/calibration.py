@@ -1,4 +1,7 @@
-"""From a logit to a probability and a verdict (temperature scaling, Guo et al., arXiv 1706.04599)."""
+"""Probabilities and verdicts of AI-image detectors from their logits (temperature scaling, arXiv 1706.04599).
+
+Calibrations of cameras are in `vision.geometry`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from vision.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ForgeryCalibration:
     """What held-out data taught about a detector's logits.
 
     Attributes:
@@ -65,16 +68,19 @@ class Calibration:
         return table[0][1]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, the inverse of `Calibration(**d)`."""
+        """JSON-ready form, the inverse of `ForgeryCalibration(**d)`."""
         return {**asdict(self), "fpr_thresholds": dict(self.fpr_thresholds)}
 
+
+# The name that configs, notebooks and older code know.
+Calibration = ForgeryCalibration
 
 FPR_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 
 
 def fit_calibration(
     labels: ArrayLike, logits: ArrayLike, fpr: float = 0.05, fnr: float = 0.1, rates: tuple[float, ...] = FPR_RATES
-) -> Calibration:
+) -> ForgeryCalibration:
     """Temperature, offset and thresholds from held-out logits; both classes weigh the same, whatever their number.
 
     Args:
@@ -96,11 +102,11 @@ def fit_calibration(
         raise ValueError(
             f"the logits do not rise with the label (slope {slope:.3g}): this detector cannot be calibrated"
         )
-    line = Calibration(1 / slope, -intercept / slope)
+    line = ForgeryCalibration(1 / slope, -intercept / slope)
     thresholds = {f"{rate:g}": line.probability(float(np.quantile(real, 1 - rate))) for rate in rates}
     high = line.probability(float(np.quantile(real, 1 - fpr)))
     low = min(high, line.probability(float(np.quantile(fake, fnr))))
-    return Calibration(line.temperature, line.offset, low, high, thresholds)
+    return ForgeryCalibration(line.temperature, line.offset, low, high, thresholds)
 
 
 def _balanced_logistic(real: np.ndarray, fake: np.ndarray, steps: int = 50) -> tuple[float, float]:

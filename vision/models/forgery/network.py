@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from backbones import DualFrequencyNet
+from backbones.checkpoint import convert_state_dict
+from heads import ForgeryHead
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
-from vision.models.forgery.calibration import Calibration
+from vision.errors import UsageError
+from vision.models.forgery.calibration import ForgeryCalibration
+from vision.models.table import FORGERY, ModelRow, find_model, model_names
+from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
 
-WEIGHTS_DIR = Path(__file__).resolve().parents[2] / "weights"
+# Classes that a weights file may name in its metadata. A fixed table: a stranger's file must not reach anything else.
+PARTS: Mapping[str, type[nn.Module]] = {
+    "backbones:DualFrequencyNet": DualFrequencyNet,
+    "heads:ForgeryHead": ForgeryHead,
+}
 
 # What `backbone` and `head` are made of. Models with shipped weights carry the same in their file's metadata.
 PAPER: dict[str, Any] = {
     "backbone": {"type": "backbones:DualFrequencyNet"},
     "head": {"type": "heads:ForgeryHead", "in_channels": 512},
 }
+# By the table's variant; what is not here is described by the shipped file alone.
+_VARIANTS = {"paper": PAPER}
 
 
 class ForgeryNetwork(nn.Module):
@@ -29,11 +41,11 @@ class ForgeryNetwork(nn.Module):
         calibration: what turns logits into probabilities and verdicts.
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, calibration: Calibration | None = None) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module, calibration: ForgeryCalibration | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
-        self.calibration = calibration or Calibration()
+        self.calibration = calibration or ForgeryCalibration()
 
     def logits(self, images: Tensor) -> Tensor:
         """ImageNet-normalized images `[B, 3, H, W]`, sides multiples of 4 -> logits `[B]`, positive for generated."""
@@ -44,7 +56,7 @@ class ForgeryNetwork(nn.Module):
 
 def forgery_models() -> list[str]:
     """Names that `forgery_detector` takes."""
-    return ["dual_frequency_demo", "dual_frequency_paper"]
+    return model_names(FORGERY)
 
 
 def forgery_detector(name: str, checkpoint: str | Path | None = None) -> ForgeryNetwork:
@@ -57,45 +69,60 @@ def forgery_detector(name: str, checkpoint: str | Path | None = None) -> Forgery
             Architecture and calibration come from the file's metadata when it has them.
 
     Raises:
-        ValueError: unknown name.
+        UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model.
     """
-    if name not in forgery_models():
-        raise ValueError(f"unknown forgery model {name!r}; available: {', '.join(forgery_models())}")
-    shipped = WEIGHTS_DIR / f"{name}.safetensors"
-    if checkpoint is None and name == "dual_frequency_paper":
-        return build_network(PAPER).eval()
-    state, metadata = read_checkpoint(shipped if checkpoint is None else checkpoint)
-    if checkpoint is not None and "model" not in metadata:
-        metadata = {
-            "model": PAPER if name == "dual_frequency_paper" else read_checkpoint(shipped)[1]["model"],
-            **metadata,
-        }
-    network = build_network(metadata["model"], metadata.get("calibration"))
-    load_strict(network, _in_our_names(state, checkpoint or shipped), checkpoint or shipped)
+    row = find_model(name, FORGERY)
+    if row is None:
+        message = f"unknown forgery model {name!r}; available: {', '.join(forgery_models())}"
+        raise UsageError(message, code="unknown-model", value=name)
+    source = row.weights_path if checkpoint is None else checkpoint
+    if source is None:
+        return build_network(_VARIANTS[row.variant]).eval()
+    state, metadata = read_checkpoint(source)
+    # A training checkpoint says nothing of its architecture: it is taken to be that of the model asked for.
+    description = metadata["model"] if "model" in metadata else _description(row)
+    network = build_network(description, metadata.get("calibration"))
+    load_strict(network, _in_our_names(state, source), source)
     return network.eval()
 
 
 def build_network(model: dict[str, Any], calibration: dict[str, Any] | None = None) -> ForgeryNetwork:
-    """Build from `{"backbone": {"type": "package:Class", ...}, "head": {...}}`, of this project's packages alone."""
+    """Build from `{"backbone": {"type": "backbones:...", ...}, "head": {"type": "heads:...", ...}}`.
+
+    Args:
+        model: types are those of `PARTS`, with their arguments.
+        calibration: arguments of `ForgeryCalibration`; None for one that changes nothing.
+
+    Raises:
+        CheckpointError: a type or an argument is unknown, or a part is missing.
+    """
     try:
         backbone, head = (_build(model[part]) for part in ("backbone", "head"))
-        return ForgeryNetwork(backbone, head, Calibration(**calibration) if calibration else None)
-    except (KeyError, TypeError, AttributeError) as error:
+        return ForgeryNetwork(backbone, head, ForgeryCalibration(**calibration) if calibration else None)
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"model description {model!r} does not describe a forgery detector: {error}") from error
+
+
+def _description(row: ModelRow) -> Any:
+    """What a model of the table is made of: its variant's parts, or what its shipped weights say."""
+    if row.variant in _VARIANTS or row.weights_path is None:
+        return _VARIANTS[row.variant]
+    return read_checkpoint(row.weights_path)[1].get("model")
 
 
 def _build(spec: dict[str, Any]) -> nn.Module:
     arguments = dict(spec)
-    path = arguments.pop("type")
-    if path.partition(":")[0] not in ("backbones", "heads"):
-        raise CheckpointError(f"model part {path!r} is not one of this project's (backbones:..., heads:...)")
-    return pkgutil.resolve_name(path)(**arguments)
+    part = arguments.pop("type")
+    if part not in PARTS:
+        raise CheckpointError(f"model part {part!r} is not one of this project's: {', '.join(PARTS)}")
+    return PARTS[part](**arguments)
 
 
 def _in_our_names(state: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-    convert = pkgutil.resolve_name("backbones.checkpoint:convert_state_dict")
     try:
-        return convert(state)
+        return convert_state_dict(state)
     except ValueError as error:
         raise CheckpointError(f"checkpoint {source} is of another model: {error}") from error

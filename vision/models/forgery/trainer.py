@@ -9,10 +9,11 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from vision.models.training import Batch, built, stacked
 from vision.normalize import normalize_imagenet
 
 
-class ForgeryDetector(BaseModel):
+class ForgeryTrainer(BaseModel):
     """Backbone and head under mmengine's Runner; the state dict is that of `ForgeryNetwork`.
 
     Args:
@@ -30,12 +31,12 @@ class ForgeryDetector(BaseModel):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = _built(backbone)
-        self.head: Any = _built(head)
+        self.backbone = built(backbone)
+        self.head: Any = built(head)
 
     def forward(
         self,
-        inputs: Tensor | Sequence[Tensor],
+        inputs: Batch,
         label: Tensor | Sequence[int] | None = None,
         source: Sequence[str] | None = None,
         path: Sequence[str] | None = None,
@@ -44,10 +45,10 @@ class ForgeryDetector(BaseModel):
         """uint8 RGB images, `[B, 3, H, W]` or a list of `[3, H, W]`; mmengine's modes.
 
         Returns:
-            "loss": dict with `loss` and `accuracy`; "predict": a dict (logit, label, source, path) an image;
+            "loss": dict with `loss` and `accuracy`; "predict": a dict (logit, label, source, path) per image;
             "tensor": logits `[B]`.
         """
-        images = torch.stack(tuple(inputs)) if not isinstance(inputs, Tensor) else inputs
+        images = stacked(inputs)
         features = self.backbone(normalize_imagenet(images))
         if mode == "loss":
             return self.head.loss(features, torch.as_tensor(label, device=images.device))
@@ -63,7 +64,5 @@ class ForgeryDetector(BaseModel):
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
 
-def _built(part: nn.Module | dict[str, Any]) -> nn.Module:
-    from mmengine.registry import MODELS
-
-    return part if isinstance(part, nn.Module) else MODELS.build(part)
+# The name that configs and checkpoints of earlier versions know.
+ForgeryDetector = ForgeryTrainer

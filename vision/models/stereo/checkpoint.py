@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backbones import ConvFormer
+from heads import MatchDecoder
 from vision.checkpoint import CheckpointError
 from vision.models.stereo.variants import VARIANTS
 
@@ -49,15 +50,18 @@ def convert_match_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Tensor]
     if wrong is not None:
         raise CheckpointError(f"a state dict holds tensors alone, {wrong} is a {type(inner[wrong]).__name__}")
     state = {key.removeprefix("module."): value for key, value in inner.items()}
+    # Only our names have the prefix: the official network keeps the decoder's parts at the top.
     if any(key.startswith("decoder.") for key in state):
         return state
     state = {key: value for key, value in state.items() if not _UNUSED.fullmatch(key)}
+    # From our names to theirs: so that whatever of the network the file lacks, or has too much, is found.
     converted = {}
     for key, wanted in _shapes(architecture(state)).items():
         name = _official(key)
         if name not in state:
             raise CheckpointError(f"not a whole MatchStereo checkpoint: it lacks {name}")
         value = state.pop(name)
+        # Our maps are channels-last, where a 1x1 convolution is a linear layer.
         if value.dim() == 4 and len(wanted) == 2 and value.shape[2:] == (1, 1):
             value = value.flatten(1)
         if value.shape != wanted:
@@ -70,6 +74,13 @@ def convert_match_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Tensor]
 
 def architecture(state: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
     """Arguments of encoder and decoder, as in `VARIANTS`, that weights in official names or in ours belong to.
+
+    Everything is told from widths. Self attention normalizes a pixel's channels, its field (2 numbers) and where each
+    head looks (2 per head); cross attention projects its channels and, per head, the weights of a window's
+    (2 radius + 2) ** 2 slots: one more along each axis than the window has, as it lies between pixels.
+
+    Args:
+        state: the weights.
 
     Raises:
         CheckpointError: what they are told from is missing; the message names it.
@@ -98,18 +109,24 @@ def architecture(state: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
     }
 
 
-def variant_of(state: Mapping[str, Tensor]) -> str | None:
-    """Name of the variant that weights belong to; None if they belong to none of them."""
+def variant_of(state: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> str | None:
+    """Name of the variant that weights belong to; None if they belong to none of them.
+
+    Args:
+        state: the weights, in official names or in ours.
+        metadata: of their file. Its "variant" is taken at its word where it names one of ours: two variants may have
+            the same shapes. Whether the weights fit is for the strict load to say. Without one, shapes decide.
+    """
+    said = (metadata or {}).get("variant")
+    if isinstance(said, str) and said in VARIANTS:
+        return said
     found = architecture(state)
     return next((name for name, variant in VARIANTS.items() if variant == found), None)
 
 
 def build_parts(arguments: Mapping[str, Mapping[str, Any]]) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder of an entry of `VARIANTS`, or of the like."""
-    # By name, at run time: backbones and heads stand on this package.
-    encoder = pkgutil.resolve_name("backbones:ConvFormer")(**arguments["encoder"])
-    decoder = pkgutil.resolve_name("heads:MatchDecoder")(**arguments["decoder"])
-    return encoder, decoder
+    return ConvFormer(**arguments["encoder"]), MatchDecoder(**arguments["decoder"])
 
 
 def _shapes(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.Size]:
@@ -123,7 +140,7 @@ def _shapes(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.Size]
 
 
 def _official(key: str) -> str:
-    """The official name for one of ours; other names stay as they are."""
+    """The official name for one of ours; other names stay as they are. They count up-sampling modules from 1."""
     if not key.startswith("decoder."):
         return key
     key = key.removeprefix("decoder.").replace("init_correlation.", "init_correlation_volume.")

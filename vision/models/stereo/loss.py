@@ -1,7 +1,13 @@
 """Training loss of match attention networks. It is ours: the one of the published weights was not published.
 
-Every intermediate field is supervised, the later the more. Cross attention finds the matches, so that its fields are
-asked for where the other view sees the same; self attention spreads them, so that its fields are asked for everywhere.
+Every layer gives a field, and each is supervised:
+
+- Cross attention looks into the other view. It can find a match only where the other view sees the same point, so
+  that its fields count where the point is visible. Asked for the rest, it would learn to guess from what it cannot see.
+- Self attention carries what is known to pixels whose match is hidden, so that its fields count everywhere.
+- Both views are matched by one network, so that their fields must agree: there and back again leads home.
+- The initial correlation has no field worth a distance yet, but a distribution over disparities: cross-entropy
+  tells it which bin is right, however far off it is.
 """
 
 from __future__ import annotations
@@ -31,7 +37,10 @@ class FieldTarget(NamedTuple):
         return self.field.isfinite().all(-1)
 
     def at(self, height: int, width: int) -> FieldTarget:
-        """The target at the resolution of a map, its field in that map's pixels: the middle of every block."""
+        """The target at the resolution of a map, its field in that map's pixels: the middle of every block.
+
+        The mean of a block would lie between near and far at the edges of things, where nothing is.
+        """
         step_y, step_x = self.field.shape[1] // height, self.field.shape[2] // width
         middle = (slice(None), slice(step_y // 2, None, step_y), slice(step_x // 2, None, step_x))
         return FieldTarget(self.field[middle] / self.field.new_tensor([step_x, step_y]), self.visible[middle])
@@ -84,7 +93,11 @@ class MatchLoss:
         return losses
 
     def _weighted(self, errors: Sequence[Tensor]) -> Tensor:
-        """Mean of what layers give, the last with the largest weight."""
+        """Mean of what layers give, the last with the largest weight.
+
+        Early layers are supervised, too, since later ones only refine what they find; but they work on coarse maps and
+        need not be right to the pixel, so that their weight decays backward, as RAFT's (arXiv 2003.12039) does.
+        """
         weights = torch.tensor([self.decay**i for i in reversed(range(len(errors)))], device=errors[0].device)
         return (torch.stack(tuple(errors)) * weights).sum() / weights.sum()
 
@@ -92,8 +105,14 @@ class MatchLoss:
 def field_error(field: Tensor, target: FieldTarget, visible_only: bool) -> Tensor:
     """Mean cost of a field `[2B, h, w, 2]` of any resolution.
 
-    The cost of an L1 distance e in pixels of the whole image is 2 (sqrt(1 + e) - 1): e where it is small,
-    and so little more where it is large that coarse maps and hopeless pixels do not rule.
+    The cost of an L1 distance e in pixels of the whole image is 2 (sqrt(1 + e) - 1): e where it is small, 2 sqrt(e)
+    where it is large. A plain distance would let the few pixels that are a hundred off, on coarse maps and on what
+    nobody can match, outweigh all that are nearly right; and unlike a clipped one it never stops pulling.
+
+    Args:
+        field: of any resolution, in pixels of its own map.
+        target: of the whole images.
+        visible_only: leave out what the other view does not see; where that is not known, pixels count.
     """
     small = target.at(*field.shape[1:3])
     scale = target.field.shape[2] / field.shape[2]
@@ -103,7 +122,10 @@ def field_error(field: Tensor, target: FieldTarget, visible_only: bool) -> Tenso
 
 
 def initial_error(volume: Tensor, target: FieldTarget) -> Tensor:
-    """Cross-entropy of the initial disparity distribution `[2B, D, h, w]`, between the two bins next to the truth."""
+    """Cross-entropy of the initial disparity distribution `[2B, D, h, w]`, between the two bins next to the truth.
+
+    Bins are whole pixels of the coarsest map, 32 of the image: a truth between two of them is shared by nearness.
+    """
     small = target.at(*volume.shape[-2:])
     disparity = torch.nan_to_num(small.field[..., 0].abs())
     counts = small.known & (small.visible != 0) & (disparity < volume.shape[1] - 1)
@@ -111,17 +133,23 @@ def initial_error(volume: Tensor, target: FieldTarget) -> Tensor:
     share = (disparity - below).clamp(0, 1)
     bins = torch.stack([below, below + 1], dim=1).long()
     probability = volume.gather(1, bins)
+    # Of the mixture, not the mean of two logarithms: mass on either side of the truth is right.
     probability = (1 - share) * probability[:, 0] + share * probability[:, 1]
     return masked_mean(-(probability + 1e-6).log(), counts)
 
 
 def consistency_error(field: Tensor, target: FieldTarget) -> Tensor:
-    """Mean L1 distance in pixels of the map between visible pixels and where the way there and back leads them."""
+    """Mean L1 distance in pixels of the map between visible pixels and where the way there and back leads them.
+
+    Where a point is hidden the way back starts from what hides it, so that only pixels known to be visible count.
+    """
     b, h, w, _ = field.shape
     small = target.at(h, w)
     back = torch.cat([field[b // 2 :], field[: b // 2]])
     y, x = torch.meshgrid(torch.arange(h, device=field.device), torch.arange(w, device=field.device), indexing="ij")
-    goal = torch.stack([x, y], dim=-1) + torch.nan_to_num(small.field)  # of the truth: the mask is right there
+    # The way there is the truth, not what was found: there the mask is right, and both fields are pulled to the same
+    # point. If a field were sampled where it leads itself, the two could agree on a common mistake.
+    goal = torch.stack([x, y], dim=-1) + torch.nan_to_num(small.field)
     size = goal.new_tensor([max(w - 1, 1), max(h - 1, 1)])
     sampled = F.grid_sample(back.permute(0, 3, 1, 2), goal / size * 2 - 1, align_corners=True)
     error = (field + sampled.permute(0, 2, 3, 1)).abs().sum(-1)

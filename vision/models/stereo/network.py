@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.errors import UsageError
 from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
+from vision.models.stereo.sizes import MIN_SIZE as MIN_SIZE
+from vision.models.stereo.sizes import MULTIPLE as MULTIPLE
 from vision.models.stereo.variants import VARIANTS
+from vision.models.table import FLOW, STEREO, default_model, find_model, find_variant, model_names
+from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
 
-WEIGHTS_DIR = Path(__file__).resolve().parents[2] / "weights"
-
-MULTIPLE = 32  # the coarsest map's stride
-MIN_SIZE = 192  # there the coarsest map is as large as the largest window
+# What `MatchStereo.forward` gives; training needs more.
+OUTPUTS = ("init_flow", "init_cv", "field_all", "field_up", "self_rpos")
 
 
 class MatchStereo(nn.Module):
@@ -69,31 +72,45 @@ class MatchStereo(nn.Module):
             ValueError: shapes that do not fit.
         """
         out = self.match(img0, img1, stereo, init_flow)
-        return {key: out[key] for key in ("init_flow", "init_cv", "field_all", "field_up", "self_rpos")}
+        return {key: out[key] for key in OUTPUTS}
 
     def match(
         self, img0: Tensor, img1: Tensor, stereo: bool | None = None, init_flow: Tensor | None = None
     ) -> dict[str, Any]:
         """As `forward`, for training: also `field_self`, the fields after the self attention of every layer."""
-        _check_images(img0, img1)
-        height, width = img0.shape[-2:]
-        padding = _padding(height, width)
-        dtype = next(self.parameters()).dtype
-        images = torch.cat([img0, img1]).to(torch.promote_types(dtype, torch.float32)) * (2 / 255) - 1
-        features = self.encoder(F.pad(images.to(dtype), padding, mode="replicate"))
-        if init_flow is not None:
-            init_flow = _coarse_field(init_flow, 2 * len(img0), (height, width), padding)
-        out = self.decoder(features, self.stereo if stereo is None else stereo, init_flow)
-        out["field_up"] = out["field_up"][:, padding[2] :, :width]
-        return out
+        return match_views(self.encoder, self.decoder, img0, img1, self.stereo if stereo is None else stereo, init_flow)
+
+
+def match_views(
+    encoder: nn.Module,
+    decoder: nn.Module,
+    img0: Tensor,
+    img1: Tensor,
+    stereo: bool,
+    init_flow: Tensor | None = None,
+) -> dict[str, Any]:
+    """What `MatchStereo.match` computes, of an encoder and a decoder that belong to anyone."""
+    _check_images(img0, img1)
+    height, width = img0.shape[-2:]
+    padding = _padding(height, width)
+    dtype = next(encoder.parameters()).dtype
+    # Scaled in float32 before the network's own type: in half precision the subtraction would lose gray levels.
+    images = torch.cat([img0, img1]).to(torch.promote_types(dtype, torch.float32)) * (2 / 255) - 1
+    features = encoder(F.pad(images.to(dtype), padding, mode="replicate"))
+    if init_flow is not None:
+        init_flow = _coarse_field(init_flow, 2 * len(img0), (height, width), padding)
+    out = decoder(features, stereo, init_flow)
+    # The extension lies above and to the right (see `_padding`): the image is what is left of it.
+    out["field_up"] = out["field_up"][:, padding[2] :, :width]
+    return out
 
 
 def match_stereo_models() -> list[str]:
     """Names that `match_stereo` takes."""
-    return ["match_stereo_nano", "match_stereo_tiny", "match_stereo_small", "match_stereo_base", "match_flow_base"]
+    return model_names(STEREO, FLOW)
 
 
-def match_stereo(name: str = "match_stereo_nano", checkpoint: str | Path | None = None) -> MatchStereo:
+def match_stereo(name: str = default_model(STEREO), checkpoint: str | Path | None = None) -> MatchStereo:
     """Build a stereo or flow matcher in eval mode.
 
     Args:
@@ -103,16 +120,17 @@ def match_stereo(name: str = "match_stereo_nano", checkpoint: str | Path | None 
         checkpoint: weights to load instead of the shipped ones: safetensors, a training checkpoint, or an official one.
 
     Raises:
-        ValueError: unknown name.
+        UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model or variant.
     """
-    if name not in match_stereo_models():
-        raise ValueError(f"unknown stereo model {name!r}; available: {', '.join(match_stereo_models())}")
-    model = MatchStereo.from_variant(name.rpartition("_")[2], stereo="stereo" in name)
-    if checkpoint is None and name == "match_stereo_nano":
-        checkpoint = WEIGHTS_DIR / f"{name}.safetensors"
-    if checkpoint is not None:
-        load_match_stereo(model, checkpoint)
+    row = find_model(name, STEREO, FLOW)
+    if row is None:
+        message = f"unknown stereo model {name!r}; available: {', '.join(match_stereo_models())}"
+        raise UsageError(message, code="unknown-model", value=name)
+    model = MatchStereo.from_variant(row.variant, stereo=not row.is_flow)
+    source = row.weights_path if checkpoint is None else checkpoint
+    if source is not None:
+        load_match_stereo(model, source)
     return model.eval()
 
 
@@ -125,27 +143,25 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
     state, metadata = read_checkpoint(path)
     try:
         state = convert_match_state_dict(state)
-        variant = variant_of(state)
+        variant = variant_of(state, metadata)
     except CheckpointError as error:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     if model.variant is not None and variant != model.variant:
-        fitting = f"match_{'stereo' if model.stereo else 'flow'}_{variant}" if variant else None
+        other = find_variant(variant, STEREO if model.stereo else FLOW)
         raise CheckpointError(
             f"checkpoint {path} is of variant {variant or '(none of ours)'}, the model is of variant {model.variant}"
-            + (f"; use model {fitting}" if fitting else ""),
+            + (f"; use model {other.name}" if other is not None else ""),
             code="other-variant",
-            value=fitting,
+            value=other and other.name,
         )
     if metadata.get("stereo", model.stereo) != model.stereo:
-        task = {True: "stereo", False: "flow"}
-        raise CheckpointError(
-            f"checkpoint {path} was trained for {task[not model.stereo]}, but the model is for {task[model.stereo]}"
-        )
+        trained, wanted = (FLOW, STEREO) if model.stereo else (STEREO, FLOW)
+        raise CheckpointError(f"checkpoint {path} was trained for {trained}, but the model is for {wanted}")
     load_strict(model, state, path)
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, right, top and bottom pixels that make an image's sides multiples of 32, at least 192."""
+    """Left, right, top and bottom pixels that make the sides of an image multiples of 32, at least 192."""
     rows, columns = (max(MIN_SIZE, -(-side // MULTIPLE) * MULTIPLE) for side in (height, width))
     return 0, columns - width, rows - height, 0
 

@@ -11,12 +11,12 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from vision.models.stereo.loss import FieldTarget, MatchLoss
-from vision.models.stereo.network import MIN_SIZE, MULTIPLE, MatchStereo
+from vision.models.stereo.network import OUTPUTS, match_views
+from vision.models.stereo.sizes import MIN_SIZE, MULTIPLE
+from vision.models.training import Batch, built, stacked
 
-Batch = Tensor | Sequence[Tensor]
 
-
-class StereoMatcher(BaseModel):
+class StereoTrainer(BaseModel):
     """Encoder and decoder under mmengine's Runner; the state dict is that of `MatchStereo`.
 
     Args:
@@ -38,8 +38,8 @@ class StereoMatcher(BaseModel):
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        self.encoder = _built(encoder)
-        self.decoder = _built(decoder)
+        self.encoder = built(encoder)
+        self.decoder = built(decoder)
         self.stereo = stereo
         self.criterion = MatchLoss(**(loss or {}))
 
@@ -65,26 +65,32 @@ class StereoMatcher(BaseModel):
             mode: "loss", "tensor" or "predict".
 
         Returns:
-            "loss": the terms of `MatchLoss`; "tensor": the dict of `MatchStereo`; "predict": a dict a pair, of the left
-            view's arrays: disparity and truth (stereo) or flow and truth, visible, path, scene.
+            "loss": the terms of `MatchLoss`; "tensor": the dict of `MatchStereo`; "predict": one dict per pair, of the
+            left view's arrays: disparity and truth (stereo) or flow and truth, visible, path, scene.
         """
-        pairs = _stacked(inputs)
-        network = MatchStereo(self.encoder, self.decoder, stereo=self.stereo)
-        left, right = pairs[:, 0].float(), pairs[:, 1].float()
+        pairs = stacked(inputs)
         if mode == "tensor":
-            return network(left, right)
+            found = self._match(pairs)
+            return {key: found[key] for key in OUTPUTS}
         if mode == "loss":
             _check_size(*pairs.shape[-2:])
             target = _target(disparity, field, visible)
-            found = network.match(left, right)
-            with torch.autocast(left.device.type, enabled=False):
+            found = self._match(pairs)
+            with torch.autocast(pairs.device.type, enabled=False):
                 return self.criterion(_full(found), target, self.stereo)
         if mode == "predict":
-            found = network(left, right)["field_up"][: len(pairs)].float().cpu().numpy()
+            field_up = self._match(pairs)["field_up"][: len(pairs)].float().cpu().numpy()
             truth = _target(disparity, field, visible)
             names = zip(path or [""] * len(pairs), scene or [""] * len(pairs), strict=True)
-            return [_prediction(found[i], truth, i, self.stereo, *name) for i, name in enumerate(names)]
+            return [_prediction(field_up[i], truth, i, self.stereo, *name) for i, name in enumerate(names)]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+    def _match(self, pairs: Tensor) -> dict[str, Any]:
+        return match_views(self.encoder, self.decoder, pairs[:, 0].float(), pairs[:, 1].float(), self.stereo)
+
+
+# The name that configs and checkpoints of earlier versions know.
+StereoMatcher = StereoTrainer
 
 
 def _full(found: dict[str, Any]) -> dict[str, Any]:
@@ -111,12 +117,12 @@ def _target(disparity: Batch | None, field: Batch | None, visible: Batch | None)
             raise ValueError(
                 "training takes `disparity` or `field` of every pair; does the data set have ground truth?"
             )
-        shift = _stacked(disparity)
+        shift = stacked(disparity)
         shift = shift * shift.new_tensor([-1.0, 1.0]).view(2, 1, 1)
         truth = torch.stack([shift, shift * 0], dim=-1)
     else:
-        truth = _stacked(field)
-    seen = truth.new_full(truth.shape[:-1], torch.nan) if visible is None else _stacked(visible)
+        truth = stacked(field)
+    seen = truth.new_full(truth.shape[:-1], torch.nan) if visible is None else stacked(visible)
     return FieldTarget(truth.transpose(0, 1).flatten(0, 1), seen.transpose(0, 1).flatten(0, 1))
 
 
@@ -129,13 +135,3 @@ def _prediction(
     if stereo:
         return {"disparity": -found[..., 0], "truth": -field[..., 0], **named}
     return {"flow": found, "truth": field, **named}
-
-
-def _stacked(batch: Batch) -> Tensor:
-    return batch if isinstance(batch, Tensor) else torch.stack(tuple(batch))
-
-
-def _built(part: nn.Module | dict[str, Any]) -> nn.Module:
-    from mmengine.registry import MODELS
-
-    return part if isinstance(part, nn.Module) else MODELS.build(part)
