@@ -9,7 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from backbones.neighborhood.arguments import check_images
-from vision.layers.packed import PackedConv2d, PackedLinear
+from vision.layers.mlp import Mlp
+from vision.layers.packed import linear_add, linear_gelu
+
+# The encoders of MatchStereo's variants, as published but for `nano`, which is ours, for CPUs.
+_DEPTHS = (2, 2, 6, 2)
+VARIANTS: dict[str, dict[str, tuple[int, ...]]] = {
+    "nano": {"embed_dims": (32, 64, 96, 128), "depths": (1, 1, 3, 1)},
+    "tiny": {"embed_dims": (32, 64, 128, 160), "depths": _DEPTHS},
+    "small": {"embed_dims": (64, 128, 160, 320), "depths": _DEPTHS},
+    "base": {"embed_dims": (128, 256, 320, 512), "depths": _DEPTHS},
+}
 
 
 class ConvFormer(nn.Module):
@@ -17,21 +27,28 @@ class ConvFormer(nn.Module):
 
     Args:
         in_chans: channels of the image.
-        embed_dims: channels of each stage.
-        depths: blocks of each stage.
+        embed_dims: channels of each stage; the variant's if None.
+        depths: blocks of each stage; the variant's if None.
         mlp_ratio: channels inside convolutions and MLPs for each channel of the stage.
         out_indices: stages whose maps come out.
+        variant: "nano", "tiny", "small" or "base".
     """
 
     def __init__(
         self,
         in_chans: int = 3,
-        embed_dims: Sequence[int] = (32, 64, 128, 160),
-        depths: Sequence[int] = (2, 2, 6, 2),
+        embed_dims: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
         mlp_ratio: float = 2.0,
         out_indices: Sequence[int] = (0, 1, 2, 3),
+        *,
+        variant: str = "tiny",
     ) -> None:
         super().__init__()
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown variant {variant!r} of ConvFormer; available: {', '.join(VARIANTS)}")
+        embed_dims = VARIANTS[variant]["embed_dims"] if embed_dims is None else embed_dims
+        depths = VARIANTS[variant]["depths"] if depths is None else depths
         _check(embed_dims, depths, out_indices)
         self.in_chans = in_chans
         self.embed_dims = tuple(embed_dims)
@@ -68,10 +85,10 @@ class Stem(nn.Sequential):
 
     def __init__(self, in_chans: int, dim: int) -> None:
         super().__init__(
-            PackedConv2d(in_chans, dim // 2, 3, stride=2, padding=1),
+            nn.Conv2d(in_chans, dim // 2, 3, stride=2, padding=1),
             nn.InstanceNorm2d(dim // 2),
             nn.GELU(),
-            PackedConv2d(dim // 2, dim, 3, stride=2, padding=1),
+            nn.Conv2d(dim // 2, dim, 3, stride=2, padding=1),
             nn.InstanceNorm2d(dim),
             nn.GELU(),
         )
@@ -87,7 +104,7 @@ class Downsampling(nn.Module):
     def __init__(self, in_dim: int, dim: int) -> None:
         super().__init__()
         self.pre_norm = nn.LayerNorm(in_dim, eps=1e-6, bias=False)
-        self.conv = PackedConv2d(in_dim, dim, 3, stride=2, padding=1)
+        self.conv = nn.Conv2d(in_dim, dim, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, in_dim]` -> `[B, ceil(H / 2), ceil(W / 2), dim]`."""
@@ -102,7 +119,7 @@ class ConvFormerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6, bias=False)
         self.token_mixer = SepConv(dim, int(dim * ratio))
         self.norm2 = nn.LayerNorm(dim, eps=1e-6, bias=False)
-        self.mlp = Mlp(dim, int(dim * ratio))
+        self.mlp = Mlp(dim, int(dim * ratio), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, dim]` -> the same shape."""
@@ -115,33 +132,20 @@ class SepConv(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.pwconv1 = PackedLinear(dim, hidden_dim, bias=False)
-        self.dwconv = PackedConv2d(hidden_dim, hidden_dim, 3, padding=1, groups=hidden_dim, bias=False)
-        self.pwconv2 = PackedLinear(hidden_dim, dim, bias=False)
+        self.pwconv1 = nn.Linear(dim, hidden_dim, bias=False)
+        self.dwconv = nn.Conv2d(hidden_dim, hidden_dim, 3, padding=1, groups=hidden_dim, bias=False)
+        self.pwconv2 = nn.Linear(hidden_dim, dim, bias=False)
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """`[B, H, W, dim]` -> the same shape, plus `shortcut`."""
-        x = self.pwconv1(x, gelu=True).permute(0, 3, 1, 2)
-        return self.pwconv2(self.dwconv(x).permute(0, 2, 3, 1), shortcut=shortcut)
-
-
-class Mlp(nn.Module):
-    """Two linear layers with a GELU between."""
-
-    def __init__(self, dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.fc1 = PackedLinear(dim, hidden_dim, bias=False)
-        self.fc2 = PackedLinear(hidden_dim, dim, bias=False)
-
-    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """`[B, H, W, dim]` -> the same shape, plus `shortcut`."""
-        return self.fc2(self.fc1(x, gelu=True), shortcut=shortcut)
+        x = linear_gelu(self.pwconv1, x).permute(0, 3, 1, 2)
+        return linear_add(self.pwconv2, self.dwconv(x).permute(0, 2, 3, 1), shortcut)
 
 
 def _check(embed_dims: Sequence[int], depths: Sequence[int], out_indices: Sequence[int]) -> None:
     if len(depths) != len(embed_dims):
         raise ValueError(
-            f"depths must have {len(embed_dims)} entries, one a stage as embed_dims has, got {len(depths)}"
+            f"depths must have {len(embed_dims)} entries, one per stage as embed_dims has, got {len(depths)}"
         )
     if any(dim < 2 or dim % 2 for dim in embed_dims[:1]) or any(dim < 1 for dim in embed_dims):
         raise ValueError(f"embed_dims must be positive, the first even, got {tuple(embed_dims)}")

@@ -17,7 +17,7 @@ class DualFrequencyNet(nn.Module):
     Args:
         in_chans: channels of the image.
         width: channels of the stem; stages have `4 * width` and `8 * width`.
-        depths: bottlenecks a stage, one entry each.
+        depths: bottlenecks of each stage.
         wavelet: orthogonal PyWavelets wavelet of the wavelet branch.
         dwt_weight: share of the wavelet branch in the fusion.
         residual: work on high-pass residuals instead of the image, so that content cannot be learned: the block sees

@@ -2,32 +2,36 @@
 
     python benchmarks/backbone_speed.py [--threads 2] [--repeat 15] [--quick]
 
-Times are median milliseconds an image over rounds in which every model takes its turn, "ratio" the time over Swin-T's.
-"% GEMM" is the rate of the model's useful FLOP (twice its multiply-accumulates; three times that for a training step,
-forward and backward) over that of a 1024^3 torch matmul, measured before every table. Weights are random, models eager
-unless a table says otherwise. glibc is told to keep freed memory, for all alike.
+Times are median milliseconds per image over rounds in which every model takes its turn, "ratio" the time over
+Swin-T's. "% GEMM" is the rate of the model's useful FLOP (twice its multiply-accumulates; three times that for a
+training step, forward and backward) over that of a 1024^3 torch matmul, measured before every table. Weights are
+random; for forward passes they are packed (`vision.layers.pack_for_inference`), those of timm's models, too. Models are
+eager unless a table says otherwise. glibc is told to keep freed memory, for all alike.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
-import statistics
-import sys
-import time
-from pathlib import Path
+from dataclasses import replace
 
 import timm
 import torch
 
-# This file bears the name of a package that it needs.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
-
-import vision  # noqa: E402
-from vision.analysis.complexity import model_cost  # noqa: E402
-from vision.analysis.speed import Result, Setting, compare, keep_freed_memory, peak_memory  # noqa: E402
-from vision.models.timm_names import build_timm_model  # noqa: E402
-from vision.ops import native  # noqa: E402
+import vision
+from vision.analysis.complexity import model_cost
+from vision.analysis.speed import (
+    Result,
+    Setting,
+    compare,
+    gemm_rate,
+    keep_freed_memory,
+    make_step,
+    medians,
+    peak_memory,
+)
+from vision.models.timm_names import build_timm_model
+from vision.ops.neighborhood import native
 
 SWIN = "swin_tiny_patch4_window7_224"
 MODELS = [SWIN, "convnext_tiny", "dinat_tiny", "dinat_mini"]
@@ -52,6 +56,7 @@ def main() -> None:
     for batch_size in (1, 8):
         setting = Setting(SIDE, batch_size, threads=args.threads)
         print_table(f"forward, fp32, batch {batch_size}", setting, args.repeat)
+    print_packing(Setting(SIDE, threads=args.threads), args.repeat)
     if args.quick:
         return
     for batch_size in (1, 8):
@@ -66,9 +71,10 @@ def main() -> None:
 
 def print_table(title: str, setting: Setting, repeat: int) -> None:
     """All models with one setting."""
-    rate = gemm_rate(setting.threads)
+    torch.set_num_threads(setting.threads)
+    rate = gemm_rate()
     results = compare(MODELS, setting, repeat, memory=False)
-    print(f"\n{title}; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<32}{'ms an image':>12}{'ratio':>8}{'% GEMM':>8}")
+    print(f"\n{title}; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<32}{'ms per image':>13}{'ratio':>8}{'% GEMM':>8}")
     for result in results:
         print_row(result, results[0], rate, setting)
 
@@ -77,11 +83,19 @@ def print_row(result: Result, swin: Result, rate: float, setting: Setting) -> No
     """One model."""
     flop = 2 * model_cost(build_timm_model(result.name, SIDE), SIDE).macs * (3 if setting.train else 1)
     share = flop / (result.ms_per_image / 1e3) / rate * 100
-    print(f"{result.name:<32}{result.ms_per_image:12.1f}{result.ms / swin.ms:8.2f}{share:8.0f}", flush=True)
+    print(f"{result.name:<32}{result.ms_per_image:13.1f}{result.ms / swin.ms:8.2f}{share:8.0f}", flush=True)
+
+
+def print_packing(setting: Setting, repeat: int) -> None:
+    """What packed weights save: every model with and without them, in turn."""
+    print(f"\nforward, fp32, batch 1\n{'':<32}{'ms packed':>12}{'unpacked':>12}{'ratio':>8}")
+    for name in MODELS:
+        packed, plain = medians([make_step(name, replace(setting, pack=pack)) for pack in (True, False)], repeat)
+        print(f"{name:<32}{packed:12.1f}{plain:12.1f}{plain / packed:8.2f}", flush=True)
 
 
 def print_detection(threads: int) -> None:
-    """DiNAT-Mini with detection's image sizes: time and memory, and both by the million pixels."""
+    """DiNAT-Mini with detection's image sizes: time and memory, and both per million pixels."""
     print(f"\ndinat_mini, forward, fp32, batch 1\n{'pixels':<14}{'ms':>10}{'ms/Mpx':>10}{'MiB':>8}{'MiB/Mpx':>10}")
     for height, width in DETECTION_SIZES:
         setting = Setting((height, width), threads=threads)
@@ -90,18 +104,6 @@ def print_detection(threads: int) -> None:
         mega = height * width / 1e6
         row = f"{result.ms:10.0f}{result.ms / mega:10.0f}{mib:8.0f}{mib / mega:10.0f}"
         print(f"{f'{height}x{width}':<14}{row}", flush=True)
-
-
-def gemm_rate(threads: int) -> float:
-    """FLOP a second of a 1024^3 product."""
-    torch.set_num_threads(threads)
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    times = []
-    for _ in range(18):
-        start = time.perf_counter()
-        a @ b
-        times.append(time.perf_counter() - start)
-    return 2 * 1024**3 / statistics.median(times[3:])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 import vision
+from vision.analysis.speed import gemm_rate
+from vision.layers import pack_for_inference
 from vision.models import ForgeryNetwork, forgery_detector
 
 
@@ -31,15 +33,15 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     print(f"device cpu ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
     print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
-    print(f"GEMM rate {gemm_rate(args.repeat):.0f} GFLOP/s (1024^3)\n")
+    print(f"GEMM rate {gemm_rate(args.repeat) / 1e9:.0f} GFLOP/s (1024^3)\n")
     images = torch.randn(args.batch_size, 3, args.size, args.size)
-    print(f"{'median ms an image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
+    print(f"{'median ms per image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
     for scale in (0.0, 0.1):
         network = forgery_detector("dual_frequency_paper")
         with torch.no_grad():
             network.backbone.frequency.fft_scale.fill_(scale)
         branch = "Fourier branch at work" if scale else "Fourier branch skipped"
-        report(f"inference, {branch}", network, images, args.repeat, inference)
+        report(f"inference, {branch}", pack_for_inference(network), images, args.repeat, inference)
         report(f"training step, {branch if scale else 'scale zero'}", network.train(), images, args.repeat, training)
 
 
@@ -68,13 +70,6 @@ def inference(model: Callable[[Tensor], Tensor], images: Tensor) -> None:
 def training(model: Callable[[Tensor], Tensor], images: Tensor) -> None:
     """One forward and backward pass."""
     model(images).sum().backward()
-
-
-def gemm_rate(repeat: int) -> float:
-    """GFLOP/s of a 1024^3 matrix product in float32."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    times = [seconds(lambda: a @ b) for _ in range(repeat + 2)][2:]
-    return 2 * 1024**3 / statistics.median(times) / 1e9
 
 
 def seconds(run: Callable[[], object]) -> float:

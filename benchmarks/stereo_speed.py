@@ -5,21 +5,18 @@
 Times are median milliseconds over rounds in which everyone takes its turn. "PyTorch" is the same call, or the same
 network, with the operator computed by its readable reference in PyTorch. "% GEMM" is the rate of the network's FLOP
 (matrix products and convolutions alone) over that of a 1024^3 torch matmul; "MiB" is what a fresh process grew by.
-Weights are random. glibc is told to keep freed memory, for all alike.
+Weights are random, and packed (`vision.layers.pack_for_inference`) but for the column "unpacked". glibc is told to keep
+freed memory, for all alike.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
-import statistics
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -28,20 +25,19 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-# A file of this folder bears the name of a package that the networks need.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
-
-import vision  # noqa: E402
-from vision.analysis.speed import keep_freed_memory, peak_resident_mib  # noqa: E402
-from vision.models import MatchStereo  # noqa: E402
-from vision.models.stereo.opencv import sgbm_disparity  # noqa: E402
-from vision.ops import match_attention, match_native, native  # noqa: E402
+import vision
+from vision.analysis.speed import Step, gemm_rate, keep_freed_memory, medians, peak_resident_mib
+from vision.layers import pack_for_inference
+from vision.models import MatchStereo
+from vision.models.stereo.opencv import sgbm_disparity
+from vision.ops import match_attention
+from vision.ops.match import native as match_native
+from vision.ops.neighborhood import native
 
 OPERATOR_SIZES = [(96, 312, 4, 8, 2), (96, 312, 4, 8, 1), (48, 156, 4, 16, 1), (24, 78, 4, 32, 2)]
-PICTURE_SIZES = [(192, 256), (384, 1248), (576, 960)]
+IMAGE_SIZES = [(192, 256), (384, 1248), (576, 960)]
 LARGE_SIZES = [(540, 960), (1080, 1920), (2160, 3840)]
 NUM_DISPARITIES = 192
-Step = Callable[[], object]
 
 
 def main() -> None:
@@ -105,17 +101,18 @@ def _forward_backward(tensors: list[Tensor], radius: int, backend: str) -> Step:
 def print_networks(repeat: int) -> None:
     """Whole networks on a pair, beside the reference operator and StereoSGBM."""
     rate = gemm_rate()
-    columns = f"{'ours':>9}{'PyTorch':>9}{'ratio':>7}{'% GEMM':>8}{'SGBM':>9}"
+    columns = f"{'ours':>9}{'PyTorch':>9}{'ratio':>7}{'% GEMM':>8}{'unpacked':>10}{'SGBM':>9}"
     print(f"\npair of images; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<34}{columns}")
     for variant in ("tiny", "nano"):
-        model = MatchStereo.from_variant(variant).eval()
-        for height, width in PICTURE_SIZES:
+        model = pack_for_inference(MatchStereo.from_variant(variant))
+        plain = MatchStereo.from_variant(variant).eval()
+        for height, width in IMAGE_SIZES:
             views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
             gray = [view[0, 0].byte().numpy() for view in views]
-            steps = [_infer(model, views), _infer_reference(model, views), lambda gray=gray: sgbm(*gray)]
-            ours, theirs, opencv = medians(steps, repeat)
+            steps = [_infer(model, views), _infer_reference(model, views), _infer(plain, views)]
+            ours, theirs, unpacked, opencv = medians([*steps, lambda gray=gray: sgbm(*gray)], repeat)
             share = flop(model, views) / (ours / 1e3) / rate * 100
-            row = f"{ours:9.0f}{theirs:9.0f}{theirs / ours:7.1f}{share:8.0f}{opencv:9.0f}"
+            row = f"{ours:9.0f}{theirs:9.0f}{theirs / ours:7.1f}{share:8.0f}{unpacked:10.0f}{opencv:9.0f}"
             print(f"{f'{variant}, {height}x{width}':<34}{row}", flush=True)
 
 
@@ -133,22 +130,11 @@ def print_growth(threads: int) -> None:
 def grow(height: int, width: int, threads: int) -> tuple[float, float]:
     """Milliseconds of a pair, and MiB by which this process grew."""
     torch.set_num_threads(threads)
-    model = MatchStereo.from_variant("nano").eval()
+    model = pack_for_inference(MatchStereo.from_variant("nano"))
     views = [torch.randint(256, (1, 3, height, width)).float() for _ in range(2)]
     before = peak_resident_mib()
     [ms] = medians([_infer(model, views)], 2)
     return ms, peak_resident_mib() - before
-
-
-def medians(steps: list[Step], repeat: int) -> list[float]:
-    """Milliseconds of each, of `repeat` rounds after one that warms up."""
-    times: list[list[float]] = [[] for _ in steps]
-    for _ in range(1 + repeat):
-        for taken, step in zip(times, steps, strict=True):
-            begin = time.perf_counter()
-            step()
-            taken.append((time.perf_counter() - begin) * 1e3)
-    return [statistics.median(taken[1:]) for taken in times]
 
 
 def flop(model: MatchStereo, views: list[Tensor]) -> int:
@@ -156,12 +142,6 @@ def flop(model: MatchStereo, views: list[Tensor]) -> int:
     with FlopCounterMode(display=False) as counter:
         model(*views)
     return counter.get_total_flops()
-
-
-def gemm_rate() -> float:
-    """FLOP a second of a 1024^3 product."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    return 2 * 1024**3 / medians([lambda: a @ b], 15)[0] * 1e3
 
 
 def sgbm(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Modules that follow another's import: here our models and timm, in whatever order they are asked for."""
+"""What is imported when it is asked for: our models beside timm's, in whatever order, and public names."""
 
 from __future__ import annotations
 
@@ -12,22 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(code: str, folder: Path = ROOT) -> None:
+def run(code: str) -> None:
     """Run code in an interpreter of its own; it must not fail."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=folder)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def modules(tmp_path: Path) -> Path:
-    """A folder with a package `lead`, whose submodule imports nothing, and modules that follow."""
-    (tmp_path / "lead").mkdir()
-    (tmp_path / "lead/__init__.py").write_text("")
-    (tmp_path / "lead/part.py").write_text("value = 1\n")
-    (tmp_path / "follow.py").write_text("from lead.part import value\n\nseen = value\n")
-    (tmp_path / "broken.py").write_text("raise RuntimeError('the follower fails')\n")
-    return tmp_path
 
 
 def test_backbones_alone_imports_neither_timm_nor_torch() -> None:
@@ -57,12 +46,11 @@ def test_timm_keeps_its_ordinary_loader() -> None:
         "import sys, importlib\n"
         "from importlib.machinery import SourceFileLoader\n"
         "before = list(sys.meta_path)\n"
-        "import backbones\n"
-        "assert len(sys.meta_path) == len(before) + 1\n"
-        "import timm\n"
+        "import backbones, timm\n"
         "assert 'backbones.neighborhood.timm_models' in sys.modules and 'nat_mini' in timm.list_models()\n"
         "assert sys.meta_path[-len(before):] == before\n"
-        "assert not any(type(finder).__module__ == 'vision.lazy' for finder in sys.meta_path)\n"
+        "added = {type(finder).__module__.partition('.')[0] for finder in sys.meta_path[:-len(before)]}\n"
+        "assert not added & {'vision', 'backbones'}, added\n"
         "spec = timm.models.__spec__\n"
         "assert type(spec.loader) is type(timm.models.__loader__) is SourceFileLoader\n"
         "assert spec.submodule_search_locations and spec.origin == timm.models.__file__\n"
@@ -72,47 +60,32 @@ def test_timm_keeps_its_ordinary_loader() -> None:
     )
 
 
-def test_who_follows_is_imported_at_once_or_when_the_time_comes(modules: Path) -> None:
-    code = "import sys\nfrom vision.lazy import when_imported\n"
+def test_without_timm_its_import_fails_as_ever() -> None:
     run(
-        code + "import lead.part; when_imported('lead.part', 'follow'); assert sys.modules['follow'].seen == 1", modules
-    )
-    later = (
-        "when_imported('lead.part', 'follow')\n"
-        "import lead\n"
-        "assert 'follow' not in sys.modules\n"
-        "import lead.part\n"
-        "assert sys.modules['follow'].seen == 1 and lead.part.value == 1\n"
-    )
-    run(code + later, modules)
-
-
-def test_a_module_that_does_not_exist_stays_an_import_error(modules: Path) -> None:
-    run(
-        "from vision.lazy import when_imported\n"
-        "when_imported('lead.absent', 'follow')\n"
+        "import sys\n"
+        "sys.modules['timm'] = None\n"
+        "import backbones\n"
         "for _ in range(2):\n"
         "    try:\n"
-        "        import lead.absent\n"
+        "        import timm.models\n"
         "    except ModuleNotFoundError as error:\n"
-        "        assert error.name == 'lead.absent'\n"
+        "        assert error.name in ('timm', 'timm.models')\n"
         "    else:\n"
-        "        raise AssertionError\n",
-        modules,
+        "        raise AssertionError\n"
+        "assert 'backbones.neighborhood.timm_models' not in sys.modules\n"
     )
 
 
-def test_the_error_of_a_follower_is_not_hidden(modules: Path) -> None:
+def test_an_error_of_our_models_is_not_hidden() -> None:
     run(
-        "from vision.lazy import when_imported\n"
-        "when_imported('lead.part', 'broken')\n"
+        "import sys, backbones\n"
+        "sys.modules['backbones.neighborhood.timm_models'] = None\n"
         "try:\n"
-        "    import lead.part\n"
-        "except RuntimeError as error:\n"
-        "    assert str(error) == 'the follower fails'\n"
+        "    import timm\n"
+        "except ImportError as error:\n"
+        "    assert error.name == 'backbones.neighborhood.timm_models'\n"
         "else:\n"
-        "    raise AssertionError\n",
-        modules,
+        "    raise AssertionError\n"
     )
 
 

@@ -13,7 +13,7 @@ def check_stages(
     """Refuse lists whose lengths do not fit, and values that no stage can have; the message names the stage."""
     for name, entries in {"num_heads": num_heads, "dilations": dilations}.items():
         if entries is not None and len(entries) != len(depths):
-            raise ValueError(f"{name} must have {len(depths)} entries, one a stage as depths has, got {len(entries)}")
+            raise ValueError(f"{name} must have {len(depths)} entries, one per stage as depths has, got {len(entries)}")
     for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
         if depth < 1:
             raise ValueError(f"depths of stage {i} must be positive, got {depth}")
@@ -23,7 +23,7 @@ def check_stages(
             continue
         if len(dilations[i]) != depth:
             raise ValueError(
-                f"dilations of stage {i} must have {depth} entries, one a layer, got {len(dilations[i])}: "
+                f"dilations of stage {i} must have {depth} entries, one per layer, got {len(dilations[i])}: "
                 f"{list(dilations[i])}"
             )
         if any(d < 1 for d in dilations[i]):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vision.layers import NeighborhoodAttention2D
-from vision.layers.packed import PackedLinear
+from vision.layers.mlp import Mlp
 
 
 class NeighborhoodBlock(nn.Module):
@@ -59,7 +59,7 @@ class NeighborhoodBlock(nn.Module):
         )
         self.drop_path = DropPath(drop_path) if drop_path > 0 else nn.Identity()
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio), drop_rate)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio), drop_rate=drop_rate)
         self.gamma1 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale is not None else None
         self.gamma2 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale is not None else None
 
@@ -72,31 +72,8 @@ class NeighborhoodBlock(nn.Module):
         if self.training and isinstance(self.drop_path, DropPath):
             out = branch(normed)
             return x + self.drop_path(out if gamma is None else gamma * out)
+        # The branch adds the shortcut itself: its last linear layer can do so in the same pass, if it is packed.
         return branch(normed, shortcut=x) if gamma is None else torch.addcmul(x, branch(normed), gamma)
-
-
-class Mlp(nn.Module):
-    """Two linear layers with an exact GELU between them.
-
-    Args:
-        dim: channels of input and output.
-        hidden_dim: channels between.
-        drop_rate: dropout after either layer.
-    """
-
-    def __init__(self, dim: int, hidden_dim: int, drop_rate: float = 0.0) -> None:
-        super().__init__()
-        self.fc1 = PackedLinear(dim, hidden_dim)
-        self.fc2 = PackedLinear(hidden_dim, dim)
-        self.drop = nn.Dropout(drop_rate)
-
-    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """`[..., dim]` -> the same shape; `shortcut`, of that shape too, is added to the output."""
-        x = self.drop(self.fc1(x, gelu=True))
-        if self.training and self.drop.p > 0:
-            x = self.drop(self.fc2(x))
-            return x if shortcut is None else shortcut + x
-        return self.fc2(x, shortcut=shortcut)
 
 
 class Stage(nn.Module):

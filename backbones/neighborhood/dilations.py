@@ -23,7 +23,7 @@ def recommend_dilations(
         depths: layers of every stage; stage `i` has stride `4 * 2**i`.
 
     Returns:
-        One list a stage with one dilation a layer: `[1, d, 1, d, ...]`.
+        One list per stage with one dilation per layer: `[1, d, 1, d, ...]`.
 
     Raises:
         ValueError: a size, kernel or depth is not positive.

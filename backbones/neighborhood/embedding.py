@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.layers.packed import PackedConv2d
-
 
 class ConvTokenizer(nn.Module):
     """Two overlapping 3x3 convolutions of stride 2 with nothing between, then a norm (NAT, arXiv 2204.07143)."""
@@ -15,8 +13,8 @@ class ConvTokenizer(nn.Module):
     def __init__(self, in_chans: int, embed_dim: int) -> None:
         super().__init__()
         self.proj = nn.Sequential(
-            PackedConv2d(in_chans, embed_dim // 2, 3, stride=2, padding=1),
-            PackedConv2d(embed_dim // 2, embed_dim, 3, stride=2, padding=1),
+            nn.Conv2d(in_chans, embed_dim // 2, 3, stride=2, padding=1),
+            nn.Conv2d(embed_dim // 2, embed_dim, 3, stride=2, padding=1),
         )
         self.norm = nn.LayerNorm(embed_dim)
 
@@ -30,7 +28,7 @@ class ConvDownsampler(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.reduction = PackedConv2d(dim, 2 * dim, 3, stride=2, padding=1, bias=False)
+        self.reduction = nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1, bias=False)
         self.norm = nn.LayerNorm(2 * dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,7 +43,7 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, in_chans: int, embed_dim: int) -> None:
         super().__init__()
-        self.proj = PackedConv2d(in_chans, embed_dim, self.patch_size, stride=self.patch_size)
+        self.proj = nn.Conv2d(in_chans, embed_dim, self.patch_size, stride=self.patch_size)
         self.norm = nn.LayerNorm(embed_dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,5 +73,5 @@ class PatchMerging(nn.Module):
 
 
 def _channels_last(convolution: nn.Module, x: Tensor) -> Tensor:
-    """Convolve in the memory order that makes the way to `[B, H, W, C]` free."""
+    """Convolve in the memory order that makes the way to `[B, H, W, C]` free, and that oneDNN likes best."""
     return convolution(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)

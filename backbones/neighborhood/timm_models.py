@@ -18,7 +18,6 @@ from backbones.neighborhood.arguments import check_images
 from backbones.neighborhood.embedding import PatchEmbed, PatchMerging
 from backbones.neighborhood.variants import VARIANTS, Variant
 from vision.layers import NeighborhoodAttention2D
-from vision.layers.packed import PackedConv2d, PackedLinear
 
 if TYPE_CHECKING:
     from backbones.neighborhood.transformer import NeighborhoodTransformer
@@ -46,7 +45,7 @@ default_cfgs = generate_default_cfgs({name: _default_cfg(variant) for name, vari
 
 # What looks at shapes stays whole when timm traces a model with FX.
 register_notrace_function(check_images)
-for part in (NeighborhoodAttention2D, PackedConv2d, PackedLinear, PatchEmbed, PatchMerging):
+for part in (NeighborhoodAttention2D, PatchEmbed, PatchMerging):
     register_notrace_module(part)
 
 

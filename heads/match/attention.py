@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heads.match.field import swap_views
-from vision.layers.packed import PackedLinear
+from vision.layers.fields import swap_views
+from vision.layers.packed import linear_add
 from vision.ops import match_attention
 
 
 class MatchSelfAttention(nn.Module):
-    """Attention of every pixel to windows of its own view, one a head, at places that it chooses.
+    """Attention of every pixel to windows of its own view, one per head, at places that it chooses.
 
     Args:
         dim: channels of queries, keys and values, a multiple of `num_heads`.
@@ -25,10 +25,10 @@ class MatchSelfAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.window_radius = window_radius
-        self.q = PackedLinear(channels + 1, dim, bias=False)
-        self.k = PackedLinear(channels + 1, dim, bias=False)
-        self.v = PackedLinear(channels + 1, dim, bias=False)
-        self.proj = PackedLinear(dim, channels, bias=False)
+        self.q = nn.Linear(channels + 1, dim, bias=False)
+        self.k = nn.Linear(channels + 1, dim, bias=False)
+        self.v = nn.Linear(channels + 1, dim, bias=False)
+        self.proj = nn.Linear(dim, channels, bias=False)
 
     def forward(self, x: Tensor, consistent: Tensor, centers: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Update of all channels, plus `shortcut`.
@@ -39,10 +39,11 @@ class MatchSelfAttention(nn.Module):
             centers: of the windows (x, y), in pixels of the map, `[B, H, W, heads, 2]`.
             shortcut: like `x`, added to the output.
         """
+        # Where the other view does not see a pixel, its match is wrong, and it should ask others that know theirs.
         x = torch.cat([x, consistent.to(x.dtype)], dim=-1)
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
         out, _ = match_attention(q, k, v, centers, self.window_radius, need_weights=False)
-        return self.proj(out.flatten(-2), shortcut=shortcut)
+        return linear_add(self.proj, out.flatten(-2), shortcut)
 
 
 class MatchCrossAttention(nn.Module):
@@ -61,11 +62,11 @@ class MatchCrossAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.window_radius = window_radius
-        self.q = PackedLinear(channels, dim, bias=False)
-        self.k = PackedLinear(channels, dim, bias=False)
-        self.v = PackedLinear(channels, dim, bias=False)
-        self.gate = PackedLinear(channels, dim, bias=False)
-        self.proj = PackedLinear(dim + num_heads * (2 * window_radius + 2) ** 2, channels, bias=False)
+        self.q = nn.Linear(channels, dim, bias=False)
+        self.k = nn.Linear(channels, dim, bias=False)
+        self.v = nn.Linear(channels, dim, bias=False)
+        self.gate = nn.Linear(channels, dim, bias=False)
+        self.proj = nn.Linear(dim + num_heads * (2 * window_radius + 2) ** 2, channels, bias=False)
 
     def forward(self, x: Tensor, centers: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Update of all channels, plus `shortcut`.
@@ -76,7 +77,8 @@ class MatchCrossAttention(nn.Module):
             shortcut: like `x`, added to the output.
         """
         q, k, v = (layer(x).unflatten(-1, (self.num_heads, -1)) for layer in (self.q, self.k, self.v))
+        # Halves of the batch are the two views: swapped, every pixel's keys and values are the other view's.
         out, attn = match_attention(q, swap_views(k), swap_views(v), centers, self.window_radius)
         assert attn is not None
         gated = F.silu(self.gate(x)) * out.flatten(-2)
-        return self.proj(torch.cat([gated, attn.flatten(-2)], dim=-1), shortcut=shortcut)
+        return linear_add(self.proj, torch.cat([gated, attn.flatten(-2)], dim=-1), shortcut)

@@ -6,19 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vision.layers.fields import round_trip, swap_views
 from vision.ops.neighborhood.reference import full_precision
-
-
-def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
-    """Own coordinates (x, y) of every pixel, `[H, W, 2]`, of the dtype and device of `like`."""
-    x = torch.arange(width, dtype=like.dtype, device=like.device)
-    y = torch.arange(height, dtype=like.dtype, device=like.device)
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-
-
-def swap_views(x: Tensor) -> Tensor:
-    """`[2B, ...]` with the two halves of the batch exchanged."""
-    return torch.cat(x.chunk(2)[::-1])
 
 
 def horizontal(field: Tensor) -> Tensor:
@@ -32,9 +21,8 @@ def consistency(field: Tensor, grid: Tensor, threshold: float = 2.0) -> Tensor:
     The test is `|f(p) + f'(p + f(p))|_1 < threshold` pixels, f' of the other view, bilinear, zero outside.
     `grid` is the field's `pixel_grid`.
     """
-    target = (grid + field) * (2 / grid[-1, -1]) - 1
-    back = F.grid_sample(swap_views(field).permute(0, 3, 1, 2), target, align_corners=True).permute(0, 2, 3, 1)
-    return ((field + back).abs().sum(-1, keepdim=True) < threshold).to(field.dtype)
+    miss = round_trip(field, swap_views(field), grid + field, grid[-1, -1])
+    return (miss < threshold).unsqueeze(-1).to(field.dtype)
 
 
 def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
@@ -52,6 +40,7 @@ def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
     weights = mask.to(field.dtype).unflatten(-1, (9, factor * factor)).softmax(-2)
     padded = F.pad(field * factor, (0, 0, 1, 1, 1, 1))
     neighbors = torch.stack([padded[:, y : y + h, x : x + w] for y in range(3) for x in range(3)], dim=-1)
+    # Autocast would round displacements to bfloat16, from 256 pixels on by up to a pixel.
     with full_precision(field.device.type):
         out = neighbors @ weights
     out = out.unflatten(-1, (factor, factor))  # [B, H, W, C, rows, columns]

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heads.match.field import pixel_grid
 from heads.match.norm import MatchNorm
-from vision.layers.packed import PackedLinear
+from vision.layers.fields import pixel_grid
 from vision.ops.neighborhood.reference import full_precision
 
 _TAPS = 5  # of the blur and of the expectation
@@ -24,8 +23,8 @@ class InitialCorrelation(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.norm = MatchNorm(dim)
-        self.q = PackedLinear(dim, dim, bias=False)
-        self.k = PackedLinear(dim, dim, bias=False)
+        self.q = nn.Linear(dim, dim, bias=False)
+        self.k = nn.Linear(dim, dim, bias=False)
 
     def forward(self, x: Tensor, stereo: bool) -> tuple[Tensor, Tensor]:
         """Features of both views `[2B, H, W, C]`, sides of at least 5 pixels.
@@ -44,10 +43,12 @@ class InitialCorrelation(nn.Module):
 def match_rows(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     """Field and probabilities of disparities, from features of left and right `[B, H, W, C]`."""
     w = q.shape[2]
+    # Every pixel of a row against every pixel of the same row: the scaled product of attention.
     correlation = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # [B, H, W of the left, W of the right]
     x = torch.arange(w, device=q.device)
     x, d = x[:, None], x[None, :]
     volumes = []
+    # From positions to disparities: the left view's pixel x matches x - d of the right, the right view's x + d.
     for volume, target, nearest in (
         (correlation, x - d, torch.maximum(x, d)),
         (correlation.transpose(-1, -2), x + d, torch.minimum(x, w - 1 - d)),
@@ -57,6 +58,9 @@ def match_rows(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         logits = _pick(volume, x * w + target.clamp(0, w - 1)) * inside
         volumes.append(_pick(logits.softmax(-1), nearest * w + d))
     cv = torch.cat(volumes)  # [2B, H, W, D]
+    # The mean over all disparities would lie between two like places, so it is taken round the peak; blurred, so that a
+    # lone high value does not win over a broad one. Where the peak is has no gradient, the mean has one. The peak is
+    # kept two pixels from either end, so that all taps are there.
     blurred = F.avg_pool1d(cv.detach().flatten(0, 2), _TAPS, stride=1, padding=_TAPS // 2).view(cv.shape)
     peak = blurred.argmax(-1, keepdim=True).clamp(_TAPS // 2, w - 1 - _TAPS // 2)
     taps = peak + torch.arange(_TAPS, device=q.device) - _TAPS // 2

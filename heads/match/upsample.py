@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.layers.packed import PackedConv2d, PackedLinear
-
 
 class UpConv(nn.Module):
     """Enlarges coarse features twice and joins them with the encoder's of that size.
@@ -20,8 +18,8 @@ class UpConv(nn.Module):
     def __init__(self, in_dim: int, dim: int) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(in_dim, dim, 2, stride=2)
-        self.join = PackedLinear(2 * dim, dim)
-        self.conv = PackedConv2d(dim, dim, 3, padding=1)
+        self.join = nn.Linear(2 * dim, dim)
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """`[B, H, W, in_dim]` and `[B, 2H, 2W, dim]` -> `[B, 2H, 2W, dim]`."""
@@ -41,8 +39,8 @@ class MaskHead(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int, factor: int) -> None:
         super().__init__()
-        self.conv = PackedConv2d(dim, hidden_dim, 3, padding=1)
-        self.proj = PackedLinear(hidden_dim, 9 * factor * factor)
+        self.conv = nn.Conv2d(dim, hidden_dim, 3, padding=1)
+        self.proj = nn.Linear(hidden_dim, 9 * factor * factor)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, dim]` -> `[B, H, W, 9 * factor * factor]`."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backbones import ConvFormer
+from vision.layers import pack_for_inference
 
 SMALL: dict[str, Any] = {"embed_dims": (8, 12, 16, 20), "depths": (2, 1, 2, 1)}
 
@@ -67,9 +68,10 @@ def test_maps_are_as_described(size: tuple[int, int]) -> None:
         torch.testing.assert_close(found, expected, atol=1e-9, rtol=1e-9)
 
 
-def test_inference_packs_the_same_numbers_and_keeps_channels_last() -> None:
+def test_packing_gives_the_same_numbers_and_keeps_channels_last() -> None:
     model, x = small().eval(), torch.randn(2, 3, 64, 64)
     wanted = model(x)
+    pack_for_inference(model)
     with torch.no_grad():
         for found, expected in zip(model(x), wanted, strict=True):
             torch.testing.assert_close(found, expected.detach(), atol=1e-4, rtol=1e-4)

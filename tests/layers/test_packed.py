@@ -1,4 +1,4 @@
-"""Layers that keep packed weights against torch's own: values, what the cache follows, where it steps aside."""
+"""Packed layers against torch's own: values, and which changes of the weights they notice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.layers.packed import PackedConv2d, PackedLinear
+from vision.layers import pack_for_inference
+from vision.layers.packed import linear_add, linear_gelu
 
 LINEAR_INPUTS: dict[str, Callable[[], Tensor]] = {
     "contiguous": lambda: torch.randn(2, 5, 6),
@@ -51,7 +52,7 @@ def seed() -> None:
 @pytest.fixture(params=["linear", "conv"])
 def layer(request: pytest.FixtureRequest) -> nn.Module:
     """Either kind of layer, with an input of its own as `x`."""
-    made = PackedLinear(6, 8) if request.param == "linear" else PackedConv2d(6, 8, 3, padding=1)
+    made = pack_for_inference(nn.Linear(6, 8) if request.param == "linear" else nn.Conv2d(6, 8, 3, padding=1))
     made.x = torch.randn(2, 6) if request.param == "linear" else torch.randn(2, 6, 5, 5)
     return made
 
@@ -69,13 +70,13 @@ def check(layer: nn.Module, x: Tensor | None = None, tolerance: float = 1e-5) ->
 
 
 def is_packed(layer: nn.Module) -> bool:
-    return layer._cache._made is not None
+    return "forward" in vars(layer) and vars(layer)["forward"]._made is not None
 
 
 @pytest.mark.parametrize("kind", LINEAR_INPUTS)
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_linear_layer_equals_torchs(kind: str, bias: bool) -> None:
-    layer, x = PackedLinear(6, 8, bias=bias), LINEAR_INPUTS[kind]()
+    layer, x = pack_for_inference(nn.Linear(6, 8, bias=bias)), LINEAR_INPUTS[kind]()
     with torch.no_grad():
         product = F.linear(x, layer.weight, layer.bias)
         shortcut = torch.randn(product.shape[::-1]).permute(*reversed(range(product.dim())))
@@ -83,9 +84,9 @@ def test_a_linear_layer_equals_torchs(kind: str, bias: bool) -> None:
         for _ in range(2):  # the second call takes the weight from before
             for got, wanted in (
                 (layer(x), product),
-                (layer(x, gelu=True), F.gelu(product)),
-                (layer(x, shortcut=shortcut), shortcut + product),
-                (layer(x, gelu=True, shortcut=shortcut), shortcut + F.gelu(product)),
+                (linear_gelu(layer, x), F.gelu(product)),
+                (linear_add(layer, x, shortcut), shortcut + product),
+                (linear_add(layer, x, None), product),
             ):
                 torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
         assert torch.equal(shortcut, kept)
@@ -95,7 +96,7 @@ def test_a_linear_layer_equals_torchs(kind: str, bias: bool) -> None:
 @pytest.mark.parametrize("options", CONV_OPTIONS, ids=str)
 @pytest.mark.parametrize("kind", CONV_INPUTS)
 def test_a_convolution_equals_torchs(kind: str, options: dict[str, Any]) -> None:
-    layer = PackedConv2d(4, 8, 3, **options)
+    layer = pack_for_inference(nn.Conv2d(4, 8, 3, **options))
     check(layer, CONV_INPUTS[kind]())
     check(layer, torch.randn(3, 4, 16, 12))  # another size after the weight was packed
     assert is_packed(layer) == (options["padding"] != "same" and "padding_mode" not in options)
@@ -104,7 +105,7 @@ def test_a_convolution_equals_torchs(kind: str, options: dict[str, Any]) -> None
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_layer_without_outputs_gives_none() -> None:
     with torch.no_grad():
-        assert PackedLinear(6, 0)(torch.randn(2, 6)).shape == (2, 0)
+        assert pack_for_inference(nn.Linear(6, 0))(torch.randn(2, 6)).shape == (2, 0)
 
 
 CHANGES: dict[str, Callable[[nn.Module], Any]] = {
@@ -113,8 +114,6 @@ CHANGES: dict[str, Callable[[nn.Module], Any]] = {
     "copy under no_grad": lambda m: torch.no_grad()(lambda: m.weight.copy_(m.weight + 1))(),
     "copy of another row": lambda m: torch.no_grad()(lambda: m.weight[3].add_(1))(),
     "copy in inference mode": lambda m: torch.inference_mode()(lambda: m.weight[3].add_(1))(),
-    "edit of data": lambda m: m.weight.data.mul_(2),
-    "edit of one row's data": lambda m: m.weight.data[3].zero_(),
     "new data": lambda m: setattr(m.weight, "data", torch.randn_like(m.weight)),
     "data of other strides": lambda m: setattr(m.weight, "data", m.weight.data[:6].transpose(0, 1)),
     "fewer rows of data": lambda m: (
@@ -122,7 +121,6 @@ CHANGES: dict[str, Callable[[nn.Module], Any]] = {
         setattr(m.bias, "data", m.bias.data[:4]),
     ),
     "new parameter": lambda m: setattr(m, "weight", nn.Parameter(torch.randn_like(m.weight))),
-    "bias": lambda m: m.bias.data.add_(1),
     "double and back": lambda m: m.double().float(),
     "half and back": lambda m: m.half().float(),
     "to bfloat16 and back": lambda m: m.to(torch.bfloat16).to(torch.float32),
@@ -134,7 +132,7 @@ CHANGES: dict[str, Callable[[nn.Module], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_cache_follows_changes(layer: nn.Module, change: str) -> None:
+def test_a_layer_unpacks_when_its_weight_changes(layer: nn.Module, change: str) -> None:
     if change == "data of other strides":
         layer.bias.data = layer.bias.data[:6]
         layer.weight.data = layer.weight.data[:6]
@@ -142,6 +140,25 @@ def test_the_cache_follows_changes(layer: nn.Module, change: str) -> None:
     assert is_packed(layer)
     CHANGES[change](layer)
     check(layer)
+    assert not is_packed(layer)
+    check(pack_for_inference(layer))
+    assert is_packed(layer)
+
+
+def test_a_layer_in_training_unpacks(layer: nn.Module) -> None:
+    check(layer)
+    check(layer.train())
+    assert not is_packed(layer)
+    check(layer.eval())
+    assert not is_packed(layer)
+
+
+def test_packing_again_takes_what_was_written_to_data(layer: nn.Module) -> None:
+    check(layer)
+    layer.weight.data.mul_(2)
+    layer.bias.data.add_(1)  # nothing is kept of it
+    check(pack_for_inference(layer))
+    assert is_packed(layer)
 
 
 @pytest.mark.parametrize(
@@ -153,14 +170,16 @@ def test_the_cache_follows_changes(layer: nn.Module, change: str) -> None:
     ],
     ids=["sgd", "foreach", "fused"],
 )
-def test_the_cache_follows_optimizers(layer: nn.Module, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
+def test_a_layer_unpacks_as_it_learns(layer: nn.Module, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
     steps = optimizer(layer.parameters())
     for _ in range(3):
-        check(layer)
+        check(pack_for_inference(layer))
+        assert is_packed(layer)
         layer(layer.x).square().sum().backward()
         steps.step()
         steps.zero_grad()
-    check(layer)
+        check(layer)
+        assert not is_packed(layer)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
@@ -171,10 +190,10 @@ def test_other_types_of_numbers(layer: nn.Module, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_copies_start_without_a_cache_of_their_own(layer: nn.Module, duplicate: Callable[..., nn.Module]) -> None:
+def test_copies_keep_no_weights_of_the_original(layer: nn.Module, duplicate: Callable[..., nn.Module]) -> None:
     check(layer)
     twin = duplicate(layer)
-    assert duplicate is copy.copy or not is_packed(twin)
+    assert duplicate is copy.copy or (not is_packed(twin) and vars(twin)["forward"].layer is twin)
     with torch.no_grad():
         assert torch.equal(twin(layer.x), layer(layer.x))
         twin.weight = nn.Parameter(twin.weight + 1)
@@ -190,7 +209,7 @@ def test_two_threads_at_once(layer: nn.Module) -> None:
         worst = 0.0
         for _ in range(50):
             if number == 0:
-                layer._cache._made = None
+                vars(layer)["forward"]._made = None
             worst = max(worst, float((layer(layer.x) - expected).abs().max()))
         return worst
 
@@ -200,6 +219,7 @@ def test_two_threads_at_once(layer: nn.Module) -> None:
 
 def test_only_weight_and_bias_are_saved(layer: nn.Module) -> None:
     check(layer)
+    assert all(type(parameter) is nn.Parameter for parameter in layer.parameters())
     assert list(layer.state_dict()) == ["weight", "bias"]
     assert [name for name, _ in layer.named_buffers()] == []
 
@@ -209,8 +229,9 @@ def test_gradients_equal_those_of_torchs_layers(layer: nn.Module) -> None:
     x = layer.x.clone().requires_grad_()
     shortcut = torch.randn(2, 8, requires_grad=True)
     wanted_from = [x, *layer.parameters()]
-    if isinstance(layer, PackedLinear):
-        out, wanted = layer(x, gelu=True, shortcut=shortcut), shortcut + F.gelu(plain(layer, x))
+    if isinstance(layer, nn.Linear):
+        out = linear_add(layer, x, shortcut) + linear_gelu(layer, x)
+        wanted = shortcut + plain(layer, x) + F.gelu(plain(layer, x))
         wanted_from.append(shortcut)
     else:
         out, wanted = layer(x), plain(layer, x)

@@ -5,7 +5,7 @@ queries with keys and weights with values over all slots of every window, paddin
 biases, too), norms, activations, softmax, pooling, resizing and Fourier transforms are not. So counted, all NAT, DiNAT
 and DiNAT_s models have the figures of `backbones.neighborhood.variants`, to their last digit.
 
-The authors' script counts with fvcore and so adds norms (5 a value) and relative position biases: 0.7 % more for
+The authors' script counts with fvcore and so adds norms (5 per value) and relative position biases: 0.7 % more for
 NAT-Mini, 0.25 % for DiNAT-Large at 384 x 384. Some tables of theirs have such figures, 89.7 instead of 89.5.
 """
 

@@ -1,4 +1,4 @@
-"""Speed and memory of timm models side by side: rounds in which each takes its turn, and a process each for memory."""
+"""Speed and memory of timm models side by side: rounds in which each takes its turn, one process each for memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vision.errors import UsageError
+from vision.layers import pack_for_inference
 from vision.models.timm_names import build_timm_model, check_timm_name
 
 Step = Callable[[], object]
@@ -37,6 +38,7 @@ class Setting:
         autocast: bfloat16 where autocast allows it, weights stay in `dtype`.
         train: gradients of the mean of the squared logits, in train mode; without an optimizer.
         compile: run what `torch.compile` makes of the model.
+        pack: forward passes on the CPU have their weights packed (`vision.layers.pack_for_inference`), of all models.
         threads: on the CPU.
     """
 
@@ -47,6 +49,7 @@ class Setting:
     autocast: bool = False
     train: bool = False
     compile: bool = False
+    pack: bool = True
     threads: int = 1
 
 
@@ -61,7 +64,7 @@ class Result:
 
     @property
     def ms_per_image(self) -> float:
-        """Milliseconds an image."""
+        """Milliseconds per image."""
         return self.ms / self.batch_size
 
     @property
@@ -71,7 +74,7 @@ class Result:
 
 
 def compare(names: Sequence[str], setting: Setting, repeat: int = 10, memory: bool = True) -> list[Result]:
-    """Measure models in `repeat` rounds, each once a round, so that a change of the machine's pace hits all alike.
+    """Measure models in `repeat` rounds, each once per round, so that a change of the machine's pace hits all alike.
 
     Without `memory` no process is started to measure it.
 
@@ -81,13 +84,17 @@ def compare(names: Sequence[str], setting: Setting, repeat: int = 10, memory: bo
     torch.set_num_threads(setting.threads)
     mib = [peak_memory(name, setting) if memory else None for name in names]
     steps = [make_step(name, setting) for name in names]
-    times: list[list[float]] = [[] for _ in names]
+    rows = zip(names, medians(steps, repeat, setting.device), mib, strict=True)
+    return [Result(name, setting.batch_size, ms, grown) for name, ms, grown in rows]
+
+
+def medians(steps: Sequence[Step], repeat: int, device: str = "cpu") -> list[float]:
+    """Milliseconds of each step, of `repeat` rounds in which each takes its turn, after some that warm up."""
+    times: list[list[float]] = [[] for _ in steps]
     for _ in range(WARM_UP + repeat):
         for taken, step in zip(times, steps, strict=True):
-            taken.append(_milliseconds(step, setting.device))
-    medians = [statistics.median(taken[WARM_UP:]) for taken in times]
-    rows = zip(names, medians, mib, strict=True)
-    return [Result(name, setting.batch_size, ms, grown) for name, ms, grown in rows]
+            taken.append(_milliseconds(step, device))
+    return [statistics.median(taken[WARM_UP:]) for taken in times]
 
 
 def make_step(name: str, setting: Setting) -> Step:
@@ -98,6 +105,8 @@ def make_step(name: str, setting: Setting) -> Step:
     """
     dtype = getattr(torch, setting.dtype)
     model = build_timm_model(name, setting.image_size).to(setting.device, dtype).train(setting.train)
+    if setting.pack and not setting.train:
+        pack_for_inference(model)
     run: Callable[[Tensor], Tensor] = torch.compile(model) if setting.compile else model
     images = torch.randn(setting.batch_size, 3, *setting.image_size).to(setting.device, dtype)
 
@@ -147,6 +156,12 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(trim_threshold, 1 << 30) and mallopt(mmap_threshold, 32 << 20))
+
+
+def gemm_rate(repeat: int = 15) -> float:
+    """FLOP per second of a 1024^3 `torch.matmul` in float32 on the CPU, what others are measured by."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    return 2 * 1024**3 / medians([lambda: a @ b], repeat)[0] * 1e3
 
 
 def _grown_mib(name: str, setting: Setting) -> float:

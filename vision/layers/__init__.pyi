@@ -1,7 +1,9 @@
 from .neighborhood import NeighborhoodAttention1D, NeighborhoodAttention2D, NeighborhoodAttention3D
+from .packed import pack_for_inference
 
 __all__ = [
     "NeighborhoodAttention1D",
     "NeighborhoodAttention2D",
     "NeighborhoodAttention3D",
+    "pack_for_inference",
 ]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.layers.packed import PackedLinear
+from vision.layers.packed import linear_add
 from vision.ops import na1d, na1d_av, na1d_qk, na2d, na2d_av, na2d_qk, na3d, na3d_av, na3d_qk
 from vision.ops.neighborhood.arguments import make_window
 
@@ -46,10 +46,10 @@ class _NeighborhoodAttention(nn.Module):
         Args:
             embed_dim: channels of input and output, a multiple of `num_heads`.
             num_heads: attention heads.
-            kernel_size: tokens of the window, one number or one an axis.
+            kernel_size: tokens of the window, one number or one per axis.
             stride: queries that share a window, 1 to `kernel_size`; 1 slides, `kernel_size` makes blocks.
             dilation: step between the tokens of a window.
-            is_causal: whether a token attends to none after it, one flag or one an axis.
+            is_causal: whether a token attends to none after it, one flag or one per axis.
             rel_pos_bias: learn a bias for every distance between query and key, as NAT and DiNAT do.
             qkv_bias: learn a bias of queries, keys and values.
             qk_scale: factor of the logits, `head_dim ** -0.5` if None.
@@ -74,11 +74,11 @@ class _NeighborhoodAttention(nn.Module):
         self.scale = self.head_dim**-0.5 if qk_scale is None else float(qk_scale)
         self.pad_small_inputs = pad_small_inputs
 
-        self.qkv = PackedLinear(embed_dim, 3 * embed_dim, bias=qkv_bias)
+        self.qkv = nn.Linear(embed_dim, 3 * embed_dim, bias=qkv_bias)
         offsets = [2 * k - 1 for k in self.kernel_size]
         self.rpb = nn.Parameter(torch.zeros(num_heads, *offsets)) if rel_pos_bias else None
         self.attn_drop = nn.Dropout(attn_drop)
-        self.proj = PackedLinear(embed_dim, embed_dim)
+        self.proj = nn.Linear(embed_dim, embed_dim)
         self.proj_drop = nn.Dropout(proj_drop)
         self.reset_bias()
 
@@ -112,7 +112,7 @@ class _NeighborhoodAttention(nn.Module):
         if self.training and self.proj_drop.p > 0:
             out = self.proj_drop(self.proj(out))
             return out if shortcut is None else shortcut + out
-        return self.proj(out, shortcut=shortcut)
+        return linear_add(self.proj, out, shortcut)
 
     def extra_repr(self) -> str:
         """What `repr` shows beside the submodules."""

@@ -1,96 +1,198 @@
-"""Linear layers and convolutions that keep their weights in oneDNN's own order between inference calls on a CPU.
+"""Linear layers and convolutions whose weights stay in oneDNN's own order, for inference on a CPU.
 
-Plain layers have their weights put in order anew at every call, which costs small batches a third of their time. Values
-are the same up to rounding. Wherever anything but plain inference goes on (gradients, tracing, compilation, subclasses
-of tensors, function transforms) these layers are `nn.Linear` and `nn.Conv2d`.
+oneDNN multiplies fastest when the weights lie in blocks that fit its registers (for AVX-512, for example, 48 or 64
+outputs side by side for each input), and torch keeps them row by row. A plain layer has them put in that order anew in
+every call, which is memory traffic of the size of the weights: with few images it costs a third of the time. Packed
+layers keep the ordered copy. In the same pass over memory oneDNN can apply GELU to the product, or add a shortcut to
+it, while the results are still in registers; plain layers write the product and read it again.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
+from torch.nn.modules import module as hooks
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+_DTYPES = (torch.float32, torch.bfloat16)
 
 
-class PackedLinear(nn.Linear):
-    """`nn.Linear`, if wanted with a GELU after it or a shortcut added to it, in the same pass over memory."""
+def pack_for_inference(model: AnyModule) -> AnyModule:
+    """Let every linear layer and convolution of a model keep its weight as oneDNN wants it, for inference on a CPU.
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias)
-        self._cache = PackedWeight()
+    Values are the same up to rounding, parameters and state dict stay as they are, and the copies take the memory of
+    the weights once more. They are made in the first call without gradients, in float32 or bfloat16. In all other calls
+    (with gradients, traced, compiled, exported, under function transforms, with subclasses of tensors) the layers work
+    as ever.
 
-    def forward(self, x: Tensor, gelu: bool = False, shortcut: Tensor | None = None) -> Tensor:
-        """`[..., in_features]` -> `[..., out_features]`: GELU of the product if wanted, then plus `shortcut`."""
-        dtype = _inference_dtype(x, self.weight)
-        if dtype is None or x.shape[-1] != self.weight.shape[1]:  # torch's error is readable, oneDNN's is not
-            out = F.linear(x, self.weight, self.bias)
-            out = F.gelu(out) if gelu else out
-            return out if shortcut is None else shortcut + out
-        x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
-        weight = self._cache.get(self.weight, dtype, torch.ops.mkldnn._reorder_linear_weight)
-        fits = shortcut is not None and shortcut.dtype == dtype and shortcut.shape == (*x.shape[:-1], len(self.weight))
-        if fits and not gelu:
-            return torch.ops.mkldnn._linear_pointwise.binary(x, shortcut, weight, bias, "add")
-        activation, variant = ("gelu", "none") if gelu else ("none", "")
-        out = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)
-        return out if shortcut is None else shortcut + out
+    A layer that is trained (called in training mode, or for gradients of its weight), loads weights, or moves to
+    another device or dtype drops its copy in the next call and is a plain layer from then on. Copies of a model make
+    their own. Writing to weights in other ways, such as through `.data`, is the caller's affair: call this again then.
 
+    Args:
+        model: any module; linear layers and convolutions of other classes than `nn.Linear` and `nn.Conv2d` themselves,
+            or not on the CPU, stay as they are.
 
-class PackedConv2d(nn.Conv2d):
-    """`nn.Conv2d`; packed where the input has a batch and the padding is numbers of zeros, fastest if channels-last."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, **options)
-        self._cache = PackedWeight()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, in_channels, H, W]` -> `[B, out_channels, H', W']`."""
-        dtype = _inference_dtype(x, self.weight)
-        if dtype is None or x.dim() != 4 or x.shape[1] != self.in_channels:
-            return super().forward(x)
-        if self.padding_mode != "zeros" or isinstance(self.padding, str):
-            return super().forward(x)
-        geometry = (self.padding, self.stride, self.dilation, self.groups)
-        x, bias = x.to(dtype), None if self.bias is None else self.bias.to(dtype)
-        weight = self._cache.get(
-            self.weight, dtype, lambda w: torch.ops.mkldnn._reorder_convolution_weight(w, *geometry, tuple(x.shape))
-        )
-        return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *geometry, "none", [], "")
+    Returns:
+        The same model, in eval mode.
+    """
+    kinds = {nn.Linear: _PackedLinear, nn.Conv2d: _PackedConv2d}
+    for layer in model.eval().modules() if _can_pack() else ():
+        kind = kinds.get(type(layer))
+        if kind is None or layer.weight.device.type != "cpu" or layer.weight.dtype not in _DTYPES:
+            continue
+        if type(layer.__dict__.get("forward")) in (type(None), kind):  # else someone has put in a forward of their own
+            layer.__dict__["forward"] = kind(layer)
+    return model
 
 
-class PackedWeight:
-    """The copy of a weight in oneDNN's order, made when it is first asked for and again when the weight has changed.
+def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:
+    """`gelu(layer(x))`, in one pass if the layer is packed."""
+    packed = _fusible(layer)
+    out = None if packed is None else packed.run(x, gelu=True)
+    return F.gelu(layer(x)) if out is None else out
 
-    A change shows in the tensor's version, its memory and layout, or, for edits through `.data`, which leave no version
-    behind, in a sample of up to 64 values that lie all over it. An edit through `.data` that leaves all of these alone
-    goes unseen until the weight changes otherwise. Copies of a module and its pickles start without one.
+
+def linear_add(layer: nn.Module, x: Tensor, shortcut: Tensor | None) -> Tensor:
+    """`shortcut + layer(x)`, in one pass if the layer is packed and the shortcut like its output; None adds nothing."""
+    packed = _fusible(layer) if shortcut is not None else None
+    out = None if packed is None else packed.run(x, shortcut=shortcut)
+    if out is not None:
+        return out
+    return layer(x) if shortcut is None else shortcut + layer(x)
+
+
+class _Made(NamedTuple):
+    """A weight in oneDNN's order, and what it was made from."""
+
+    parameter: Tensor
+    version: int
+    memory: Tensor  # holds the parameter's memory, so that no other tensor gets that address while we compare by it
+    dtype: torch.dtype
+    weight: Tensor
+
+    def is_of(self, parameter: Tensor) -> bool:
+        """Whether it still is this parameter, with the values that it had."""
+        same = self.parameter is parameter and self.version == parameter._version
+        return same and parameter.is_set_to(self.memory)
+
+
+class _PackedLayer:
+    """The `forward` of a packed layer, an attribute of the instance: its class, hooks and parameters are torch's own.
+
+    It keeps the copy of the weight. Copies and pickles of the layer make one of their own.
     """
 
-    def __init__(self) -> None:
-        self._made: tuple[tuple[Any, ...], Tensor, Tensor, Tensor] | None = None
-
-    def get(self, weight: Tensor, dtype: torch.dtype, pack: Callable[[Tensor], Tensor]) -> Tensor:
-        """`pack(weight.to(dtype))`, from before if the weight is still the same."""
-        made = self._made  # read once: another thread may replace it
-        state = (weight.data_ptr(), weight._version, dtype, weight.shape, weight.stride())
-        if made is None or made[0] != state or not torch.equal(made[1], made[2]):
-            sample = _sample(weight.detach())
-            made = self._made = (state, sample, sample.clone(), pack(weight.detach().to(dtype)))
-        return made[3]
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer = layer
+        self._made: _Made | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PackedWeight, ()
+        return type(self), (self.layer,)
+
+    def plain(self, x: Tensor) -> Tensor:
+        """What the layer would do unpacked."""
+        return type(self.layer).forward(self.layer, x)
+
+    def operands(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None] | None:
+        """Input, packed weight and bias, all of one dtype; None where the call is not for oneDNN."""
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return None  # first, so that nothing else gets into a graph, not even the sizes asked for below
+        parameters = self.layer._parameters
+        weight, bias = parameters.get("weight"), parameters.get("bias")
+        # Some optimizers write to a weight without leaving a new version. Before any of them does, the layer was called
+        # in training mode, or for gradients of the weight.
+        if self.layer.training or (weight is not None and weight.requires_grad and torch.is_grad_enabled()):
+            self.unpack()
+            return None
+        dtype = None if weight is None else _inference_dtype(x, weight)
+        if weight is None or dtype is None or not self.takes(x):
+            return None
+        made = self._made  # read once: another thread may replace it
+        if made is not None and not made.is_of(weight):
+            self.unpack()
+            return None
+        if made is None or made.dtype != dtype:
+            packed = self.pack(weight.detach().to(dtype), x)
+            made = self._made = _Made(weight, weight._version, weight.detach(), dtype, packed)
+        return x.to(dtype), made.weight, None if bias is None else bias.to(dtype)
+
+    def unpack(self) -> None:
+        """Give the layer its own `forward` back."""
+        if self.layer.__dict__.get("forward") is self:
+            self.layer.__dict__.pop("forward", None)
+        self._made = None
+
+    def takes(self, x: Tensor) -> bool:
+        """Whether oneDNN computes this shape as torch does; torch's errors are readable, oneDNN's are not."""
+        raise NotImplementedError
+
+    def pack(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The weight in oneDNN's order for inputs like `x`; it is right for all others, too."""
+        raise NotImplementedError
 
 
-def _sample(weight: Tensor) -> Tensor:
-    """A view of values at equal distances in memory, of different rows and columns if rows are not more than 64."""
-    step = max(weight.numel() // len(weight) + 1, weight.numel() // 64)
-    return weight.as_strided((-(-weight.numel() // step),), (step,))
+class _PackedLinear(_PackedLayer):
+    def __call__(self, x: Tensor) -> Tensor:
+        out = self.run(x)
+        return self.plain(x) if out is None else out
+
+    def run(self, x: Tensor, gelu: bool = False, shortcut: Tensor | None = None) -> Tensor | None:
+        """The product, then GELU, or plus a shortcut; None where that is not for oneDNN."""
+        operands = self.operands(x)
+        if operands is None:
+            return None
+        x, weight, bias = operands
+        if shortcut is not None:
+            if shortcut.dtype != x.dtype or shortcut.shape != (*x.shape[:-1], self.layer.out_features):
+                return None
+            return torch.ops.mkldnn._linear_pointwise.binary(x, shortcut, weight, bias, "add")
+        activation, variant = ("gelu", "none") if gelu else ("none", "")  # "none" is the exact GELU, by erf
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)
+
+    def takes(self, x: Tensor) -> bool:
+        return x.shape[-1] == self.layer.in_features
+
+    def pack(self, weight: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._reorder_linear_weight(weight)
+
+
+class _PackedConv2d(_PackedLayer):
+    def __call__(self, x: Tensor) -> Tensor:
+        operands = self.operands(x)
+        if operands is None:
+            return self.plain(x)
+        x, weight, bias = operands
+        return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *self._geometry(), "none", [], "")
+
+    def takes(self, x: Tensor) -> bool:
+        is_zero_padded = self.layer.padding_mode == "zeros" and not isinstance(self.layer.padding, str)
+        return is_zero_padded and x.dim() == 4 and x.shape[1] == self.layer.in_channels
+
+    def pack(self, weight: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._reorder_convolution_weight(weight, *self._geometry(), tuple(x.shape))
+
+    def _geometry(self) -> tuple[Any, ...]:
+        return self.layer.padding, self.layer.stride, self.layer.dilation, self.layer.groups
+
+
+def _fusible(layer: nn.Module) -> _PackedLinear | None:
+    """What computes a packed linear layer; None if it is not packed, or someone wants to see its output."""
+    if torch.compiler.is_compiling():
+        return None
+    packed = layer.__dict__.get("forward")
+    if type(packed) is not _PackedLinear or packed.layer is not layer:
+        return None
+    # The hooks that `nn.Module.__call__` looks for: with any of them the layer must be called.
+    own = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
+    everyones = hooks._global_forward_hooks or hooks._global_forward_pre_hooks
+    return None if own or everyones else packed
 
 
 @functools.cache

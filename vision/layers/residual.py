@@ -13,7 +13,7 @@ def high_pass_residuals(images: Tensor, limit: float = 4.0) -> Tensor:
     """Second differences along rows and columns, and the 5x5 square residual, of every channel.
 
     Args:
-        images: `[B, C, H, W]` in gray levels 0..255 (an offset a channel does not matter); sides at least 3.
+        images: `[B, C, H, W]` in gray levels 0..255 (an offset per channel does not matter); sides at least 3.
         limit: residuals are divided by 4 and truncated to +-limit, so that edges do not drown noise.
 
     Returns:

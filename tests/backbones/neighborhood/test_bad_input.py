@@ -19,9 +19,7 @@ PUBLISHED = {"kernel_size": 7, "dilations": [[1, 8], [1, 4], [2], [1]]}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_pictures_of_any_size_give_maps_and_logits(
-    size: tuple[int, int], family: str, small: Callable[..., Any]
-) -> None:
+def test_images_of_any_size_give_maps_and_logits(size: tuple[int, int], family: str, small: Callable[..., Any]) -> None:
     x = torch.randn(2, 3, *size)
     with torch.no_grad():
         logits = small(family)(x)
@@ -35,7 +33,7 @@ def test_pictures_of_any_size_give_maps_and_logits(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 31), (64, 224), (230, 20)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_windows_wider_than_the_picture_are_no_obstacle(size: tuple[int, int], small: Callable[..., Any]) -> None:
+def test_windows_wider_than_the_image_are_no_obstacle(size: tuple[int, int], small: Callable[..., Any]) -> None:
     for family in ("DiNAT", "DiNATS"):
         out = small(family, **PUBLISHED, out_indices=(0, 3))(torch.randn(1, 3, *size, requires_grad=True))
         assert [f.shape[2:] for f in out] == [tuple(math.ceil(side / 4 / n) for side in size) for n in (1, 8)]
@@ -47,7 +45,7 @@ def test_an_empty_batch_passes_through(family: str, small: Callable[..., Any]) -
     assert [f.shape[0] for f in small(family, out_indices=ALL)(torch.randn(0, 3, 40, 40))] == [0] * 4
 
 
-def test_gray_pictures_and_many_bands(family: str, small: Callable[..., Any]) -> None:
+def test_gray_images_and_many_bands(family: str, small: Callable[..., Any]) -> None:
     for channels in (1, 6):
         assert small(family, in_chans=channels)(torch.randn(2, channels, 45, 32)).shape == (2, 5)
 
@@ -57,7 +55,7 @@ def test_gray_pictures_and_many_bands(family: str, small: Callable[..., Any]) ->
     "shape",
     [(1, 1, 32, 32), (1, 4, 32, 32), (3, 32, 32), (1, 3, 0, 32), (1, 3, 32, 0), (1, 32, 32, 3), (1, 3, 4, 32, 32)],
 )
-def test_what_is_no_batch_of_pictures_is_named(
+def test_what_is_no_batch_of_images_is_named(
     shape: tuple[int, ...], out_indices: Any, family: str, small: Callable[..., Any]
 ) -> None:
     model = small(family, out_indices=out_indices)
@@ -71,7 +69,7 @@ def test_what_is_no_batch_of_pictures_is_named(
     [
         ({"dilations": [[1, 1], [1, 1], [1, 1], [1]]}, r"dilations of stage 2 must have 1 entries.*got 2: \[1, 1\]"),
         ({"dilations": [[1, 1], [1], [1], [1]]}, r"dilations of stage 1 must have 2 entries.*got 1: \[1\]"),
-        ({"dilations": [[1, 1]]}, r"dilations must have 4 entries, one a stage as depths has, got 1"),
+        ({"dilations": [[1, 1]]}, r"dilations must have 4 entries, one per stage as depths has, got 1"),
         ({"dilations": [[1, 1], [1, 0], [1], [1]]}, r"dilations of stage 1 must be positive, got \[1, 0\]"),
         ({"depths": (2, 2, 0, 1)}, r"depths of stage 2 must be positive, got 0"),
         ({"num_heads": (1, 2, 2)}, r"num_heads must have 4 entries.*got 3"),
@@ -154,6 +152,20 @@ def test_recommended_dilations_are_the_published_ones(
 @pytest.mark.parametrize(
     "arguments", [(0, 7, (1,)), (-1, 7, (1,)), ((0, 8), 7, (1,)), (224, 0, (1,)), (224, 7, ()), (224, 7, (1, 0))]
 )
-def test_no_dilations_for_no_picture(arguments: tuple[Any, ...]) -> None:
+def test_no_dilations_for_no_image(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match="image_size, kernel_size and depths must be positive, got"):
         recommend_dilations(*arguments)
+
+
+def test_an_unknown_variant_is_named_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="unknown variant 's_tiny' of DiNAT; available: mini, tiny, small, base"):
+        backbones.DiNAT(variant="s_tiny")
+    with pytest.raises(ValueError, match="unknown variant 'mini' of DiNATS; available: tiny, small, base, large"):
+        backbones.DiNATS(variant="mini")
+
+
+def test_a_model_without_variant_says_which_sizes_it_misses() -> None:
+    with pytest.raises(ValueError, match=r"NAT needs embed_dim, depths, num_heads, or a variant \(mini, tiny, s.*\); "):
+        backbones.NAT()
+    with pytest.raises(ValueError, match=r"missing: depths, num_heads$"):
+        backbones.NAT(64)

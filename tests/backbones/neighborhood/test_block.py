@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backbones.neighborhood.block import Mlp, NeighborhoodBlock
+from backbones.neighborhood.block import NeighborhoodBlock
+from vision.layers.mlp import Mlp
 from vision.ops import na2d
 
 DIM, HEADS, KERNEL = 8, 2, 3
@@ -102,7 +103,7 @@ def test_dropping_every_path_leaves_the_input(layer_scale: float | None) -> None
 
 def test_dropout_in_the_mlp_follows_either_layer() -> None:
     torch.manual_seed(0)
-    layer, x, shortcut = Mlp(DIM, 16, 0.3).train(), inputs(50, DIM), inputs(50, DIM) + 1
+    layer, x, shortcut = Mlp(DIM, 16, drop_rate=0.3).train(), inputs(50, DIM), inputs(50, DIM) + 1
     torch.manual_seed(3)
     hidden = F.dropout(F.gelu(F.linear(x, layer.fc1.weight, layer.fc1.bias)), 0.3)
     expected = F.dropout(F.linear(hidden, layer.fc2.weight, layer.fc2.bias), 0.3)

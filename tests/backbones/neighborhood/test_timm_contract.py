@@ -28,7 +28,7 @@ def meta(name: str, **arguments: Any) -> Any:
         return timm.create_model(name, **arguments)
 
 
-def pictures(model: Any, batch: int = 2) -> torch.Tensor:
+def images(model: Any, batch: int = 2) -> torch.Tensor:
     return torch.empty(batch, *model.pretrained_cfg["input_size"], device="meta")
 
 
@@ -46,7 +46,7 @@ def test_names_and_shapes_are_those_of_the_config_and_every_parameter_gets_a_gra
     assert cfg["classifier"] + ".weight" in state and model.get_classifier() is model.head
     assert state[cfg["first_conv"] + ".weight"].shape[1] == cfg["input_size"][0]
     assert model.num_classes == cfg["num_classes"]
-    features = model.forward_features(pictures(model))
+    features = model.forward_features(images(model))
     assert model.output_fmt == "NHWC" and features.shape == (2, *cfg["pool_size"], model.num_features)
     assert model.forward_head(features, pre_logits=True).shape == (2, model.head_hidden_size)
     logits = model.forward_head(features)
@@ -62,7 +62,7 @@ def test_features_only_gives_the_four_maps_that_feature_info_tells(name: str) ->
     assert reductions == [4, 8, 16, 32] and model.output_fmt == "NCHW"
     side = model.default_cfg["input_size"][-1]
     with torch.no_grad():
-        maps = model(pictures(model))
+        maps = model(images(model))
     expected = [(2, c, side // r, side // r) for c, r in zip(channels, reductions, strict=True)]
     assert [tuple(m.shape) for m in maps] == expected
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from heads import MatchDecoder
-from heads.match.field import consistency, convex_upsample, pixel_grid, swap_views
+from heads.match.field import consistency, convex_upsample
+from vision.layers.fields import pixel_grid, swap_views
 
 DIMS = (8, 12, 16, 20)
 

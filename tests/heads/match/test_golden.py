@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heads.match.field import consistency, convex_upsample, pixel_grid
+from heads.match.field import consistency, convex_upsample
 from heads.match.init import InitialCorrelation
 from heads.match.layer import ConvGLU, MatchLayer
 from heads.match.upsample import UpConv
+from vision.layers.fields import pixel_grid
 
 LAYER_NAMES = {
     "match_attention_self": "attn_self",

@@ -25,6 +25,7 @@ from vision.apis.forgery.prepare import Job, prepare
 from vision.device import usable_device
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS
+from vision.layers import pack_for_inference
 from vision.models.forgery.calibration import Calibration
 from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
@@ -91,7 +92,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             from vision.models.forgery.network import forgery_detector
 
             network = forgery_detector(model, checkpoint)
-        self.network = network.eval().to(self.device)
+        self.network = pack_for_inference(network.eval().to(self.device))
         self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vision.layers.fields import pixel_grid, round_trip
+
 # Of the way to the other view and back, in pixels, or as a share of the displacement where that is more.
 TOLERANCE = 2.0
 RELATIVE_TOLERANCE = 0.01
@@ -57,28 +59,15 @@ def agreement(field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     confidence = np.empty(field.shape[:3], np.float32)
     occlusion = np.empty(field.shape[:3], bool)
+    height, width = field.shape[1:3]
+    last = torch.tensor([max(width - 1, 1), max(height - 1, 1)])
     for view in range(2):
-        own = torch.from_numpy(field[view])
-        other = torch.from_numpy(field[1 - view]).permute(2, 0, 1)[None]
-        for top in range(0, field.shape[1], _ROWS):
+        own, other = torch.from_numpy(field[view]), torch.from_numpy(field[1 - view])
+        for top in range(0, height, _ROWS):
             part = own[top : top + _ROWS]
-            miss = (part + _sampled(other, part, top)).abs().sum(-1)
+            goal = pixel_grid(len(part), width, part) + F.pad(part, (0, 2 - part.shape[-1])) + torch.tensor([0, top])
+            miss = round_trip(part[None], other[None], goal[None], last)[0]
             tolerance = (RELATIVE_TOLERANCE * part.abs().sum(-1)).clamp_min(TOLERANCE)
             confidence[view, top : top + _ROWS] = 1 / (1 + (miss / tolerance) ** 2)
             occlusion[view, top : top + _ROWS] = miss >= tolerance
     return confidence, occlusion
-
-
-def _sampled(other: Tensor, part: Tensor, top: int) -> Tensor:
-    """The field `[1, C, H, W]` at where the rows `[h, W, C]` of the other one, from row `top` on, point to.
-
-    0 outside of the image: what leaves the other view misses by its whole displacement, and so counts as hidden.
-    """
-    height, width = other.shape[2:]
-    rows = torch.arange(top, top + part.shape[0], dtype=torch.float32)[:, None].expand(part.shape[:2])
-    columns = torch.arange(width, dtype=torch.float32).expand(part.shape[:2])
-    x = columns + part[..., 0]
-    y = rows + part[..., 1] if part.shape[2] == 2 else rows
-    # Pixel centers to -1..1 with the corners of the image at the centers of its outer pixels.
-    grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], dim=-1)[None]
-    return F.grid_sample(other, grid, align_corners=True, padding_mode="zeros")[0].permute(1, 2, 0)

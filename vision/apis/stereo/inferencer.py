@@ -25,6 +25,7 @@ from vision.geometry.cameras import CameraPair
 from vision.geometry.depth import depth_of
 from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
+from vision.layers import pack_for_inference
 from vision.models.stereo.sizes import MIN_SIZE as MIN_MODEL_SIDE  # smaller images the model extends itself
 from vision.models.table import FLOW, STEREO, default_model, find_variant, require_weights
 from vision.structures.stereo import StereoResult
@@ -111,7 +112,7 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
             kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True")
             message = f"{model or 'the network'} is a {kind} model; use it {other}, or another model"
             raise UsageError(message, code="wrong-task", value=kind)
-        self.network = network.eval().to(self.device)
+        self.network = pack_for_inference(network.eval().to(self.device))
         row = find_variant(getattr(network, "variant", None), STEREO, FLOW)
         settings = {} if row is None else row.settings
         self.matcher = PairMatcher(

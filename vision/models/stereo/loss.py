@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from vision.layers.fields import pixel_grid, round_trip, swap_views
 
 
 class FieldTarget(NamedTuple):
@@ -143,17 +144,14 @@ def consistency_error(field: Tensor, target: FieldTarget) -> Tensor:
 
     Where a point is hidden the way back starts from what hides it, so that only pixels known to be visible count.
     """
-    b, h, w, _ = field.shape
+    h, w = field.shape[1:3]
     small = target.at(h, w)
-    back = torch.cat([field[b // 2 :], field[: b // 2]])
-    y, x = torch.meshgrid(torch.arange(h, device=field.device), torch.arange(w, device=field.device), indexing="ij")
     # The way there is the truth, not what was found: there the mask is right, and both fields are pulled to the same
     # point. If a field were sampled where it leads itself, the two could agree on a common mistake.
-    goal = torch.stack([x, y], dim=-1) + torch.nan_to_num(small.field)
-    size = goal.new_tensor([max(w - 1, 1), max(h - 1, 1)])
-    sampled = F.grid_sample(back.permute(0, 3, 1, 2), goal / size * 2 - 1, align_corners=True)
-    error = (field + sampled.permute(0, 2, 3, 1)).abs().sum(-1)
-    inside = ((goal >= 0) & (goal <= size)).all(-1)
+    goal = pixel_grid(h, w, small.field) + torch.nan_to_num(small.field)
+    last = goal.new_tensor([max(w - 1, 1), max(h - 1, 1)])
+    error = round_trip(field, swap_views(field), goal, last)
+    inside = ((goal >= 0) & (goal <= last)).all(-1)
     return masked_mean(error, small.known & (small.visible == 1) & inside)
 
 
