@@ -21,7 +21,7 @@ from vision.cli.output import printable
 from vision.device import usable_device
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
-from vision.visualization.canvas import save_picture
+from vision.visualization.canvas import save_image
 from vision.visualization.dense import draw_prediction
 
 CONFIG_SUFFIXES = (".py", ".json", ".yml", ".yaml")
@@ -67,7 +67,7 @@ def run(inferencer: DenseInferencer, path: Path, target: Path, args: argparse.Na
         print(f"image_demo: {printable(str(error))}", file=sys.stderr)
         return False
     sample = inferencer(image)
-    save_picture(draw_prediction(inferencer, image, sample, args.score_threshold, args.opacity), target)
+    save_image(draw_prediction(inferencer, image, sample, args.score_threshold, args.opacity), target)
     print(f"{printable(str(path))}: {summary(inferencer, sample, args.score_threshold)} -> {printable(str(target))}")
     return True
 

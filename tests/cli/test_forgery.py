@@ -288,7 +288,7 @@ def test_full_disk(
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.visualization.forgery.os.replace", fill)
+    monkeypatch.setattr("vision.files.os.replace", fill)
     assert forgery(photos, "--heatmap", tmp_path / "maps", "--csv", tmp_path / "a.csv") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert list((tmp_path / "maps").iterdir()) == [] and not (tmp_path / "a.csv").exists()

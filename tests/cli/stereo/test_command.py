@@ -394,7 +394,7 @@ def test_full_disk(stereo: Stereo, pair: tuple[Path, Path], monkeypatch: pytest.
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.stereo_io.files.os.replace", fill)
+    monkeypatch.setattr("vision.files.os.replace", fill)
     assert stereo(*pair, "-o", "o") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert names(pair[0].parent / "o") == set()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import cv2
@@ -28,6 +28,7 @@ from vision.cli.stereo.pairs import (
     progress,
 )
 from vision.errors import UsageError
+from vision.files import replacing_path
 from vision.images import ImageError
 from vision.structures.stereo import StereoResult
 from vision.visualization.flow import flow_colors, longest
@@ -48,7 +49,7 @@ class VideoWriter:
 
     def __init__(self, path: str, fps: float) -> None:
         self.path, self.fps = path, fps
-        self._temporary = Path(path).parent / f".{os.getpid()}.stereo.tmp.mp4"
+        self._stack = contextlib.ExitStack()
         self._writer: cv2.VideoWriter | None = None
 
     def __enter__(self) -> VideoWriter:
@@ -58,19 +59,18 @@ class VideoWriter:
         """Add a uint8 RGB frame `[H, W, 3]`; all have the size of the first."""
         if self._writer is None:
             size = (frame.shape[1], frame.shape[0])
-            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, size)
+            temporary = self._stack.enter_context(replacing_path(self.path, ".mp4"))
+            self._writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, size)
             if not self._writer.isOpened():
                 raise UsageError(f"cannot write {self.path!r}: this OpenCV encodes no MP4; use --no-picture")
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if self._writer is not None:
-                self._writer.release()
-                if kind is None:
-                    os.replace(self._temporary, self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        self._stack.__exit__(kind, error, trace)
 
 
 def run_video(command: argparse.Namespace) -> int:
