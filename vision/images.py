@@ -13,6 +13,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from vision.limits import MAX_PIXELS as MAX_PIXELS
+
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
@@ -20,7 +22,6 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
     }
 )
 MIN_SIDE = 8
-MAX_PIXELS = 100_000_000
 WHITE = 65535
 
 # Only plain raster formats: PostScript and the like would run an interpreter on untrusted bytes.

@@ -257,7 +257,7 @@ def test_unwritable_folders(
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("vision.cli.output.open", refuse, raising=False)
+        monkeypatch.setattr("vision.files.open", refuse, raising=False)
         monkeypatch.setattr("vision.cli.output.tempfile.TemporaryFile", refuse)
     monkeypatch.setattr("vision.cli.forgery._inferencer", lambda command: pytest.fail("the work had begun"))
     for option in (["--csv", locked / "a.csv"], ["--heatmap", locked]):
@@ -275,7 +275,7 @@ def test_a_failed_run_leaves_no_csv_and_keeps_the_old_one(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vision.cli.forgery._print_now", interrupt)
+    monkeypatch.setattr("vision.cli.reporter.Reporter._print_now", interrupt)
     assert forgery(photos, "--csv", target) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
     assert target.read_text() == "from before"

@@ -101,17 +101,6 @@ class OutputFolder:
         return os.path.join(self.path, name)
 
 
-class HeatmapFolder(OutputFolder):
-    """A folder of heat maps."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path, "--heatmap")
-
-    def name_for(self, source: str) -> str:
-        """Path of the heat map of a source file."""
-        return self.base_for(source, "_heatmap") + ".png"
-
-
 def to_json(record: Any, indent: int | None = None) -> str:
     """JSON in ASCII, which any terminal and any file name allow; never NaN."""
     return json.dumps(record, indent=indent, allow_nan=False)
