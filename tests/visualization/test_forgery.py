@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from vision.apis import ForgeryResult
-from vision.apis.forgery.heatmap import plan_tiles
+from vision.apis.forgery.heatmap import plan_heatmap
 from vision.visualization.forgery import render_heatmap, save_heatmap
 
 
 def result_of(size: tuple[int, int], probability: float = 0.5) -> ForgeryResult:
-    plan, tiles = plan_tiles(np.full((*size, 3), 128, np.uint8), 256)
+    plan, tiles = plan_heatmap(np.full((*size, 3), 128, np.uint8), 256)
     heat = plan.heat_map(np.full(len(tiles), probability))
     return ForgeryResult("a.png", "inconclusive", probability, 0.0, 4, heatmap=heat)
 

@@ -21,7 +21,8 @@ def check_size(path: str | os.PathLike[str], width: int, height: int, max_pixels
         raise ImageError(path, f"says that it is {width} x {height} pixels; expected positive numbers")
     if width * height > max_pixels:
         size = f"{width} x {height} = {width * height:,}"
-        raise ImageError(path, f"says that it has {size} pixels; the limit is {max_pixels:,} (max_pixels=)")
+        reason = f"says that it has {size} pixels; the limit is {max_pixels:,} (max_pixels)"
+        raise ImageError(path, reason, code="too-many-pixels", value=width * height)
 
 
 def read_npy(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:

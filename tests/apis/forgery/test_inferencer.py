@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from vision.apis import ForgeryInferencer, ForgeryResult, verdict
+from vision.errors import UsageError
 from vision.models.forgery.calibration import Calibration
 from vision.normalize import normalize_imagenet
 from vision.provenance import PROVENANCE_FIELDS
@@ -181,7 +182,7 @@ def test_threshold_decides_two_ways(threshold: float, expected: str) -> None:
 def test_false_positive_rate_chooses_the_calibrated_threshold() -> None:
     judge = inferencer(fpr=0.1)
     assert (judge.low, judge.high) == (0.6, 0.6)
-    with pytest.raises(ValueError, match=r"0\.5 is outside the calibrated range 0\.01 to 0\.1"):
+    with pytest.raises(UsageError, match=r"0\.5 is outside the calibrated range 0\.01 to 0\.1"):
         inferencer(fpr=0.5)
 
 
@@ -192,17 +193,17 @@ def test_aggregate_is_the_mean() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"workers": 0}, "workers must be at least 1"),
-        ({"crop_size": 30}, "crop_size must be a multiple of 4 from 8 on, got 30"),
-        ({"threshold": 1.5}, "threshold is a probability, from 0 to 1, got 1.5"),
+        ({"batch_size": 0}, "batch_size is 0; expected at least 1"),
+        ({"workers": 0}, "workers is 0; expected at least 1"),
+        ({"crop_size": 30}, "crop_size is 30; expected a multiple of 4 from 8 on"),
+        ({"threshold": 1.5}, "threshold is 1.5; expected a probability, from 0 to 1"),
         ({"threshold": 0.5, "fpr": 0.1}, "not both"),
         ({"device": "abacus"}, "unknown device 'abacus'"),
         ({"device": "meta"}, "'meta' cannot be used"),
     ],
 )
 def test_wrong_arguments(options: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UsageError, match=message):
         ForgeryInferencer(network=Network(), **options)
 
 

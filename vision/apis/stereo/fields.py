@@ -1,7 +1,8 @@
 """Displacement fields of both views as arrays: changing their size, and how well the two agree.
 
 A field is float32 `[2, H, W, C]`, in pixels: of the left view (pixel p goes to p + field), then of the right view.
-C is 1 (x) for stereo and 2 (x, y) for flow. The left field is the negative disparity.
+C is 1 (x) for stereo and 2 (x, y) for flow. The left field is the negative disparity, as what is near lies further to
+the left in the right view. One form for both tasks: disparities are made of it only in the result.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+# Of the way to the other view and back, in pixels, or as a share of the displacement where that is more.
 TOLERANCE = 2.0
 RELATIVE_TOLERANCE = 0.01
+# How many rows are looked at in one go: the coordinates of a large image, all at once, take more than its fields.
 _ROWS = 256
 
 
@@ -29,7 +32,7 @@ def from_network(field: Tensor, is_flow: bool) -> np.ndarray:
 
 
 def resized(field: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The field of scaled images: interpolated, and its values scaled alike."""
+    """The field of scaled images: interpolated, and its values scaled alike, as they count pixels."""
     if field.shape[1:3] == (height, width):
         return field
     factors = (width / field.shape[2], height / field.shape[1])
@@ -67,7 +70,10 @@ def agreement(field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sampled(other: Tensor, part: Tensor, top: int) -> Tensor:
-    """The field `[1, C, H, W]` at where the rows `[h, W, C]` of the other one, from row `top` on, point to."""
+    """The field `[1, C, H, W]` at where the rows `[h, W, C]` of the other one, from row `top` on, point to.
+
+    0 outside of the image: what leaves the other view misses by its whole displacement, and so counts as hidden.
+    """
     height, width = other.shape[2:]
     rows = torch.arange(top, top + part.shape[0], dtype=torch.float32)[:, None].expand(part.shape[:2])
     columns = torch.arange(width, dtype=torch.float32).expand(part.shape[:2])

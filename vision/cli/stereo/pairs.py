@@ -32,7 +32,7 @@ def run_pairs(command: argparse.Namespace) -> int:
     folder = OutputFolder(command.output)
     writer = ResultWriter(["pfm", *kinds_of(command)], command.view, not command.no_image, command.max_depth)
     with reporter, reporter.progress(len(pairs), "pairs", "tiles", is_slow=command.tile is not None) as progress:
-        for result in inferencer_of(command, geometry, progress.on_part)(pairs):
+        for result in inferencer_of(command, geometry, progress.on_part).stream(pairs):
             record = record_of(result) | {"files": []}
             if result.error is None:
                 record["files"], record["error"] = _written(writer, result, folder)

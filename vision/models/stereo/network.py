@@ -129,9 +129,12 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
     if model.variant is not None and variant != model.variant:
+        fitting = f"match_{'stereo' if model.stereo else 'flow'}_{variant}" if variant else None
         raise CheckpointError(
             f"checkpoint {path} is of variant {variant or '(none of ours)'}, the model is of variant {model.variant}"
-            + (f"; use model match_{'stereo' if model.stereo else 'flow'}_{variant} (--model)" if variant else "")
+            + (f"; use model {fitting}" if fitting else ""),
+            code="other-variant",
+            value=fitting,
         )
     if metadata.get("stereo", model.stereo) != model.stereo:
         task = {True: "stereo", False: "flow"}
