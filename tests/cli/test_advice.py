@@ -11,7 +11,7 @@ import pytest
 from vision.cli.advice import ADVICE, advised, usage_errors
 from vision.cli.main import build_parser
 from vision.cli.reporter import record_of
-from vision.errors import Notice, UsageError
+from vision.errors import CODES, Notice, UsageError
 
 
 class Result:
@@ -34,6 +34,10 @@ def test_records_have_the_advice() -> None:
     record = record_of(Result())
     assert record["error"] == "has 9 pixels; raise it with --max-pixels"
     assert record["warnings"] == ["rows differ; use --rectify with an OpenCV --calib", "plain"]
+
+
+def test_advice_is_for_codes_that_there_are() -> None:
+    assert set(ADVICE) <= set(CODES)
 
 
 def test_every_option_that_is_advised_exists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,7 +69,8 @@ def test_bad_files_get_a_line_each_and_the_rest_is_judged(
         "empty": "the file is empty",
         "truncated": "truncated PNG data",
         "not-an-image": "not an image of a known kind",
-        "bomb": "has 20000 x 20000 = 400,000,000 pixels; the limit is 100,000,000, raise it with --max-pixels",
+        "bomb": "has 20000 x 20000 = 400,000,000 pixels; the limit is 100,000,000 (max_pixels); "
+        "raise it with --max-pixels",
         "tiny": "is 7 x 30 pixels; expected at least 8 x 8",
         "broken-link": "broken symbolic link",
     }

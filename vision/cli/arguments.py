@@ -1,4 +1,4 @@
-"""Kinds of arguments that argparse does not have; what is wrong with one is told in a line."""
+"""Kinds of arguments that argparse does not have; what is wrong with one is told in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entry point of the `vision` command: parse, run one subcommand, turn what goes wrong into a line and an exit code."""
+"""The `vision` command: parse, run one subcommand, turn what goes wrong into one line and an exit code."""
 
 from __future__ import annotations
 

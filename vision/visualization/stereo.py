@@ -26,7 +26,7 @@ _COLORMAP = cv2.COLORMAP_TURBO
 
 
 def disparity_range(disparity: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest disparity worth a color: the 1st and the 99th percentile, at least a pixel apart."""
+    """Lowest and highest disparity worth a color: the 1st and the 99th percentile, at least one pixel apart."""
     known = disparity[np.isfinite(disparity)]
     if not known.size:
         return 0.0, 1.0

@@ -155,7 +155,9 @@ def _add_matching(group: Any) -> None:
         help="match images enlarged S times, 0.1 to 4: finer, in S*S times the time (the shipped model: up "
         "to 2, to at most 1 million pixels; other models, and --video: 1)",
     )
-    group.add_argument("--max-size", type=at_least(192), metavar="PX", help="match at most this long a side")
+    group.add_argument(
+        "--max-size", type=at_least(192), metavar="PX", help="longest side of the images that are matched"
+    )
     group.add_argument(
         "--tile",
         type=at_least(384),

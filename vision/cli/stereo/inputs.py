@@ -19,7 +19,7 @@ FilePair = tuple[str, str]
 
 
 def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
-    """Pairs of paths (left, right), and what could not be paired, a line each.
+    """Pairs of paths (left, right), and what could not be paired, one line each.
 
     Raises:
         UsageError: the inputs are neither two files, nor two folders, nor a CSV file of pairs; or there is no pair.
