@@ -20,7 +20,7 @@ from vision.apis.dense import DenseInferencer
 from vision.cli.output import printable
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
-from vision.visualization.canvas import save_picture
+from vision.visualization.canvas import save_image
 from vision.visualization.dense import draw_prediction
 
 CONFIG_SUFFIXES = (".py", ".json", ".yml", ".yaml")
@@ -66,7 +66,7 @@ def run(inferencer: DenseInferencer, path: Path, target: Path, args: argparse.Na
         print(f"image_demo: {printable(str(error))}", file=sys.stderr)
         return False
     sample = inferencer.predict(image)
-    save_picture(draw_prediction(inferencer, image, sample, args.score_threshold, args.opacity), target)
+    save_image(draw_prediction(inferencer, image, sample, args.score_threshold, args.opacity), target)
     print(f"{printable(str(path))}: {summary(inferencer, sample, args.score_threshold)} -> {printable(str(target))}")
     return True
 

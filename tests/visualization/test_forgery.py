@@ -50,7 +50,7 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     def fill_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.visualization.forgery.os.replace", fill_disk)
+    monkeypatch.setattr("vision.files.os.replace", fill_disk)
     with pytest.raises(OSError, match="No space"):
         save_heatmap(result_of((64, 64)), tmp_path / "map.png")
     assert list(tmp_path.iterdir()) == []

@@ -106,7 +106,7 @@ def require_weights(name: str, checkpoint: str | Path | None, *tasks: str) -> No
     """
     row = find_model(name, *tasks)
     if checkpoint is None and row is not None and row.weights is None:
-        message = f"model {name!r} ships without weights; name a file of them as checkpoint"
+        message = f"checkpoint is None, but model {name!r} ships without weights"
         raise UsageError(message, code="no-weights", value=name)
 
 
