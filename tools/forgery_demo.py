@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from vision.errors import UsageError
 from vision.images import ImageError, read_image
 from vision.models.table import FORGERY, default_model
 from vision.pixels import jpeg
+from vision.visualization.canvas import save_image
 from vision.visualization.forgery import save_heatmap
 
 CAPTION = """\
@@ -82,7 +82,7 @@ def make_copies(photo: Path, photos: list[Path], output: Path) -> list[tuple[Pat
     made = [(photo, "photograph as it came")]
     for name, (pixels, what) in copies.items():
         target = output / f"{photo.stem}_{name}.png"
-        _save(pixels, target)
+        save_image(Image.fromarray(pixels), target)
         made.append((target, what))
     return made
 
@@ -133,15 +133,6 @@ def _row(result: ForgeryResult, what: str, target: Path) -> list[str]:
     assert result.verdict is not None and result.probability is not None
     name = Path(result.path).name
     return [result.verdict, f"{result.probability:.3f}", str(result.crops), f"{name} ({what})", str(target)]
-
-
-def _save(pixels: np.ndarray, target: Path) -> None:
-    temporary = target.with_name(f".{os.getpid()}.{target.name}.tmp")
-    try:
-        Image.fromarray(pixels).save(temporary, format="PNG")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

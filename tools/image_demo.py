@@ -18,10 +18,9 @@ from typing import Any
 
 from vision.apis.dense import DenseInferencer
 from vision.cli.output import printable
-from vision.device import usable_device
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
-from vision.visualization.canvas import save_picture
+from vision.visualization.canvas import save_image
 from vision.visualization.dense import draw_prediction
 
 CONFIG_SUFFIXES = (".py", ".json", ".yml", ".yaml")
@@ -43,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         warnings.filterwarnings("ignore", module=r"mm(det|seg|engine|cv)\.")
         for start in ("pkg_resources is deprecated", "torch.meshgrid"):
             warnings.filterwarnings("ignore", message=start)
-        inferencer = DenseInferencer(config, checkpoint, usable_device(args.device))
+        inferencer = DenseInferencer(config, checkpoint, args.device)
         if checkpoint is None:
             print("no checkpoint: the weights are random, and so is the result", file=sys.stderr)
         for folder in {target.parent for target in targets}:
@@ -66,8 +65,8 @@ def run(inferencer: DenseInferencer, path: Path, target: Path, args: argparse.Na
     except ImageError as error:
         print(f"image_demo: {printable(str(error))}", file=sys.stderr)
         return False
-    sample = inferencer(image)
-    save_picture(draw_prediction(inferencer, image, sample, args.score_threshold, args.opacity), target)
+    sample = inferencer.predict(image)
+    save_image(draw_prediction(inferencer, image, sample, args.score_threshold, args.opacity), target)
     print(f"{printable(str(path))}: {summary(inferencer, sample, args.score_threshold)} -> {printable(str(target))}")
     return True
 

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from vision.files import replacing_path
+
 Curve = tuple[list[float], list[float]]
 
 
@@ -68,9 +70,8 @@ def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> No
             name, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points", fontsize=8
         )
     figure.tight_layout()
-    temporary = output.with_name(f".{output.stem}.tmp{output.suffix}")
-    figure.savefig(temporary, dpi=110)
-    temporary.rename(output)
+    with replacing_path(output, output.suffix) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tarfile
 import zlib
@@ -14,6 +13,8 @@ from typing import IO
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
+
+from vision.files import new_folder
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 32
@@ -42,15 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def unpack(archive: Path, output: Path) -> None:
     """Write `output/{train,val}/<class>/<number>.png`; the folder appears complete or not at all."""
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
-    try:
-        with tarfile.open(archive) as package:
-            for split in SPLITS:
-                _unpack_split(package, split, unfinished / split)
-        unfinished.rename(output)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with new_folder(output) as unfinished, tarfile.open(archive) as package:
+        for split in SPLITS:
+            _unpack_split(package, split, unfinished / split)
 
 
 def picture(sheet: Image.Image, row: int) -> Image.Image:

@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 from vision.errors import UsageError
+from vision.files import new_folder
 from vision.images import read_image
 
 CLASSES = ("person", "cat", "cup", "saucer", "spoon", "rocket", "flower", "coin")
@@ -129,14 +130,18 @@ def write(pictures: list[Path], output: Path) -> None:
         ImageError: an image cannot be read.
         OSError: `output` cannot be written.
     """
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    (unfinished / "images").mkdir(parents=True, exist_ok=True)
+    with new_folder(output) as folder:
+        _fill(folder, pictures)
+
+
+def _fill(folder: Path, pictures: list[Path]) -> None:
+    (folder / "images").mkdir()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, path in enumerate(pictures, 1):
         pixels = read_image(path)
         height, width = pixels.shape[:2]
-        shutil.copyfile(path, unfinished / "images" / path.name)
+        shutil.copyfile(path, folder / "images" / path.name)
         about = {"id": number, "file_name": path.name, "width": width, "height": height}
         images.append({**about, "license": PICTURES[path.name][0]})
         for label, outline in outlines(path.name, pixels):
@@ -148,8 +153,7 @@ def write(pictures: list[Path], output: Path) -> None:
         "images": images,
         "annotations": annotations,
     }
-    (unfinished / "annotations.json").write_text(json.dumps(content) + "\n")
-    unfinished.rename(output)
+    (folder / "annotations.json").write_text(json.dumps(content) + "\n")
 
 
 def outlines(name: str, pixels: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:

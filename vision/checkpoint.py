@@ -7,7 +7,6 @@ files are read with a fixed list of harmless names (at the end of this module), 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vision.errors import UsageError
+from vision.files import replacing_path
 
 
 class CheckpointError(UsageError):
@@ -50,14 +50,9 @@ def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: M
     """Write tensors with JSON metadata; the file appears complete or not at all."""
     from safetensors.torch import save_file
 
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    try:
+    with replacing_path(path) as temporary:
         save_file(tensors, str(temporary), {key: json.dumps(value) for key, value in metadata.items()})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:

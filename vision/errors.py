@@ -4,6 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
+# Every code that the library gives, with its meaning. Those of errors first, then those of warnings.
+CODES: dict[str, str] = {
+    "usage": "a mistake that no other code names",
+    "out-of-range": "an argument lies outside its range; the value is what was given",
+    "conflicting-arguments": "arguments that exclude each other",
+    "unknown-model": "no model has this name",
+    "no-weights": "the model ships without weights, and no checkpoint was named",
+    "wrong-task": "a stereo model was asked for flow, or a flow model for disparity",
+    "other-variant": "the checkpoint is of another variant than the model; the value is the model that fits, or None",
+    "unknown-device": "no device has such a name",
+    "unusable-device": "the device is not there",
+    "bad-calibration": "a calibration of cameras cannot be used, or not for these images",
+    "unreadable-video": "a video, or a folder of its frames, cannot be opened",
+    "bad-image": "an image file cannot be used, for a reason that no other code names",
+    "unreadable-file": "a file is missing, not regular, or may not be read",
+    "not-an-image": "the file is no image of a known kind",
+    "damaged-image": "the image is truncated, damaged or unsupported",
+    "bad-values": "the pixels have values that are not those of an image; the value is (least, largest)",
+    "bad-array": "the array is no image; the value is (dtype, shape)",
+    "too-small": "the image has less than 8 x 8 pixels; the value is (height, width)",
+    "too-many-pixels": "the image, or a frame, exceeds max_pixels; the value is how many it has, if that is known",
+    "image-out-of-memory": "decoding or cutting the image exceeds memory",
+    "match-out-of-memory": "matching the pair exceeds memory; the value is the bytes needed, if they are known",
+    "tile-out-of-memory": "tiles as wide as the disparities need exceed memory; the value is the bytes needed",
+    "too-large-to-recompress": "the image is larger than JPEG allows; the value is (height, width)",
+    "sizes-differ": "the two images of a pair differ in size; the value is both (height, width)",
+    "not-a-number": "the model gave a value that is not a number",
+    "not-a-number-in-half": "the same in half precision, where values overflow; the value is the precision",
+    "same-images": "warning: both images of a pair are the same",
+    "unrelated-views": "warning: the images share hardly any detail; the value is the share of features that match",
+    "views-unrectified": "warning: rows differ though nothing rectified them; the value is the median in pixels",
+    "bad-rectification": "warning: rows differ after rectification; the value is the median in pixels",
+    "views-swapped": "warning: most disparities are negative; the value is their share",
+    "views-disagree": "warning: hardly a match leads back; the value is the share of those that do not",
+    "no-depth": "warning: no pixel has a depth; the value is the median disparity",
+    "scale-reduced": "warning: matched smaller than wanted, since memory is short; the value is (height, width)",
+    "images-extended": "warning: the images are smaller than what the model takes; the value is (height, width)",
+    "taken-as-rectified": "warning: the calibration is read as that of rectified pairs, though nothing says so",
+}
+
 
 class UsageError(ValueError):
     """The caller named something that is missing or does not fit; the message says what and what to do.
@@ -37,3 +77,12 @@ class Notice(str):
         notice = super().__new__(cls, text)
         notice.code, notice.value = code, value
         return notice
+
+    def __getnewargs__(self) -> tuple[str, str, Any]:  # type: ignore[override]  # a str has the text alone
+        """What a copy, or one that was pickled, is made of."""
+        return str(self), self.code, self.value
+
+
+def notice_of(error: Exception, text: str | None = None) -> Notice:
+    """An error as text that keeps its code and its value; `text` in place of its own words."""
+    return Notice(text or str(error), getattr(error, "code", "usage"), getattr(error, "value", None))

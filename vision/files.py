@@ -1,54 +1,152 @@
-"""Files that appear whole or not at all: written under a temporary name, then renamed."""
+"""Files and folders that appear whole or not at all: written under a temporary name, then renamed."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import os
 import secrets
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+StrPath = str | os.PathLike[str]
+
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write to, which takes its final name when the block ends without an error.
+def replacing(path: StrPath) -> Iterator[BinaryIO]:
+    """A binary file to write to, which takes its final name when the block ends without an error.
 
     Raises:
-        OSError: the folder is missing, the disk is full and so on; nothing is left behind.
+        OSError: as `replacing_path`.
     """
-    target = Path(path)
-    # Short, so that the longest name that the file system allows still works.
-    temporary = target.parent / f".{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    with replacing_path(path) as temporary, open(temporary, "wb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def replacing_path(path: StrPath, suffix: str = "") -> Iterator[Path]:
+    """The name of an empty file to write to, for writers that want a name; it takes its final name at the end.
+
+    What ends up under `path` is as if `open(path, "wb")` had made it: a new file has the mode that the umask gives, a
+    file that is replaced keeps its own, and a symbolic link stays, while the file that it names is replaced.
+
+    Args:
+        path: final name.
+        suffix: ending of the temporary name, where the writer chooses the format by it.
+
+    Raises:
+        OSError: the folder is missing, the disk is full, `path` is a folder or a device, and so on; it names `path`.
+            Nothing is left behind.
+    """
+    target = _target(path)
+    # In the same folder, since a rename does not cross file systems; short, so that the longest name still works.
+    temporary = target.parent / f".{os.getpid()}-{secrets.token_hex(6)}.tmp{suffix}"
     try:
-        with open(temporary, "xb") as file:
-            yield file
+        try:
+            # Made here, so that the umask gives its mode, whatever the writer does.
+            with open(temporary, "xb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+        yield temporary
+        if target.exists():
+            mode = stat.S_IMODE(target.stat().st_mode)
+        if stat.S_IMODE(temporary.stat().st_mode) != mode:
+            os.chmod(temporary, mode)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | os.PathLike[str], *parts: bytes | memoryview) -> None:
+@contextlib.contextmanager
+def replacing_group(path: StrPath) -> Iterator[Path]:
+    """The name of a file in an empty folder, for a writer that puts companions beside the file.
+
+    At the end the companions are moved beside `path` first and the file that names them last, so that who finds the
+    file finds what belongs to it. If one cannot be moved, those before it are taken back.
+
+    Raises:
+        OSError: as `replacing_path`.
+    """
+    target, folder = _target(path), Path(path).parent
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{os.getpid()}-", suffix=".tmp") as temporary:
+        made = Path(temporary, "new", Path(path).name)
+        kept = Path(temporary, "old")
+        for new in (made.parent, kept):
+            new.mkdir()
+        yield made
+        with contextlib.ExitStack() as undo:
+            for companion in sorted(made.parent.iterdir()):
+                if companion == made:
+                    continue
+                place = folder / companion.name
+                if os.path.lexists(place):
+                    os.replace(place, kept / companion.name)
+                    undo.callback(os.replace, kept / companion.name, place)
+                else:
+                    undo.callback(place.unlink, missing_ok=True)
+                os.replace(companion, place)
+            with replacing_path(target) as last:
+                shutil.move(made, last)  # copies it where a link leads to another file system
+            undo.pop_all()
+
+
+@contextlib.contextmanager
+def new_folder(path: StrPath) -> Iterator[Path]:
+    """An empty folder to fill, which takes its final name when the block ends without an error.
+
+    Folders around it are made if missing.
+
+    Raises:
+        OSError: `path` is there already and is not an empty folder, it cannot be made, and so on. Nothing is left.
+    """
+    target = Path(path)
+    # Always the same, so that the next run removes what a killed one has left: folders of data are large.
+    temporary = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_bytes(path: StrPath, *parts: bytes | memoryview) -> None:
     """Write a file whole or not at all."""
     with replacing(path) as file:
         for part in parts:
             file.write(part)
 
 
-def write_csv(path: str | os.PathLike[str], header: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
+def write_text(path: StrPath, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all; its line ends stay as they are."""
+    write_bytes(path, text.encode())
+
+
+def write_csv(path: StrPath, header: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
     """Write a CSV file whole or not at all; the folder is made if missing."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *lines])
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
-        os.replace(temporary, target)
-    except OSError:
-        os.unlink(temporary)
-        raise
+    write_text(path, text.getvalue())
+
+
+def _target(path: StrPath) -> Path:
+    """Where `open` would write: a link leads to the file that it names. Only a regular file can be replaced."""
+    target = Path(path)
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return target

@@ -8,7 +8,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -49,11 +49,22 @@ _lift_lock = threading.Lock()
 
 
 class ImageError(ValueError):
-    """An image file that cannot be used; `reason` is one line without the path, `str()` has both."""
+    """An image file that cannot be used; `reason` is one line without the path, `str()` has both.
 
-    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+    Attributes:
+        path: of the file, or a name that stands for it.
+        reason: what is wrong and what helps.
+        code: kind of mistake, see `vision.errors`.
+        value: what gave rise to it, such as the number of pixels; None if there is no such figure.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], reason: str, *, code: str = "bad-image", value: Any = None
+    ) -> None:
         self.path = os.fspath(path)
         self.reason = reason
+        self.code = code
+        self.value = value
         super().__init__(self.path, reason)
 
     def __str__(self) -> str:
@@ -79,13 +90,13 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, white
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size == 0:
-            raise ImageError(path, "the file is empty (0 bytes); expected an image")
+            raise ImageError(path, "the file is empty (0 bytes); expected an image", code="not-an-image")
         try:
             return _decode(path, file, max_pixels, white)
         except Image.DecompressionBombError:
             limit = Image.MAX_IMAGE_PIXELS
             if limit is None or max_pixels <= 2 * limit:
-                raise _too_large(path, f"more than {max_pixels:,}", max_pixels) from None
+                raise _too_large(path, f"more than {max_pixels:,}", max_pixels, None) from None
         with _lifted_limit(max_pixels):
             return _decode(path, file, max_pixels, white)
 
@@ -99,15 +110,38 @@ def common_white(paths: Sequence[str | os.PathLike[str]], max_pixels: int = MAX_
     brightest = 0
     for path in paths:
         try:
-            with open_regular(path) as file, _open_picture(path, file) as picture:
-                width, height = picture.size
-                if not picture.mode.startswith("I") or width * height > max_pixels:
+            with open_regular(path) as file, _open_image(path, file) as image:
+                width, height = image.size
+                if not image.mode.startswith("I") or width * height > max_pixels:
                     continue
-                with _decoding(path, picture.format):
-                    brightest = max(brightest, int(np.asarray(picture).max()))
+                with _decoding(path, image.format):
+                    brightest = max(brightest, int(np.asarray(image).max()))
         except ImageError:  # told where it is read
             return WHITE
     return WHITE if not 0 < brightest < WHITE else max(255, 2 ** brightest.bit_length() - 1)
+
+
+def checked_array(array: np.ndarray, name: str) -> np.ndarray:
+    """An image that is in memory already, in the form of those that are read.
+
+    Args:
+        array: uint8 `[H, W, 3]`, RGB, or `[H, W]`, gray.
+        name: stands for the path in the error.
+
+    Returns:
+        uint8 `[H, W, 3]`; the array itself if it has this form.
+
+    Raises:
+        ImageError: other values, another shape, or less than 8 x 8 pixels.
+    """
+    is_gray = array.ndim == 2
+    if array.dtype != np.uint8 or not (is_gray or (array.ndim == 3 and array.shape[2] == 3)):
+        found = f"{array.dtype} array of shape {tuple(array.shape)}"
+        reason = f"is a {found}; expected uint8 of shape (H, W, 3), RGB, or (H, W)"
+        raise ImageError(name, reason, code="bad-array", value=(str(array.dtype), tuple(array.shape)))
+    if min(array.shape[:2]) < MIN_SIDE:
+        raise _too_small(name, *array.shape[:2])
+    return np.repeat(array[:, :, None], 3, axis=2) if is_gray else array
 
 
 @contextmanager
@@ -120,30 +154,32 @@ def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
-            raise ImageError(path, f"is {_kind_name(mode)}, not a regular file; expected an image file")
+            reason = f"is {_kind_name(mode)}, not a regular file; expected an image file"
+            raise ImageError(path, reason, code="unreadable-file")
         # Should a pipe have taken the file's place since, O_NONBLOCK keeps the opening from waiting for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ImageError:
         raise
     except (OSError, ValueError) as error:
-        raise ImageError(path, _open_reason(path, error)) from None
+        raise ImageError(path, _open_reason(path, error), code="unreadable-file") from None
     with os.fdopen(descriptor, "rb") as file:
         yield file
 
 
 def _decode(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int, white: int) -> np.ndarray:
-    with _open_picture(path, file) as picture:
-        width, height = picture.size
+    with _open_image(path, file) as image:
+        width, height = image.size
         if width * height > max_pixels:
-            raise _too_large(path, f"{width} x {height} = {width * height:,}", max_pixels)
+            size = width * height
+            raise _too_large(path, f"{width} x {height} = {size:,}", max_pixels, size)
         if min(width, height) < MIN_SIDE:
-            raise ImageError(path, f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
-        with _decoding(path, picture.format):
-            picture.load()
-            return _to_rgb(path, _upright(picture), white)
+            raise _too_small(path, height, width)
+        with _decoding(path, image.format):
+            image.load()
+            return _to_rgb(path, _upright(image), white)
 
 
-def _open_picture(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
+def _open_image(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
     """Parse the header only. `Image.open` would refuse by its own, process-wide limit."""
     _load_plugins()
     file.seek(0)
@@ -155,7 +191,7 @@ def _open_picture(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
             file.seek(0)
             with _decoding(path, name):
                 return factory(file, os.fsdecode(path))
-    raise ImageError(path, _unknown_reason(prefix))
+    raise ImageError(path, _unknown_reason(prefix), code="not-an-image")
 
 
 @contextmanager
@@ -166,33 +202,34 @@ def _decoding(path: str | os.PathLike[str], kind: str | None) -> Iterator[None]:
     except (ImageError, Image.DecompressionBombError):
         raise
     except MemoryError:
-        raise ImageError(path, "does not fit into memory; lower --max-pixels (max_pixels= in Python)") from None
+        raise ImageError(path, "does not fit into memory; lower max_pixels", code="image-out-of-memory") from None
     # Decoders meet hostile bytes with errors of every kind (SyntaxError, struct.error, IndexError, ...).
     except Exception as error:
         detail = " ".join(str(error).split())[:120] or type(error).__name__
         state = "truncated" if "truncat" in detail.lower() or isinstance(error, EOFError) else "damaged or unsupported"
-        raise ImageError(path, f"{state} {kind} data ({detail}); expected a complete image, save it again") from None
+        reason = f"{state} {kind} data ({detail}); expected a complete image, save it again"
+        raise ImageError(path, reason, code="damaged-image") from None
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     # Malformed EXIF does not make the pixels wrong.
     except Exception:
         orientation = 1
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(path: str | os.PathLike[str], picture: Image.Image, white: int) -> np.ndarray:
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        gray = _deep_to_uint8(path, np.asarray(picture), white)
+def _to_rgb(path: str | os.PathLike[str], image: Image.Image, white: int) -> np.ndarray:
+    if image.mode == "F" or image.mode.startswith("I"):
+        gray = _deep_to_uint8(path, np.asarray(image), white)
         return np.repeat(gray[:, :, None], 3, axis=2)
-    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.new("RGB", layer.size, "white")
-        picture.paste(layer, mask=layer.getchannel("A"))
-    return np.array(picture.convert("RGB"))
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        image = Image.new("RGB", layer.size, "white")
+        image.paste(layer, mask=layer.getchannel("A"))
+    return np.array(image.convert("RGB"))
 
 
 def _deep_to_uint8(path: str | os.PathLike[str], values: np.ndarray, white: int) -> np.ndarray:
@@ -202,7 +239,8 @@ def _deep_to_uint8(path: str | os.PathLike[str], values: np.ndarray, white: int)
         return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
     if values.dtype.kind != "f" and low >= 0 and high <= 65535:
         return np.minimum(values >> (white.bit_length() - 8), 255).astype(np.uint8)
-    raise ImageError(path, f"gray values run from {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG")
+    reason = f"gray values run from {low:g} to {high:g}; expected 8 or 16 bits, convert it to PNG"
+    raise ImageError(path, reason, code="bad-values", value=(low, high))
 
 
 @functools.lru_cache(maxsize=1)
@@ -226,10 +264,15 @@ def _lifted_limit(max_pixels: int) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _too_large(path: str | os.PathLike[str], size: str, max_pixels: int) -> ImageError:
-    return ImageError(
-        path, f"has {size} pixels; the limit is {max_pixels:,}, raise it with --max-pixels (max_pixels= in Python)"
-    )
+def _too_large(path: str | os.PathLike[str], size: str, max_pixels: int, value: int | None) -> ImageError:
+    reason = f"has {size} pixels; the limit is {max_pixels:,} (max_pixels)"
+    return ImageError(path, reason, code="too-many-pixels", value=value)
+
+
+def _too_small(path: str | os.PathLike[str], height: int, width: int) -> ImageError:
+    """The error of an image that has less than 8 x 8 pixels."""
+    reason = f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}"
+    return ImageError(path, reason, code="too-small", value=(height, width))
 
 
 def _open_reason(path: str | os.PathLike[str], error: OSError | ValueError) -> str:

@@ -69,7 +69,8 @@ def test_bad_files_get_a_line_each_and_the_rest_is_judged(
         "empty": "the file is empty",
         "truncated": "truncated PNG data",
         "not-an-image": "not an image of a known kind",
-        "bomb": "has 20000 x 20000 = 400,000,000 pixels; the limit is 100,000,000, raise it with --max-pixels",
+        "bomb": "has 20000 x 20000 = 400,000,000 pixels; the limit is 100,000,000 (max_pixels); "
+        "raise it with --max-pixels",
         "tiny": "is 7 x 30 pixels; expected at least 8 x 8",
         "broken-link": "broken symbolic link",
     }
@@ -257,7 +258,7 @@ def test_unwritable_folders(
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("vision.cli.output.open", refuse, raising=False)
+        monkeypatch.setattr("vision.files.open", refuse, raising=False)
         monkeypatch.setattr("vision.cli.output.tempfile.TemporaryFile", refuse)
     monkeypatch.setattr("vision.cli.forgery._inferencer", lambda command: pytest.fail("the work had begun"))
     for option in (["--csv", locked / "a.csv"], ["--heatmap", locked]):
@@ -275,7 +276,7 @@ def test_a_failed_run_leaves_no_csv_and_keeps_the_old_one(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vision.cli.forgery._print_now", interrupt)
+    monkeypatch.setattr("vision.cli.reporter.Reporter._print_now", interrupt)
     assert forgery(photos, "--csv", target) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
     assert target.read_text() == "from before"
@@ -288,7 +289,7 @@ def test_full_disk(
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.visualization.forgery.os.replace", fill)
+    monkeypatch.setattr("vision.files.os.replace", fill)
     assert forgery(photos, "--heatmap", tmp_path / "maps", "--csv", tmp_path / "a.csv") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert list((tmp_path / "maps").iterdir()) == [] and not (tmp_path / "a.csv").exists()

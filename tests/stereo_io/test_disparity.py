@@ -97,7 +97,7 @@ def test_equal_channels_count_as_one(tmp_path: Path) -> None:
     write_pfm(tmp_path / "a.pfm", np.dstack([values] * 3))
     np.testing.assert_array_equal(read_disparity(tmp_path / "a.pfm"), values)
     write_pfm(tmp_path / "a.pfm", np.dstack([values, values, values + 1]))
-    with pytest.raises(ImageError, match="expected one disparity a pixel"):
+    with pytest.raises(ImageError, match="expected one disparity per pixel"):
         read_disparity(tmp_path / "a.pfm")
 
 

@@ -124,7 +124,10 @@ def test_segments_with_a_training_checkpoint(folder: Path, capsys: pytest.Captur
     inferencer = DenseInferencer("segmentor.py", "trained.pth")
     for name, tensor in model.state_dict().items():
         assert torch.equal(inferencer.model.state_dict()[name], tensor)
-    sample = inferencer(np.asarray(Image.open("a.png")))
+    read, missing = inferencer(["a.png", "gone.png"])
+    assert read.path == "a.png" and missing.sample is None and missing.error.code == "unreadable-file"
+    sample = inferencer.predict(np.asarray(Image.open("a.png")))
+    assert torch.equal(read.sample.pred_sem_seg.data, sample.pred_sem_seg.data)
     assert sample.pred_sem_seg.shape == (70, 100)
     shares = inferencer.shares(sample)
     assert sum(shares.values()) == pytest.approx(1) and list(shares.values()) == sorted(shares.values(), reverse=True)

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from vision.apis import ForgeryResult
-from vision.apis.forgery.heatmap import plan_tiles
+from vision.apis.forgery.heatmap import plan_heatmap
 from vision.visualization.forgery import render_heatmap, save_heatmap
 
 
 def result_of(size: tuple[int, int], probability: float = 0.5) -> ForgeryResult:
-    plan, tiles = plan_tiles(np.full((*size, 3), 128, np.uint8), 256)
+    plan, tiles = plan_heatmap(np.full((*size, 3), 128, np.uint8), 256)
     heat = plan.heat_map(np.full(len(tiles), probability))
     return ForgeryResult("a.png", "inconclusive", probability, 0.0, 4, heatmap=heat)
 
@@ -50,7 +50,7 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     def fill_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.visualization.forgery.os.replace", fill_disk)
+    monkeypatch.setattr("vision.files.os.replace", fill_disk)
     with pytest.raises(OSError, match="No space"):
         save_heatmap(result_of((64, 64)), tmp_path / "map.png")
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +12,47 @@ import cv2
 import numpy as np
 import torch
 
+from vision.apis.base import ImageInput, Inferencer, check_least, is_image, load_image, name_of, read_ahead
 from vision.checkpoint import load_strict, read_checkpoint
+from vision.device import usable_device
 from vision.engine.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
-from vision.errors import UsageError
-from vision.structures.dense import label_shares
+from vision.errors import UsageError, notice_of
+from vision.images import MAX_PIXELS, ImageError, checked_array
+from vision.structures.dense import DenseResult, label_shares
 
 
-class DenseInferencer:
+class DenseInferencer(Inferencer[ImageInput, DenseResult]):
     """Detects or segments what images show, as the config says: mmdet's instances, or mmseg's class of every pixel.
+
+    Images are decoded in threads while the model works on one after another. An image that cannot be read gives a
+    result with `error` set, and the others go on.
 
     Args:
         config: path of a config whose default scope is mmdet or mmseg, with a `test_dataloader` whose pipeline prepares
             the images. Class names and colors are those of its dataset.
         checkpoint: weights, read as tensors only and loaded strictly; None leaves them random.
-        device: "cpu", "cuda", "cuda:1" ...
+        device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
+        workers: threads that decode.
+        max_pixels: refuse larger files, by their header.
 
     Raises:
-        UsageError: the config cannot be used, or its framework is not installed.
+        UsageError: the config or the device cannot be used, or the framework is not installed.
         CheckpointError: the weights are missing, unreadable or of another model.
     """
 
     def __init__(
-        self, config: str | Path, checkpoint: str | Path | None = None, device: str | torch.device = "cpu"
+        self,
+        config: str | Path,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = "cpu",
+        workers: int = 2,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         from vision.engine.config import load_config
 
+        check_least(1, workers=workers)
+        check_least(1, "pixels", max_pixels=max_pixels)
+        self.device, self.workers, self.max_pixels = usable_device(device), workers, max_pixels
         self.cfg = load_config(config)
         self.scope = scope_of(self.cfg)
         if self.scope not in FRAMEWORKS:
@@ -46,23 +63,47 @@ class DenseInferencer:
         self.model = build_model(self.cfg)
         if checkpoint is not None:
             load_strict(self.model, read_checkpoint(checkpoint)[0], checkpoint)
-        self.model.to(device)
+        self.model.to(self.device)
         with registries_of(self.scope):
             self.classes, self.palette = _names_and_colors(dataset)
             self.pipeline = _pipeline(dataset)
 
-    def __call__(self, image: np.ndarray) -> Any:
+    def stream(self, images: ImageInput | Iterable[ImageInput], /) -> Iterator[DenseResult]:
+        """Predict on paths, or uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray), each result as soon as it is there.
+
+        Raises:
+            UsageError: as `predict`.
+        """
+        inputs = [images] if is_image(images) else images
+        for result in read_ahead(self._read, inputs, self.workers, ahead=2 * self.workers):  # type: ignore[arg-type]
+            if result.image is not None:
+                result.sample = self.predict(result.image)
+            yield result
+
+    def _read(self, index: int, image: ImageInput) -> DenseResult:
+        if not is_image(image):
+            raise TypeError(f"image {index} is a {type(image).__name__}; expected a path or a uint8 RGB array")
+        result = DenseResult(name_of(image, f"array {index}"))
+        try:
+            result.image = load_image(image, result.path, self.max_pixels)
+        except ImageError as error:
+            result.error = notice_of(error, error.reason)
+        return result
+
+    def predict(self, image: np.ndarray) -> Any:
         """Predict on uint8 RGB `[H, W, 3]`.
 
         Returns:
             mmdet's `DetDataSample` or mmseg's `SegDataSample`, on the CPU.
 
         Raises:
+            ImageError: the array is no image.
             UsageError: the model predicts neither instances nor a segmentation (panoptic segments alone, say), or needs
                 an op that mmcv lacks here.
         """
         from vision.engine.compat import MissingOpError
 
+        image = checked_array(image, "array")
         with registries_of(self.scope), torch.no_grad():
             # Pipelines take what OpenCV reads.
             data = self.pipeline({"img": cv2.cvtColor(image, cv2.COLOR_RGB2BGR), "img_id": 0})

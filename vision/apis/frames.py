@@ -1,4 +1,4 @@
-"""Frames of stereo videos: two files, two folders of images, or one file with both views side by side."""
+"""Frames of videos: of a file, or of a folder of images."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class VideoFile:
         width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
         if width * height > max_pixels:
             capture.release()
-            raise UsageError(
-                f"video {path!r} has frames of {width:g} x {height:g} pixels; the limit is {max_pixels:,}, raise it "
-                "with --max-pixels"
+            reason = (
+                f"video {path!r} has frames of {width:g} x {height:g} pixels; the limit is {max_pixels:,} (max_pixels)"
             )
+            raise UsageError(reason, code="too-many-pixels", value=round(width * height))
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         capture.release()
         self.fps = float(fps) if 0 < fps < 1000 else DEFAULT_FPS
@@ -65,14 +65,16 @@ class VideoFile:
 
     def _open(self) -> cv2.VideoCapture:
         if not os.path.isfile(self.path):
-            raise UsageError(f"video {self.path!r} is no file; expected a video file or a folder of images")
+            reason = f"video {self.path!r} is no file; expected a video file or a folder of images"
+            raise UsageError(reason, code="unreadable-video", value=self.path)
         capture = cv2.VideoCapture(self.path)
         if not capture.isOpened():
-            raise UsageError(f"video {self.path!r} cannot be opened; expected a video that FFmpeg can decode")
+            reason = f"video {self.path!r} cannot be opened; expected a video that FFmpeg can decode"
+            raise UsageError(reason, code="unreadable-video", value=self.path)
         return capture
 
 
-class PictureFolder:
+class ImageFolder:
     """Images of a folder in the order of their names, as frames.
 
     Raises:
@@ -82,7 +84,8 @@ class PictureFolder:
     def __init__(self, path: str, fps: float = DEFAULT_FPS, max_pixels: int = MAX_PIXELS) -> None:
         self.paths = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
         if not self.paths:
-            raise UsageError(f"no images in folder {path!r}; expected one a frame")
+            reason = f"no images in folder {path!r}; expected one per frame"
+            raise UsageError(reason, code="unreadable-video", value=path)
         self.fps, self.count, self.max_pixels = fps, len(self.paths), max_pixels
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -91,4 +94,4 @@ class PictureFolder:
 
 def open_frames(path: str, max_pixels: int) -> Frames:
     """A video file, or a folder of images."""
-    return PictureFolder(path, max_pixels=max_pixels) if os.path.isdir(path) else VideoFile(path, max_pixels)
+    return ImageFolder(path, max_pixels=max_pixels) if os.path.isdir(path) else VideoFile(path, max_pixels)

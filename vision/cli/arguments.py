@@ -1,10 +1,12 @@
-"""Kinds of arguments that argparse does not have; what is wrong with one is told in a line."""
+"""Kinds of arguments that argparse does not have; what is wrong with one is told in one line."""
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 
 def count(text: str) -> int:
@@ -39,8 +41,11 @@ def between(least: float, most: float) -> Callable[[str], float]:
     """A number of a range."""
 
     def parse(text: str) -> float:
-        value = number(text)
-        if not least <= value <= most:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:  # NaN is not, either
             raise argparse.ArgumentTypeError(f"expected a number from {least:g} to {most:g}, got {text!r}")
         return value
 
@@ -56,6 +61,43 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}")
     return value
+
+
+def add_old_name(group: Any, old: str, new: str, **options: Any) -> None:
+    """Let an option go on working under the name that it had, with a warning on stderr; --help does not show it.
+
+    Args:
+        group: parser or group of arguments that has the option.
+        old: name that it had, such as "--weights".
+        new: name that it has.
+        options: as those of the new name, for `add_argument`.
+    """
+    kind = _OldSwitch if options.pop("action", None) == "store_true" else _OldName
+    dest = new.lstrip("-").replace("-", "_")
+    group.add_argument(
+        old, action=kind, dest=dest, new=new, help=argparse.SUPPRESS, default=argparse.SUPPRESS, **options
+    )
+
+
+class _OldName(argparse.Action):
+    """Stores the value under the new name."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, new: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, **options)
+        self.new = new
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        print(f"{parser.prog}: warning: {self.option_strings[0]} is deprecated; use {self.new}", file=sys.stderr)
+        setattr(namespace, self.dest, values if self.nargs != 0 else True)
+
+
+class _OldSwitch(_OldName):
+    """Takes no value."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, new: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, new, nargs=0, **options)
 
 
 def several(names: Sequence[str]) -> Callable[[str], list[str]]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from vision.errors import UsageError
+from vision.cli.arguments import between, count
 from vision.limits import MAX_PIXELS
-from vision.models.table import FORGERY, default_model, find_model
+from vision.models.table import FORGERY, default_model, require_weights
 
 if TYPE_CHECKING:
     from vision.apis import ForgeryInferencer, ForgeryResult
-    from vision.cli.output import HeatmapFolder
+    from vision.cli.output import OutputFolder
+    from vision.cli.reporter import Subject
 
 _LABELS = {
     "exif_software": "software",
@@ -28,7 +25,7 @@ _LABELS = {
     "c2pa_manifest": "C2PA manifest",
     "png_text": "text",
 }
-ALL_JUDGED, SOME_FAILED, FAKE_FOUND = 0, 1, 3
+FAKE_FOUND = 3
 
 _DESCRIPTION = """\
 Tell real images from AI-generated ones.
@@ -66,7 +63,7 @@ def add_command(commands: Any) -> None:
     output = parser.add_argument_group("output")
     kind = output.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
-    kind.add_argument("--jsonl", action="store_true", help="print one JSON object a line, as soon as each is there")
+    kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as each is there")
     output.add_argument("--csv", metavar="FILE", help="also write a CSV file")
     output.add_argument(
         "--heatmap", metavar="DIR", help="also draw where the evidence lies (evidence, not localization)"
@@ -74,8 +71,10 @@ def add_command(commands: Any) -> None:
     output.add_argument("--fail-on-fake", action="store_true", help="exit with 3 if any image is ai-generated")
     decision = parser.add_argument_group("decision")
     rule = decision.add_mutually_exclusive_group()
-    rule.add_argument("--fpr", type=_probability, metavar="X", help="two verdicts, at this rate of false alarms (0.05)")
-    rule.add_argument("--threshold", type=_probability, metavar="P", help="two verdicts, at this probability")
+    rule.add_argument(
+        "--fpr", type=between(0, 1), metavar="X", help="two verdicts, at this rate of false alarms (0.05)"
+    )
+    rule.add_argument("--threshold", type=between(0, 1), metavar="P", help="two verdicts, at this probability")
     decision.add_argument(
         "--robust", action="store_true", help="judge recompressed copies too; inconclusive unless all agree"
     )
@@ -85,10 +84,10 @@ def add_command(commands: Any) -> None:
     decision.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     work = parser.add_argument_group("work")
     work.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
-    work.add_argument("--batch-size", type=_count, default=8, metavar="N", help="crops in a forward pass (%(default)s)")
-    work.add_argument("--workers", type=_count, default=2, metavar="N", help="threads that decode (%(default)s)")
+    work.add_argument("--batch-size", type=count, default=8, metavar="N", help="crops in a forward pass (%(default)s)")
+    work.add_argument("--workers", type=count, default=2, metavar="N", help="threads that decode (%(default)s)")
     work.add_argument(
-        "--max-pixels", type=_count, default=MAX_PIXELS, metavar="N", help="refuse larger images (%(default)s)"
+        "--max-pixels", type=count, default=MAX_PIXELS, metavar="N", help="refuse larger images (%(default)s)"
     )
 
 
@@ -101,41 +100,53 @@ def run(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
-    from vision.cli.output import HeatmapFolder
+    from vision.cli.output import OutputFolder
     from vision.cli.paths import PathFinder
+    from vision.cli.reporter import SOME_FAILED, Reporter, record_of
     from vision.images import IMAGE_SUFFIXES
 
     finder = PathFinder(IMAGE_SUFFIXES)
     paths = finder.expand(command.paths)
+    reporter = Reporter(command, _subject(command))
     for path, reason in finder.problems:
-        _complain(path, reason)
+        reporter.complain(f"{path}: {reason}")
     # Outputs are tried before the slow part, not found unwritable after it.
-    folder = HeatmapFolder(command.heatmap) if command.heatmap is not None else None
-    with _csv(command) as write_row:
-        verdicts: Counter[str] = Counter()
-        records: list[dict[str, Any]] = []
-        for result in _with_progress(_inferencer(command).stream(paths), len(paths), command):
-            verdicts[result.verdict or "error"] += 1
-            record = result.to_dict()
+    folder = OutputFolder(command.heatmap, "--heatmap") if command.heatmap is not None else None
+    with reporter, reporter.progress(len(paths), "judging") as progress:
+        for result in _inferencer(command).stream(paths):
+            record = record_of(result)
             if folder is not None:
                 record["heatmap"] = _draw(result, folder)
-            write_row(record)
-            _print_now(record, command)
-            if not command.jsonl:
-                records.append(record)
-    _print_all(records, verdicts, command)
-    if command.fail_on_fake and verdicts["ai-generated"]:
+            reporter.add(record)
+            progress.advance()
+    reporter.finish()
+    if command.fail_on_fake and reporter.outcomes["ai-generated"]:
         return FAKE_FOUND
-    return SOME_FAILED if verdicts["error"] or finder.problems else ALL_JUDGED
+    return SOME_FAILED if finder.problems else reporter.exit_code
+
+
+def _subject(command: argparse.Namespace) -> Subject:
+    from vision.cli.reporter import Subject
+    from vision.structures.forgery import result_fields
+
+    return Subject(
+        noun="image",
+        done="judged",
+        source="path",
+        fields=[*result_fields(), *(["heatmap"] if command.heatmap is not None else [])],
+        columns=["verdict", "probability", "logit", "crops", *(["stable"] if command.robust else []), "path", "notes"],
+        row=lambda record: _row(record, command.robust),
+        counts=lambda verdicts: ", ".join(f"{n} {name}" for name, n in sorted(verdicts.items())) or "none judged",
+        outcome=lambda record: record["verdict"],
+    )
 
 
 def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
-    row = find_model(command.model, FORGERY)
-    if command.checkpoint is None and row is not None and row.weights is None:
-        raise UsageError(f"model {command.model!r} ships without weights; name a file with --checkpoint")
+    require_weights(command.model, command.checkpoint, FORGERY)
     from vision.apis import ForgeryInferencer
+    from vision.cli.advice import usage_errors
 
-    try:
+    with usage_errors():
         return ForgeryInferencer(
             model=command.model,
             checkpoint=command.checkpoint,
@@ -148,79 +159,20 @@ def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
             robust=command.robust,
             heatmap=command.heatmap is not None,
         )
-    except ValueError as error:  # CheckpointError is one
-        raise UsageError(str(error)) from error
 
 
-@contextmanager
-def _csv(command: argparse.Namespace) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Gives a function that writes one row, or does nothing without --csv."""
-    if command.csv is None:
-        yield lambda record: None
-        return
-    from vision.cli.output import CsvFile
-    from vision.structures.forgery import result_fields
-
-    fields = [*result_fields(), *(["heatmap"] if command.heatmap is not None else [])]
-    with CsvFile(command.csv, fields) as file:
-        yield file.write
-
-
-def _draw(result: ForgeryResult, folder: HeatmapFolder) -> str | None:
+def _draw(result: ForgeryResult, folder: OutputFolder) -> str | None:
     if result.heatmap is None:
         return None
     from vision.visualization.forgery import save_heatmap
 
-    target = folder.name_for(result.path)
+    target = f"{folder.base_for(result.path, '_heatmap')}.png"
     save_heatmap(result, target, os.path.basename(result.path))
     return target
 
 
-def _with_progress(
-    results: Iterator[ForgeryResult], total: int, command: argparse.Namespace
-) -> Iterator[ForgeryResult]:
-    """Show a bar on stderr, when people watch it and nothing else scrolls through it."""
-    if total < 2 or not sys.stderr.isatty() or (command.jsonl and sys.stdout.isatty()):
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
-    with bar:
-        yield from bar.track(results, total=total)
-
-
-def _print_now(record: dict[str, Any], command: argparse.Namespace) -> None:
-    from vision.cli.output import to_json
-
-    if command.jsonl:
-        print(to_json(record), flush=True)
-    if record["error"] is not None and (command.jsonl or command.json):
-        _complain(record["path"], record["error"])
-
-
-def _print_all(records: list[dict[str, Any]], verdicts: Counter[str], command: argparse.Namespace) -> None:
-    from vision.cli.output import print_table, to_json
-
-    if command.json:
-        print(to_json(records, indent=2))
-    if command.json or command.jsonl:
-        return
-    columns = ["verdict", "probability", "logit", "crops", *(["stable"] if command.robust else []), "path", "notes"]
-    print_table(columns, [_row(record, command.robust) for record in records])
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()) if name != "error")
-    failed = f"; {verdicts['error']} could not be judged" if verdicts["error"] else ""
-    total = sum(verdicts.values())
-    noun = "image" if total == 1 else "images"
-    print(f"{total} {noun}: {counts or 'none judged'}{failed}", file=sys.stderr)
-
-
 def _row(record: dict[str, Any], robust: bool) -> list[str]:
     """Cells for people. What the file says about itself stands in the notes."""
-    if record["error"] is not None:
-        return ["error", "-", "-", "-", *(["-"] if robust else []), record["path"], record["error"]]
     notes = "; ".join(f"{label}: {_short(record[name])}" for name, label in _LABELS.items() if record[name])
     stable = [("yes" if record["stable"] else "no")] if robust else []
     numbers = [f"{record['probability']:.3f}", f"{record['logit']:+.2f}", str(record["crops"])]
@@ -231,29 +183,3 @@ def _short(value: str) -> str:
     """The full text is in the JSON; vocabulary terms are addresses, whose last part says what they mean."""
     value = value.rpartition("/")[2] if value.startswith("http") else value
     return value if len(value) <= 60 else f"{value[:59]}…"
-
-
-def _complain(path: str, reason: str) -> None:
-    from vision.cli.output import printable
-
-    print(f"vision forgery: {printable(path)}: {reason}", file=sys.stderr)
-
-
-def _probability(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:  # NaN is not, either
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
-    return value
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
-    return value

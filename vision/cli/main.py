@@ -1,4 +1,4 @@
-"""Entry point of the `vision` command: parse, run one subcommand, turn what goes wrong into a line and an exit code."""
+"""The `vision` command: parse, run one subcommand, turn what goes wrong into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import vision
 from vision.cli import doctor, export, forgery, models, stereo
+from vision.cli.advice import advised
 from vision.errors import UsageError
 
 USAGE_ERROR = 2
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UsageError as error:
-        print(f"vision {command.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"vision {command.name}: {' '.join(advised(str(error), error).split())}", file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         print(f"vision {command.name}: interrupted", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from vision.errors import UsageError
+from vision.files import replacing
 
 MAX_STEM_BYTES = 180
 _STYLES = {"real": "green", "ai-generated": "bold red", "inconclusive": "yellow", "error": "magenta"}
@@ -34,21 +36,26 @@ class CsvFile:
     def __init__(self, path: str, fields: Sequence[str]) -> None:
         self.path = Path(path)
         self.fields = list(fields)
-        self._temporary = self.path.parent / f".{os.getpid()}.csv.tmp"
 
     def __enter__(self) -> CsvFile:
         if self.path.exists() and not self.path.is_file():
             raise UsageError(f"--csv {str(self.path)!r} is not a regular file; expected the name of a file to write")
+        with contextlib.ExitStack() as stack:
+            self._writer = csv.DictWriter(self._opened(stack), self.fields)
+            self._writer.writeheader()
+            self._stack = stack.pop_all()
+        return self
+
+    def _opened(self, stack: contextlib.ExitStack) -> IO[str]:
         try:
-            # surrogateescape: names that are not UTF-8 keep their bytes
-            self._file: IO[str] = open(self._temporary, "w", encoding="utf-8", errors="surrogateescape", newline="")
+            binary = stack.enter_context(replacing(self.path))
         except OSError as error:
             raise UsageError(
                 f"--csv {str(self.path)!r} cannot be written ({error.strerror}); choose a writable folder"
             ) from None
-        self._writer = csv.DictWriter(self._file, self.fields)
-        self._writer.writeheader()
-        return self
+        # surrogateescape: names that are not UTF-8 keep their bytes
+        text = io.TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="")
+        return stack.enter_context(text)
 
     def write(self, record: dict[str, Any]) -> None:
         """Add one row; None becomes an empty cell."""
@@ -57,12 +64,7 @@ class CsvFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._file.close()
-            if kind is None:
-                os.replace(self._temporary, self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
+        self._stack.__exit__(kind, error, trace)
 
 
 class OutputFolder:
@@ -99,24 +101,13 @@ class OutputFolder:
         return os.path.join(self.path, name)
 
 
-class HeatmapFolder(OutputFolder):
-    """A folder of heat maps."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path, "--heatmap")
-
-    def name_for(self, source: str) -> str:
-        """Path of the heat map of a source file."""
-        return self.base_for(source, "_heatmap") + ".png"
-
-
 def to_json(record: Any, indent: int | None = None) -> str:
     """JSON in ASCII, which any terminal and any file name allow; never NaN."""
     return json.dumps(record, indent=indent, allow_nan=False)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns: colored and fitted on a terminal, one line a row when piped.
+    """Print aligned columns: colored and fitted on a terminal, one line per row when piped.
 
     Args:
         columns: headings; a last one called "notes" goes below the column before it on a terminal.

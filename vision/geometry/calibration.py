@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vision.errors import UsageError
 
@@ -13,6 +14,9 @@ _SAME_FACTOR = 0.01
 
 class CalibrationError(UsageError):
     """A calibration cannot be used; the message says which, why and what to do."""
+
+    def __init__(self, message: str = "", *, code: str = "bad-calibration", value: Any = None) -> None:
+        super().__init__(message, code=code, value=value)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class StereoCalibration:
         unit: of the baseline, and so of depths: "mm", "m"; "" when nothing says it.
         size: (width, height) of the images that it is for; None is any.
         source: a name for messages.
-        note: what a user should know about how the file was understood; "" when there is nothing.
+        note: what a user should know about how the file was understood, a `vision.errors.Notice`; "" when there is
+            nothing.
 
     Raises:
         CalibrationError: a value is not finite, or focal or baseline is not positive.

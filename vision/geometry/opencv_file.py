@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vision.errors import Notice
 from vision.geometry.calibration import CalibrationError, StereoCalibration
 from vision.geometry.cameras import CameraPair
 
@@ -31,9 +32,10 @@ _NAMES = {
     "size": ("imagesize", "imgsize", "size"),
 }
 
-_RAW_NOTE = (
+_RAW_NOTE = Notice(
     "the calibration has no P1 and P2: the pair is taken as rectified already, with the focal length of K1; "
-    "if it is not, use --rectify"
+    "if it is not, rectify it first",
+    "taken-as-rectified",
 )
 
 

@@ -63,7 +63,7 @@ def write_ply(path: str | os.PathLike[str], points: np.ndarray, colors: np.ndarr
         path: of the file; one that exists is replaced.
         points: `[N, 3]`.
         colors: uint8 `[N, 3]`.
-        comment: a line of the header, such as the unit.
+        comment: one line of the header, such as the unit.
 
     Raises:
         ValueError: the shapes do not match.

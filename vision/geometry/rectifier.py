@@ -31,7 +31,7 @@ class Rectifier:
 
     def __init__(self, cameras: CameraPair, width: int, height: int) -> None:
         if max(width, height) > MAX_SIDE:
-            raise CalibrationError(f"images of {width} x {height} pixels; OpenCV rectifies up to {MAX_SIDE} a side")
+            raise CalibrationError(f"images of {width} x {height} pixels; OpenCV rectifies sides of up to {MAX_SIDE}")
         fitted = cameras.fitted(width, height)
         size = (width, height)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 import vision.ops  # noqa: F401 - registers the operators
+from vision.files import replacing_group
 from vision.onnx.attention import tiled_attention
 from vision.onnx.folding import fold
 
@@ -81,10 +81,8 @@ def export(
     if not rewrite:
         fold(onnx_program.model)
     # The file names the one that holds its weights, so that both get their names before they move.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        onnx_program.save(Path(folder, path.name))
-        for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == path.name):
-            file.replace(path.parent / file.name)
+    with replacing_group(path) as temporary:
+        onnx_program.save(temporary)
     return path
 
 

@@ -11,7 +11,7 @@ from vision.files import replacing
 from vision.images import MAX_PIXELS, ImageError, open_regular
 
 
-def check_size(path: str | os.PathLike[str], width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+def check_size(path: str | os.PathLike[str], height: int, width: int, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse a size that a header claims, before memory is taken for it.
 
     Raises:
@@ -21,7 +21,8 @@ def check_size(path: str | os.PathLike[str], width: int, height: int, max_pixels
         raise ImageError(path, f"says that it is {width} x {height} pixels; expected positive numbers")
     if width * height > max_pixels:
         size = f"{width} x {height} = {width * height:,}"
-        raise ImageError(path, f"says that it has {size} pixels; the limit is {max_pixels:,} (max_pixels=)")
+        reason = f"says that it has {size} pixels; the limit is {max_pixels:,} (max_pixels)"
+        raise ImageError(path, reason, code="too-many-pixels", value=width * height)
 
 
 def read_npy(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -42,7 +43,7 @@ def read_npy(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.n
         raise ImageError(path, f"holds {array.dtype}; expected real numbers")
     if array.ndim < 2:
         raise ImageError(path, f"has the shape {array.shape}; expected height and width first")
-    check_size(path, math.prod(array.shape[1:]), array.shape[0], 2 * max_pixels)
+    check_size(path, array.shape[0], math.prod(array.shape[1:]), 2 * max_pixels)
     with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite: unknown
         return np.array(array, dtype=np.float32)
 
@@ -71,7 +72,7 @@ def read_hdf5(path: str | os.PathLike[str], name: str, max_pixels: int = MAX_PIX
                 shape = content[name].shape
                 if len(shape) < 2:
                     raise ImageError(path, f"array {name!r} has the shape {shape}; expected height and width first")
-                check_size(path, math.prod(shape[1:]), shape[0], 2 * max_pixels)
+                check_size(path, shape[0], math.prod(shape[1:]), 2 * max_pixels)
                 return np.array(content[name], dtype=np.float32)
         except ImageError:
             raise

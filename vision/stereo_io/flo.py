@@ -33,7 +33,7 @@ def read_flo(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.n
                 path, f"begins with {head[:8]!r}; expected a .flo file, which begins with 'PIEH' and a size"
             )
         _, width, height = _HEADER.unpack(head)
-        check_size(path, width, height, max_pixels)
+        check_size(path, height, width, max_pixels)
         expected, size = 8 * width * height, os.fstat(file.fileno()).st_size - _HEADER.size
         if size != expected:
             state = "truncated" if size < expected else "longer than its header says"

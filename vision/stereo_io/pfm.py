@@ -43,7 +43,7 @@ def read_pfm(path: str | os.PathLike[str], bottom_up: bool = True, max_pixels: i
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         channels, width, height, order, start = _parse_header(path, file.read(_HEADER_LIMIT))
-        check_size(path, width, height, max_pixels)
+        check_size(path, height, width, max_pixels)
         expected = 4 * channels * width * height
         file.seek(start)
         # Text tools on Windows end the header with two characters.

@@ -30,11 +30,11 @@ def read_gray(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
         # Pillow warns by a limit of its own; ours is checked here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(file, formats=("PNG", "PPM", "BMP")) as picture:
-                check_size(path, *picture.size, max_pixels)
-                mode = picture.mode
+            with Image.open(file, formats=("PNG", "PPM", "BMP")) as image:
+                check_size(path, image.height, image.width, max_pixels)
+                mode = image.mode
                 values = np.asarray(
-                    picture.convert("L") if mode == "1" else picture.convert("RGB") if mode == "P" else picture
+                    image.convert("L") if mode == "1" else image.convert("RGB") if mode == "P" else image
                 )
         except ImageError:
             raise
@@ -64,9 +64,9 @@ def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
     with open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(file, formats=("PNG",)) as picture:
-                check_size(path, *picture.size, max_pixels)
-                picture.verify()  # OpenCV would give what it got of a damaged file
+            with Image.open(file, formats=("PNG",)) as image:
+                check_size(path, image.height, image.width, max_pixels)
+                image.verify()  # OpenCV would give what it got of a damaged file
             file.seek(0)
             values = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
         except ImageError:

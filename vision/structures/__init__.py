@@ -1,1 +1,5 @@
-"""Results, as data: what an inferencer finds out, whoever shows or stores it."""
+"""Results, as data: what an inferencer finds out, whoever shows or stores it. Nothing here needs torch."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vision.provenance import PROVENANCE_FIELDS
+from vision.structures.heatmap import HeatMap
 
 REAL = "real"
 GENERATED = "ai-generated"
@@ -26,7 +26,7 @@ class ForgeryResult:
         probability: calibrated probability that the image is generated, 0 to 1.
         logit: what the calibration starts from: the mean over the crops.
         crops: number of crops that were judged.
-        error: why there is no verdict, in one line; None when there is one.
+        error: why there is no verdict, in one line, a `vision.errors.Notice`; None when there is one.
         metadata: what the file says about its origin (`vision.provenance`); no part of the score.
         probability_min, probability_max: over the image and its recompressed copies; None without that check.
         stable: whether image and copies got the same verdict; when not, `verdict` is "inconclusive".
@@ -68,45 +68,3 @@ def verdict(probability: float, low: float, high: float) -> str:
     if probability >= high:
         return GENERATED
     return REAL if probability < low else INCONCLUSIVE
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """Probabilities of overlapping tiles, and a copy of the image to show them on.
-
-    Attributes:
-        probability: float32 `[rows, columns]`, of the tiles.
-        center_y, center_x: tile centers in pixels of the full image, ascending. Those of small images, which
-            are extended, may lie outside.
-        height, width: of the full image.
-        tile_size: side of a tile in pixels.
-        preview: uint8 `[h, w, 3]`, the image, scaled down to 1000 pixels when it is larger.
-    """
-
-    probability: np.ndarray
-    center_y: np.ndarray
-    center_x: np.ndarray
-    height: int
-    width: int
-    tile_size: int
-    preview: np.ndarray
-
-    def dense(self, height: int, width: int) -> np.ndarray:
-        """Interpolate and smooth the tiles to float32 `[height, width]` over the whole image, 0 to 1."""
-        y = (np.arange(height) + 0.5) * (self.height / height)
-        x = (np.arange(width) + 0.5) * (self.width / width)
-        columns = np.stack([np.interp(x, self.center_x, row) for row in self.probability])
-        surface = np.stack([np.interp(y, self.center_y, column) for column in columns.T], axis=1)
-        sigma = [
-            _spacing(c) * full / 2
-            for c, full in ((self.center_x, width / self.width), (self.center_y, height / self.height))
-        ]
-        if max(sigma) > 0.3:
-            surface = cv2.GaussianBlur(
-                surface, (0, 0), max(sigma[0], 0.1), sigmaY=max(sigma[1], 0.1), borderType=cv2.BORDER_REFLECT
-            )
-        return np.clip(surface, 0, 1).astype(np.float32)
-
-
-def _spacing(centers: np.ndarray) -> float:
-    return float(centers[1] - centers[0]) if len(centers) > 1 else 0.0

@@ -31,8 +31,8 @@ class StereoResult:
         calibration: of these images, if there is one.
         image, image_right: uint8 `[H, W, 3]`, the views that were matched; rectified ones after rectification.
         rectified: whether they were rectified here.
-        warnings: what is odd about the pair, a line each.
-        error: why there is no result, in one line; None when there is one.
+        warnings: what is odd about the pair, one line each, which knows its kind (`vision.errors.Notice`).
+        error: why there is no result, in one line, a `Notice` too; None when there is one.
         scale: what the images were enlarged by for matching.
         seconds: that matching took, without reading and checking.
     """

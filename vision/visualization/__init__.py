@@ -1,1 +1,5 @@
-"""Images of results, for people to look at."""
+"""Images of results, for people to look at. Each name is imported when it is first asked for."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from vision.apis.dense import DenseInferencer
 from vision.structures.dense import label_shares
+from vision.visualization.canvas import BRIGHT, font_of, strip
 
 _LEGEND_CLASSES = 12
-_BACKGROUND = (22, 24, 29)
-_TEXT = (238, 240, 244)
+
+
+class DenseModel(Protocol):
+    """What drawing needs to know of a model: names and colors. `vision.apis.dense.DenseInferencer` is one."""
+
+    @property
+    def segments_pixels(self) -> bool:
+        """Whether it predicts a class for every pixel; it outlines instances otherwise."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names that it has."""
+
+    def name_of(self, label: int) -> str:
+        """Name of a class, also of one beyond `classes`."""
+
+    def color_of(self, label: int) -> tuple[int, int, int]:
+        """Color of a class, RGB."""
 
 
 def draw_prediction(
-    inferencer: DenseInferencer, image: np.ndarray, sample: Any, score_threshold: float = 0.3, opacity: float = 0.6
+    inferencer: DenseModel, image: np.ndarray, sample: Any, score_threshold: float = 0.3, opacity: float = 0.6
 ) -> Image.Image:
     """Draw what was predicted.
 
@@ -37,7 +54,7 @@ def draw_prediction(
 
 
 def _draw_instances(
-    inferencer: DenseInferencer, image: np.ndarray, sample: Any, score_threshold: float, opacity: float
+    inferencer: DenseModel, image: np.ndarray, sample: Any, score_threshold: float, opacity: float
 ) -> np.ndarray:
     from mmdet.structures import DetDataSample
     from mmdet.visualization import DetLocalVisualizer
@@ -53,7 +70,7 @@ def _draw_instances(
     return visualizer.get_image()
 
 
-def _draw_segmentation(inferencer: DenseInferencer, image: np.ndarray, sample: Any, opacity: float) -> np.ndarray:
+def _draw_segmentation(inferencer: DenseModel, image: np.ndarray, sample: Any, opacity: float) -> np.ndarray:
     from mmseg.visualization import SegLocalVisualizer
 
     visualizer = SegLocalVisualizer(alpha=opacity)
@@ -64,31 +81,30 @@ def _draw_segmentation(inferencer: DenseInferencer, image: np.ndarray, sample: A
     return visualizer.get_image()
 
 
-def _meta(inferencer: DenseInferencer, labels: list[int]) -> dict[str, list[Any]]:
+def _meta(inferencer: DenseModel, labels: list[int]) -> dict[str, list[Any]]:
     """Names and colors of all classes up to the largest label: a dataset may name fewer than a model has."""
     count = max([len(inferencer.classes), *(label + 1 for label in labels), 1])
     names, colors = inferencer.name_of, inferencer.color_of
     return {"classes": [names(i) for i in range(count)], "palette": [colors(i) for i in range(count)]}
 
 
-def _with_legend(picture: Image.Image, inferencer: DenseInferencer, sample: Any) -> Image.Image:
+def _with_legend(image: Image.Image, inferencer: DenseModel, sample: Any) -> Image.Image:
     shares = label_shares(sample)[:_LEGEND_CLASSES]
-    unit = int(np.clip(picture.width / 40, 12, 28))
-    font = ImageFont.load_default(unit)
+    unit = int(np.clip(image.width / 40, 12, 28))
+    font = font_of(unit)
     # (x, y, label, text) of every entry, in lines as wide as the image.
     entries, x, y = [], unit, unit
     for label, share in shares:
         text = f"{inferencer.name_of(label)} {share:.1%}"
         width = round(font.getlength(text)) + 3 * unit
-        if x > unit and x + width > picture.width:
+        if x > unit and x + width > image.width:
             x, y = unit, y + 2 * unit
         entries.append((x, y, label, text))
         x += width
-    canvas = Image.new("RGB", (picture.width, picture.height + y + 2 * unit), _BACKGROUND)
-    canvas.paste(picture, (0, 0))
-    draw = ImageDraw.Draw(canvas)
+    canvas, draw = strip(image.width, image.height + y + 2 * unit)
+    canvas.paste(image, (0, 0))
     for left, top, label, text in entries:
-        top += picture.height
+        top += image.height
         draw.rectangle((left, top, left + unit, top + unit), inferencer.color_of(label))
-        draw.text((left + round(1.4 * unit), top + unit // 2), text, _TEXT, font, anchor="lm")
+        draw.text((left + round(1.4 * unit), top + unit // 2), text, BRIGHT, font, anchor="lm")
     return canvas

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from vision.structures.forgery import GENERATED, REAL, ForgeryResult, HeatMap
+from vision.visualization.canvas import (
+    BACKGROUND,
+    BRIGHT,
+    MIN_PANEL,
+    MUTED,
+    draw_panels,
+    draw_scale,
+    fitted,
+    font_of,
+    label_height,
+    save_image,
+    strip,
+    wrapped,
+)
 
-MIN_PANEL = 360
-_BACKGROUND = (22, 24, 29)
-_BRIGHT = (238, 240, 244)
-_MUTED = (160, 166, 178)
 _VERDICT_COLORS = {REAL: (104, 190, 134), GENERATED: (244, 122, 96)}
 _UNDECIDED_COLOR = (232, 190, 92)
 # Perceptually uniform, and its dark end leaves a gray image readable.
@@ -41,19 +50,13 @@ def render_heatmap(result: ForgeryResult, title: str = "") -> Image.Image:
     width = 2 * panel_width + 3 * gap
     header = _header(result, title, width - 2 * gap, unit)
     footer = _footer(result.heatmap, width - 2 * gap, unit)
-    label_height = round(1.9 * unit)
-    canvas = Image.new(
-        "RGB", (width, header.height + footer.height + left.shape[0] + label_height + 4 * gap), _BACKGROUND
-    )
-    canvas.paste(header, (gap, gap))
     top = header.height + 2 * gap
-    draw = ImageDraw.Draw(canvas)
-    for column, (panel, label) in enumerate(((left, "image"), (right, "how generated each part looks"))):
-        edge = gap + column * (panel_width + gap)
-        draw.text((edge, top), label, _MUTED, _font(unit))
-        offset = (panel_width - panel.shape[1]) // 2
-        canvas.paste(Image.fromarray(panel), (edge + offset, top + label_height))
-    canvas.paste(footer, (gap, top + label_height + left.shape[0] + gap))
+    bottom = top + label_height(unit) + left.shape[0]
+    canvas = Image.new("RGB", (width, bottom + footer.height + 2 * gap), BACKGROUND)
+    canvas.paste(header, (gap, gap))
+    panels = [(left, "image"), (right, "how generated each part looks")]
+    draw_panels(canvas, panels, panel_width, gap, top, unit)
+    canvas.paste(footer, (gap, bottom + gap))
     return canvas
 
 
@@ -64,27 +67,20 @@ def save_heatmap(result: ForgeryResult, path: str | os.PathLike[str], title: str
         ValueError: the result has no heat map.
         OSError: the file cannot be written.
     """
-    picture = render_heatmap(result, title)
-    target = Path(path)
-    temporary = target.with_name(f".{os.getpid()}.heatmap.tmp")
-    try:
-        picture.save(temporary, format="PNG")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    save_image(render_heatmap(result, title), path)
 
 
 def _panels(heat: HeatMap) -> tuple[np.ndarray, np.ndarray]:
     """The image and its overlay, uint8 `[h, w, 3]`; small images are enlarged."""
-    picture = heat.preview
-    factor = max(1, MIN_PANEL // max(picture.shape[:2]))
+    image = heat.preview
+    factor = max(1, MIN_PANEL // max(image.shape[:2]))
     if factor > 1:
-        picture = np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
+        image = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
     # Less contrast, so that the colors mean the same over sky and over shade.
-    gray = 64 + cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) // 2
+    gray = 64 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) // 2
     gray = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
-    colors = _colors(heat.dense(*picture.shape[:2]))
-    return picture, cv2.addWeighted(gray, 1 - _OPACITY, colors, _OPACITY, 0)
+    colors = _colors(heat.dense(*image.shape[:2]))
+    return image, cv2.addWeighted(gray, 1 - _OPACITY, colors, _OPACITY, 0)
 
 
 def _colors(probability: np.ndarray) -> np.ndarray:
@@ -92,67 +88,40 @@ def _colors(probability: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.applyColorMap(levels, _COLORMAP), cv2.COLOR_BGR2RGB)
 
 
+def _colors_over_gray(probability: np.ndarray) -> np.ndarray:
+    """The colors as they look over mid-gray."""
+    colors = _colors(probability)
+    return cv2.addWeighted(np.full_like(colors, 128), 1 - _OPACITY, colors, _OPACITY, 0)
+
+
 def _header(result: ForgeryResult, title: str, width: int, unit: int) -> Image.Image:
     """Verdict and numbers; the title goes beside them, or below where it is narrow."""
-    big, small = _font(round(1.5 * unit)), _font(unit)
+    big, small = font_of(round(1.5 * unit)), font_of(unit)
     verdict = result.verdict or "not judged"
     numbers = f"probability {result.probability:.3f}   {result.crops} crops" if result.probability is not None else ""
     if result.stable is not None:
         numbers += "   stable" if result.stable else "   changes when recompressed"
-    lines = Image.new("RGB", (width, round((4.0 if title else 2.3) * unit)), _BACKGROUND)
-    draw = ImageDraw.Draw(lines)
+    lines, draw = strip(width, round((4.0 if title else 2.3) * unit))
     draw.text((0, 0), verdict, _VERDICT_COLORS.get(verdict, _UNDECIDED_COLOR), big)
     after = draw.textlength(verdict, big) + unit
-    draw.text((after, round(0.42 * unit)), numbers, _BRIGHT, small)
+    draw.text((after, round(0.42 * unit)), numbers, BRIGHT, small)
     if title:
-        draw.text((0, round(2.4 * unit)), _fitted(title, width, small), _MUTED, small)
+        draw.text((0, round(2.4 * unit)), fitted(title, width, small, keeps_end=True), MUTED, small)
     return lines
 
 
 def _footer(heat: HeatMap, width: int, unit: int) -> Image.Image:
     """Legend bar, and what the map is not."""
-    font = _font(unit)
+    font = font_of(unit)
     words = (
         f"Evidence, not localization: each spot sums up tiles of {heat.tile_size} x {heat.tile_size} pixels around it. "
         "It shows what moved the score, not the outline of an edit."
     )
-    lines = _wrapped(words, width, font)
-    bar_height, line_height = unit, round(1.4 * unit)
-    image = Image.new("RGB", (width, bar_height + round(2.2 * unit) + line_height * len(lines)), _BACKGROUND)
-    draw = ImageDraw.Draw(image)
-    ramp = np.tile(np.linspace(0, 1, width, dtype=np.float32), (bar_height, 1))
-    # The bar has the colors as they look over mid-gray.
-    bar = cv2.addWeighted(np.full((bar_height, width, 3), 128, np.uint8), 1 - _OPACITY, _colors(ramp), _OPACITY, 0)
-    image.paste(Image.fromarray(bar), (0, 0))
-    ticks = bar_height + round(0.3 * unit)
-    for place, text, anchor in ((0, "0  real", "la"), (width / 2, "0.5", "ma"), (width - 1, "ai-generated  1", "ra")):
-        draw.text((place, ticks), text, _BRIGHT, font, anchor=anchor)
+    lines = wrapped(words, width, font)
+    line_height = round(1.4 * unit)
+    image, draw = strip(width, unit + round(2.2 * unit) + line_height * len(lines))
+    texts = ("0  real", "0.5", "ai-generated  1")
+    draw_scale(image, _colors_over_gray, (0, 1), texts, unit, unit + round(0.3 * unit))
     for number, line in enumerate(lines):
-        draw.text((0, bar_height + round(2.0 * unit) + number * line_height), line, _MUTED, font)
+        draw.text((0, unit + round(2.0 * unit) + number * line_height), line, MUTED, font)
     return image
-
-
-def _wrapped(words: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> list[str]:
-    lines = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
-def _fitted(title: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
-    """Shorten in the middle; the built-in font has Latin letters only."""
-    title = title.encode("latin-1", "replace").decode("latin-1")[:400]
-    keep = len(title)
-    text = title
-    while keep > 4 and font.getlength(text) > width:
-        keep -= 1
-        text = f"{title[: keep // 2]}...{title[len(title) - (keep - keep // 2) :]}"
-    return text
-
-
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vision.visualization.canvas import BACKGROUND
+
 
 def render_points(
     points: np.ndarray,
@@ -11,7 +13,7 @@ def render_points(
     size: tuple[int, int] = (480, 800),
     yaw: float = 20.0,
     pitch: float = -12.0,
-    background: tuple[int, int, int] = (22, 24, 29),
+    background: tuple[int, int, int] = BACKGROUND,
 ) -> np.ndarray:
     """Draw points by their distance, each as a square that grows with nearness, after a turn about the cloud's middle.
 
@@ -27,10 +29,10 @@ def render_points(
         uint8 RGB `[H, W, 3]`.
     """
     height, width = size
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = background
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = background
     if not len(points):
-        return picture
+        return image
     middle = np.median(points, axis=0)
     turned = (points - middle) @ _turn(yaw, pitch).T + [0, 0, middle[2]]
     turned, colors = turned[turned[:, 2] > 1e-3 * middle[2]], colors[turned[:, 2] > 1e-3 * middle[2]]
@@ -44,8 +46,8 @@ def render_points(
     x = place[order, 0, None] + np.tile(steps, side)
     y = place[order, 1, None] + np.repeat(steps, side)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    picture[y[inside], x[inside]] = np.repeat(colors[order, None], side * side, axis=1)[inside]
-    return picture
+    image[y[inside], x[inside]] = np.repeat(colors[order, None], side * side, axis=1)[inside]
+    return image
 
 
 def _turn(yaw: float, pitch: float) -> np.ndarray:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from vision.structures.stereo import StereoResult
+from vision.visualization.canvas import (
+    BACKGROUND,
+    BRIGHT,
+    MIN_PANEL,
+    draw_panels,
+    draw_scale,
+    fitted,
+    font_of,
+    label_height,
+    strip,
+)
 from vision.visualization.flow import flow_colors, flow_wheel, longest
 
-MIN_PANEL, MAX_PANEL = 360, 1000
-_BACKGROUND = (22, 24, 29)
-_BRIGHT = (238, 240, 244)
-_MUTED = (160, 166, 178)
+MAX_PANEL = 1000
 # From blue (far) to red (near), with more steps that the eye tells apart than a single-hue map has.
 _COLORMAP = cv2.COLORMAP_TURBO
 
 
 def disparity_range(disparity: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest disparity worth a color: the 1st and the 99th percentile, at least a pixel apart."""
+    """Lowest and highest disparity worth a color: the 1st and the 99th percentile, at least one pixel apart."""
     known = disparity[np.isfinite(disparity)]
     if not known.size:
         return 0.0, 1.0
@@ -62,16 +70,15 @@ def render_stereo(result: StereoResult, title: str = "") -> Image.Image:
     gap = max(12, panel_width // 40)
     unit = int(np.clip(panel_width / 40, 13, 22))
     right, scale, label = _drawing(result, height, width, panel_width, unit)
-    top, line = gap + (2 * unit if title else 0), round(1.9 * unit)
-    canvas = Image.new("RGB", (2 * panel_width + 3 * gap, top + line + height + gap + scale.height + gap), _BACKGROUND)
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(unit)
+    top = gap + (2 * unit if title else 0)
+    bottom = top + label_height(unit) + height
+    canvas = Image.new("RGB", (2 * panel_width + 3 * gap, bottom + scale.height + 2 * gap), BACKGROUND)
     if title:
-        draw.text((gap, gap), _fitted(title, canvas.width - 2 * gap, font), _BRIGHT, font)
-    for column, (panel, words) in enumerate(((left, "left image"), (right, label))):
-        edge = gap + column * (panel_width + gap)
-        draw.text((edge, top), _fitted(words, panel_width, font), _MUTED, font)
-        canvas.paste(Image.fromarray(panel), (edge + (panel_width - width) // 2, top + line))
-    canvas.paste(scale, (2 * gap + panel_width, top + line + height + gap))
+        font = font_of(unit)
+        text = fitted(title, canvas.width - 2 * gap, font)
+        ImageDraw.Draw(canvas).text((gap, gap), text, BRIGHT, font)
+    draw_panels(canvas, [(left, "left image"), (right, label)], panel_width, gap, top, unit)
+    canvas.paste(scale, (2 * gap + panel_width, bottom + gap))
     return canvas
 
 
@@ -93,22 +100,17 @@ def _drawing(
 
 
 def _bar(limits: tuple[float, float], width: int, unit: int) -> Image.Image:
-    ramp = np.tile(np.linspace(*limits, width, dtype=np.float32), (unit, 1))
-    image = Image.new("RGB", (width, round(2.6 * unit)), _BACKGROUND)
-    image.paste(Image.fromarray(disparity_colors(ramp, limits)), (0, 0))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(unit)
-    texts = [f"{limits[0]:.1f} px, far", f"{sum(limits) / 2:.1f}", f"near, {limits[1]:.1f} px"]
-    for place, text, anchor in zip((0, width / 2, width - 1), texts, ("la", "ma", "ra"), strict=True):
-        draw.text((place, round(1.3 * unit)), text, _BRIGHT, font, anchor=anchor)
+    image, _ = strip(width, round(2.6 * unit))
+    texts = (f"{limits[0]:.1f} px, far", f"{sum(limits) / 2:.1f}", f"near, {limits[1]:.1f} px")
+    draw_scale(image, lambda values: disparity_colors(values, limits), limits, texts, unit, round(1.3 * unit))
     return image
 
 
 def _wheel_scale(most: float, width: int, unit: int) -> Image.Image:
     wheel = flow_wheel(4 * unit)
-    image = Image.new("RGB", (width, len(wheel)), _BACKGROUND)
+    image, draw = strip(width, len(wheel))
     image.paste(Image.fromarray(wheel), (0, 0))
-    font = ImageFont.load_default(unit)
-    ImageDraw.Draw(image).text((5 * unit, 2 * unit), f"rim: {most:.1f} px", _BRIGHT, font, anchor="lm")
+    draw.text((5 * unit, 2 * unit), f"rim: {most:.1f} px", BRIGHT, font_of(unit), anchor="lm")
     return image
 
 
@@ -121,11 +123,3 @@ def _panel(image: np.ndarray) -> np.ndarray:
     height, width = (max(1, round(length * factor)) for length in image.shape[:2])
     kind = cv2.INTER_NEAREST if factor >= 1 else cv2.INTER_AREA
     return cv2.resize(image, (width, height), interpolation=kind)
-
-
-def _fitted(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
-    """Cut to what fits; the built-in font has Latin letters only."""
-    text = text.encode("latin-1", "replace").decode("latin-1")[:400]
-    while len(text) > 4 and font.getlength(text) > width:
-        text = f"{text[:-4]}..."
-    return text

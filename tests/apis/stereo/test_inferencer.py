@@ -117,7 +117,7 @@ def test_kinds_of_pairs(kind: str, tmp_path: Path) -> None:
     assert result.left == (str(tmp_path / "l.png") if kind == "paths" else "array 0 left")
 
 
-def test_16_bit_pictures(tmp_path: Path) -> None:
+def test_16_bit_images(tmp_path: Path) -> None:
     left, right = (view[..., 1].astype(np.uint16) * 257 for view in shifted_pair(8))
     for name, view in (("l", left), ("r", right)):
         Image.fromarray(view).save(tmp_path / f"{name}.png")
@@ -136,7 +136,7 @@ def test_a_bad_pair_does_not_stop_the_others(tmp_path: Path) -> None:
         (left.astype(float), right),
         (left, right),
     ]
-    results = list(StereoInferencer(network=Told())(pairs))
+    results = StereoInferencer(network=Told())(pairs)
     errors = [result.error for result in results]
     assert errors[0] is None and errors[-1] is None
     assert errors[1] == "is 400 x 240 pixels but array 1 right is 400 x 200; expected two views of one size"
@@ -147,7 +147,7 @@ def test_a_bad_pair_does_not_stop_the_others(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"missing\.png: no such file"):
         StereoInferencer(network=Told()).disparity(tmp_path / "missing.png", right)
     with pytest.raises(TypeError, match="pair 0 is a ndarray; expected two paths"):
-        list(StereoInferencer(network=Told())([left]))
+        StereoInferencer(network=Told())([left])
 
 
 def test_swapped_views_are_noticed() -> None:
@@ -168,7 +168,10 @@ def test_swapped_views_are_noticed() -> None:
 @pytest.mark.parametrize("shift", [-3, 2])
 def test_unrectified_views_are_noticed(shift: int) -> None:
     found = pair_warnings(*shifted_pair(12, shift_y=shift))
-    assert len(found) == 1 and f"rows differ by {abs(shift):.1f} pixels" in found[0] and "--rectify" in found[0]
+    assert len(found) == 1 and f"rows differ by {abs(shift):.1f} pixels" in found[0]
+    assert found[0].code == "views-unrectified" and found[0].value == pytest.approx(abs(shift), abs=0.2)
+    (late,) = pair_warnings(*shifted_pair(12, shift_y=shift), rectified=True)
+    assert late.code == "bad-rectification"
     assert alignment(*shifted_pair(12, shift_y=shift)).vertical_shift == pytest.approx(-shift, abs=0.2)
 
 
@@ -189,7 +192,7 @@ def test_good_featureless_same_and_unrelated_views() -> None:
     assert "share hardly any detail" in pair_warnings(left, textured(240, 400, seed=1))[0]
 
 
-def test_small_pictures_are_told_of() -> None:
+def test_small_images_are_told_of() -> None:
     left, right = told_pair(10, (100, 150))
     (result,) = StereoInferencer(network=Told(150))([(left, right)])
     assert result.disparity.shape == (100, 150)
@@ -233,7 +236,7 @@ def test_scale(options: dict[str, Any], matched: tuple[int, int]) -> None:
         ((240, 400), {"scale": 1}, 1),
     ],
 )
-def test_small_pictures_are_enlarged_for_the_shipped_model(
+def test_small_images_are_enlarged_for_the_shipped_model(
     size: tuple[int, int], options: dict[str, Any], scale: float
 ) -> None:
     network = Told()
@@ -243,7 +246,7 @@ def test_small_pictures_are_enlarged_for_the_shipped_model(
     np.testing.assert_allclose(result.disparity, 20 * size[1] / WIDTH, rtol=2e-3)
 
 
-def test_pictures_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Told()
     network.variant = "nano"
     infer = StereoInferencer(network=network, checks=False)
@@ -335,7 +338,7 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("vision.apis.stereo.memory.free_memory", lambda device: needed)
     error = infer.match(left, right).error
     assert error is not None and "600 x 500 pixels takes about" in error
-    assert "--tile" in error and "--max-size" in error
+    assert "use tile=1024, or max_size" in error and error.code == "match-out-of-memory" and error.value > needed
     for options in ({"tile": 400}, {"max_size": 400}):
         assert StereoInferencer(network=Told(600), checks=False, **options).match(left, right).error is None
 
@@ -350,17 +353,18 @@ def test_failed_allocations_are_told_in_a_line(failure: Exception) -> None:
             raise failure
 
     error = StereoInferencer(network=Full(), checks=False).match(*told_pair(10)).error
-    assert error is not None and "do not fit into the memory of cpu; use --tile" in error
+    assert error is not None and "do not fit into the memory of cpu; use tile=1024" in error
+    assert error.code == "match-out-of-memory"
 
 
-def test_enlarged_pictures_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enlarged_images_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     infer = StereoInferencer(network=Told(), scale=4, checks=False)
     needed = needed_memory(240, WIDTH, infer.network, infer.device, False)
     monkeypatch.setattr("vision.apis.stereo.memory.free_memory", lambda device: 2 * needed)
     monkeypatch.setattr("vision.apis.stereo.matching._scaled", None)
     error = infer.match(*told_pair(20)).error
     assert error is not None and "matching 400 x 240 pixels at 1600 x 960 takes about" in error
-    assert "a smaller --scale" in error and "--tile" in error
+    assert "use a smaller scale, tile=1024, or max_size" in error
 
 
 def test_tiles_of_wide_disparities_are_counted_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,10 +382,11 @@ def test_tiles_of_wide_disparities_are_counted_as_they_are(monkeypatch: pytest.M
     enough = needed_memory(384, 384, network, infer.device, False) + 60 * 400 * 8000
     monkeypatch.setattr("vision.apis.stereo.memory.free_memory", lambda device: enough / 0.9 + 1)
     error = infer.match(left, right).error
-    assert error is not None and "which its disparities need" in error and "a larger --tile" in error
+    assert error is not None and "which its disparities need" in error and "a larger tile" in error
+    assert error.code == "tile-out-of-memory"
 
 
-def test_12_bit_pictures_in_16_bit_files_keep_their_levels(tmp_path: Path) -> None:
+def test_12_bit_images_in_16_bit_files_keep_their_levels(tmp_path: Path) -> None:
     views = told_pair(20)
     paths = []
     for side, view in zip(("l", "r"), views, strict=True):
@@ -434,8 +439,9 @@ def test_values_that_are_no_numbers() -> None:
         def forward(self, *views: Tensor, **options: Any) -> dict[str, Tensor]:
             return {"field_up": super().forward(*views, **options)["field_up"] * np.nan}
 
-    result = StereoInferencer(network=Bad(), checks=False).match(*told_pair(10))
-    assert result.error is not None and "not a number" in result.error and result.disparity is None
+    for precision, code in (("fp32", "not-a-number"), ("bf16", "not-a-number-in-half")):
+        result = StereoInferencer(network=Bad(), checks=False, precision=precision).match(*told_pair(10))
+        assert result.error is not None and result.error.code == code and result.disparity is None
 
 
 @pytest.mark.parametrize(

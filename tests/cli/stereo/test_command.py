@@ -101,7 +101,7 @@ def test_a_pair_gives_a_pfm_and_a_picture(stereo: Stereo, pair: tuple[Path, Path
 
 
 def test_the_current_folder_is_the_default(stereo: Stereo, pair: tuple[Path, Path]) -> None:
-    assert stereo(*pair, "--no-picture") == 0
+    assert stereo(*pair, "--no-image") == 0
     assert names(pair[0].parent) == {"left.png", "right.png", "left_disp.pfm"}
 
 
@@ -128,12 +128,12 @@ def test_everything_that_can_be_saved(stereo: Stereo, pair: tuple[Path, Path], t
 
 
 def test_right_view_alone(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path) -> None:
-    assert stereo(*pair, "-o", "o", "--view", "right", "--no-picture") == 0
+    assert stereo(*pair, "-o", "o", "--view", "right", "--no-image") == 0
     assert names(tmp_path / "o") == {"left_disp_right.pfm"}
 
 
 def test_depth_by_focal_and_baseline(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path) -> None:
-    assert stereo(*pair, "-o", "o", "--focal", 600, "--baseline", 0.2, "--max-depth", 9, "--no-picture") == 0
+    assert stereo(*pair, "-o", "o", "--focal", 600, "--baseline", 0.2, "--max-depth", 9, "--no-image") == 0
     assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.pfm", "left_points.ply"}
     np.testing.assert_allclose(read_pfm(tmp_path / "o/left_depth.pfm"), 10)
     header = (tmp_path / "o/left_points.ply").read_bytes()
@@ -163,7 +163,7 @@ def test_folders_of_equal_names(stereo: Stereo, tmp_path: Path, capsys: Capture)
         save_pair(tmp_path, f"left/{name}", f"right/{name}")
     (tmp_path / "left/alone.png").write_bytes((tmp_path / "left/a.png").read_bytes())
     (tmp_path / "right/c.png").write_bytes(b"damaged")
-    assert stereo("left", "right", "-o", "o", "--no-picture", "--json") == 1
+    assert stereo("left", "right", "-o", "o", "--no-image", "--json") == 1
     out, err = capsys.readouterr()
     records = json.loads(out)
     assert [record["left"] for record in records] == [os.path.join("left", n) for n in ("a.png", "c.png", "sub/b.png")]
@@ -175,7 +175,7 @@ def test_folders_of_equal_names(stereo: Stereo, tmp_path: Path, capsys: Capture)
 def test_unmatched_pictures_are_a_warning(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
     save_pair(tmp_path, "left/a.png", "right/a.jpg")
     save_pair(tmp_path, "left/b.png", "right/c.png")
-    assert stereo("left", "right", "-o", "o", "--no-picture") == 0
+    assert stereo("left", "right", "-o", "o", "--no-image") == 0
     assert f"{os.path.join('left', 'b.png')}, {os.path.join('right', 'c.png')}" in capsys.readouterr().err
 
 
@@ -185,7 +185,7 @@ def test_unmatched_pictures_are_a_warning(stereo: Stereo, tmp_path: Path, capsys
 def test_folders_of_other_names(stereo: Stereo, tmp_path: Path, style: tuple[str, str], capsys: Capture) -> None:
     for number in (1, 2):
         save_pair(tmp_path, f"one/{style[0].format(number)}", f"two/{style[1].format(number)}", seed=number)
-    assert stereo("one", "two", "-o", "o", "--no-picture", "--json") == 0
+    assert stereo("one", "two", "-o", "o", "--no-image", "--json") == 0
     out, err = capsys.readouterr()
     pairs = [(Path(record["left"]).name, Path(record["right"]).name) for record in json.loads(out)]
     assert pairs == [tuple(name.format(number) for name in style) for number in (1, 2)]
@@ -197,20 +197,20 @@ def test_csv_of_pairs_and_equal_names(stereo: Stereo, tmp_path: Path, capsys: Ca
         save_pair(tmp_path, f"data/{scene}/left.png", f"data/{scene}/right.png")
     lines = ["scene,left,right", "c,cones/left.png,cones/right.png", "d,dolls/left.png,dolls/right.png", "e,gone.png,x"]
     (tmp_path / "data/pairs.csv").write_text("\ufeff" + "\n".join(lines) + "\n", encoding="utf-8")
-    assert stereo("data/pairs.csv", "-o", "o", "--no-picture", "--json") == 1
+    assert stereo("data/pairs.csv", "-o", "o", "--no-image", "--json") == 1
     records = json.loads(capsys.readouterr().out)
     assert [record["error"] is None for record in records] == [True, True, False]
     assert names(tmp_path / "o") == {"left_disp.pfm", "left-2_disp.pfm"}
 
 
 def test_warnings_are_told_but_are_no_failure(stereo: Stereo, pair: tuple[Path, Path], capsys: Capture) -> None:
-    assert stereo(*reversed(pair), "--no-picture") == 0
+    assert stereo(*reversed(pair), "--no-image") == 0
     assert f"vision stereo: {pair[1]}: warning: the views look swapped: 100%" in capsys.readouterr().err
-    assert stereo(*reversed(pair), "--no-picture", "--no-checks") == 0
+    assert stereo(*reversed(pair), "--no-image", "--no-checks") == 0
     assert "swapped" not in capsys.readouterr().err
     shifted = np.roll(np.asarray(Image.open(pair[1])), 3, axis=0)
     Image.fromarray(shifted).save(pair[1])
-    assert stereo(*pair, "--no-picture", "--json") == 0
+    assert stereo(*pair, "--no-image", "--json") == 0
     out, err = capsys.readouterr()
     (warning,) = json.loads(out)[0]["warnings"]
     assert "rows differ by 3.0 pixels" in warning and "--rectify" in warning and warning in err
@@ -301,13 +301,13 @@ def test_kittis_gray_cameras_are_known_by_their_folder(stereo: Stereo, tmp_path:
     (tmp_path / "calib.txt").write_text("\n".join(row.format(f=300, r="0 300 100 0 0 0 1 0") for row in rows))
     for folder, baseline in (("image_0", 0.2), ("image_2", 0.1)):
         left, right = save_pair(tmp_path, f"{folder}/a.png", "image_1/a.png")
-        assert stereo(left, right, "--calib", "calib.txt", "-o", folder, "--save", "depth", "--no-picture") == 0
+        assert stereo(left, right, "--calib", "calib.txt", "-o", folder, "--save", "depth", "--no-image") == 0
         np.testing.assert_allclose(read_pfm(tmp_path / folder / "a_depth.pfm"), 300 * baseline / DISPARITY, rtol=1e-5)
 
 
 def test_flow(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
     weights = tmp_path / "flow.safetensors"
-    assert stereo(*pair, "--flow", "--weights", weights, "-o", "o", "--save", "png16,color", "--view", "both") == 0
+    assert stereo(*pair, "--flow", "--checkpoint", weights, "-o", "o", "--save", "png16,color", "--view", "both") == 0
     kinds = ["left_flow.flo", "left_flow.png", "left_color.png"]
     right = {name.replace(".", "_right.") for name in kinds}
     assert names(tmp_path / "o") == {*kinds, *right, "left_stereo.png"}
@@ -316,7 +316,10 @@ def test_flow(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: C
     assert (read_flow(tmp_path / "o/left_flow.png") == [3, -4]).all()
     assert " 5.0 " in capsys.readouterr().out
     assert stereo(*pair, "--flow") == 2
-    assert "model 'match_flow_base' ships without weights; name a file with --weights" in capsys.readouterr().err
+    assert (
+        "model 'match_flow_base' ships without weights; name a file with --checkpoint"
+        in capsys.readouterr().err
+    )
 
 
 def code_of(arguments: list[str]) -> int:
@@ -350,7 +353,7 @@ def code_of(arguments: list[str]) -> int:
         (["L", "R", "--max-depth", "3"], "--max-depth needs a calibration"),
         (["L", "R", "--fps", "3"], "--fps is for --video"),
         (["L", "R", "--no-warm-start"], "--no-warm-start is for --video"),
-        (["--video", "L", "R", "--no-picture"], "leaves nothing to write"),
+        (["--video", "L", "R", "--no-image"], "leaves nothing to write"),
         (["L", "R", "--scale", "5"], "expected a number from 0.1 to 4, got '5'"),
         (["L", "R", "--max-size", "10"], "expected a whole number from 192 on, got '10'"),
         (["--tile", "L", "R"], "expected a whole number from 384 on"),
@@ -386,7 +389,7 @@ def test_unknown_models_and_missing_weights(pair: tuple[Path, Path], capsys: Cap
     words = ["stereo", *map(str, pair), "-o", str(pair[0].parent / "o")]
     assert main([*words, "--model", "nonsense"]) == 2
     assert "unknown stereo model 'nonsense'" in capsys.readouterr().err
-    assert main([*words, "--weights", "gone.safetensors"]) == 2
+    assert main([*words, "--checkpoint", "gone.safetensors"]) == 2
     assert "gone.safetensors does not exist" in capsys.readouterr().err
 
 
@@ -394,7 +397,7 @@ def test_full_disk(stereo: Stereo, pair: tuple[Path, Path], monkeypatch: pytest.
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vision.stereo_io.files.os.replace", fill)
+    monkeypatch.setattr("vision.files.os.replace", fill)
     assert stereo(*pair, "-o", "o") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert names(pair[0].parent / "o") == set()
@@ -460,7 +463,7 @@ def test_one_name_that_cannot_be_written_does_not_stop_the_others(
     for name in "ab":
         save_pair(tmp_path, f"left/{name}.png", f"right/{name}.png")
     (tmp_path / "o/a_disp.pfm").mkdir(parents=True)
-    assert stereo("left", "right", "-o", "o", "--no-picture", "--json") == 1
+    assert stereo("left", "right", "-o", "o", "--no-image", "--json") == 1
     first, second = json.loads(capsys.readouterr().out)
     assert "cannot write" in first["error"] and "a_disp.pfm" in first["error"]
     assert second["error"] is None and (tmp_path / "o/b_disp.pfm").is_file()
@@ -523,7 +526,7 @@ def test_the_real_model_without_a_training_framework(pair: tuple[Path, Path], tm
         "training = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'timm', 'torchvision')\n"
         "print(code, [name for name in training if name in sys.modules], file=sys.stderr)\n"
     )
-    arguments = ["stereo", *map(str, pair), "--weights", str(weights), "-o", str(tmp_path / "o")]
+    arguments = ["stereo", *map(str, pair), "--checkpoint", str(weights), "-o", str(tmp_path / "o")]
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.stderr.splitlines()[-1] == "0 []", done.stderr
     assert names(tmp_path / "o") == {"left_disp.pfm", "left_stereo.png"}

@@ -9,7 +9,7 @@ import numpy as np
 
 from vision.apis.forgery.crops import Grid, cut, tile_grid
 from vision.pixels import extend
-from vision.structures.forgery import HeatMap
+from vision.structures.heatmap import HeatMap
 
 STRIDE = 64
 MAX_TILES = 196
@@ -17,7 +17,7 @@ PREVIEW_SIDE = 1000
 
 
 @dataclass(frozen=True)
-class TilePlan:
+class HeatmapPlan:
     """Where the tiles of one image are, from before they are judged until the map is made."""
 
     grid: Grid
@@ -36,7 +36,7 @@ class TilePlan:
         return HeatMap(values, center_y, center_x, self.height, self.width, self.tile_size, self.preview)
 
 
-def plan_tiles(image: np.ndarray, size: int) -> tuple[TilePlan, np.ndarray]:
+def plan_heatmap(image: np.ndarray, size: int) -> tuple[HeatmapPlan, np.ndarray]:
     """Tiles of a uint8 image `[H, W, 3]` -> where they are, and their pixels `[N, size, size, 3]`, N <= 196.
 
     Images hardly larger than a tile are reflected at the border, so that there is more than one tile to compare.
@@ -49,7 +49,7 @@ def plan_tiles(image: np.ndarray, size: int) -> tuple[TilePlan, np.ndarray]:
     full_height, full_width = image.shape[:2]
     shift = (full_height - height) // 2, (full_width - width) // 2
     grid = tile_grid(full_height, full_width, size, STRIDE, MAX_TILES)
-    return TilePlan(grid, shift, height, width, size, preview), cut(image, grid, size)
+    return HeatmapPlan(grid, shift, height, width, size, preview), cut(image, grid, size)
 
 
 def _preview(image: np.ndarray) -> np.ndarray:

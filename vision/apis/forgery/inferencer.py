@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
 
+from vision.apis.base import (
+    ImageInput,
+    Inferencer,
+    autocast,
+    check_least,
+    check_precision,
+    is_image,
+    not_a_number,
+    read_ahead,
+    renamed,
+)
 from vision.apis.forgery.prepare import Job, prepare
 from vision.device import usable_device
+from vision.errors import UsageError
 from vision.images import MAX_PIXELS
 from vision.layers import pack_for_inference
 from vision.models.forgery.calibration import Calibration
@@ -23,10 +31,10 @@ from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
 
-Picture: TypeAlias = "str | os.PathLike[str] | np.ndarray"
+Picture = ImageInput  # the name it had before
 
 
-class ForgeryInferencer:
+class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
     """Tells real images from AI-generated ones.
 
     Images are decoded in threads while the model works; crops of different images share its batches. An image
@@ -46,9 +54,10 @@ class ForgeryInferencer:
         robust: judge also copies recompressed as JPEG 90 and 75; without one verdict for all, it is "inconclusive".
         heatmap: judge also overlapping tiles, for `ForgeryResult.heatmap`. Takes several times as long.
         network: a network with `logits` and `calibration` to use instead of a named one; it is put in eval mode.
+        precision: "fp32", "bf16" or "fp16"; the last two by autocast. The shipped calibration is for fp32.
 
     Raises:
-        ValueError: an argument outside its range, an unknown model or device, an uncalibrated rate.
+        UsageError: an argument outside its range, an unknown model or device, an uncalibrated rate.
         vision.models.CheckpointError: the weights cannot be used.
     """
 
@@ -67,17 +76,18 @@ class ForgeryInferencer:
         robust: bool = False,
         heatmap: bool = False,
         network: nn.Module | None = None,
+        precision: str = "fp32",
     ) -> None:
-        counts = {"batch_size": batch_size, "workers": workers, "max_crops": max_crops, "max_pixels": max_pixels}
-        for name, value in counts.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_least(1, batch_size=batch_size, workers=workers, max_crops=max_crops)
+        check_least(1, "pixels", max_pixels=max_pixels)
+        check_precision(precision)
         if crop_size < 8 or crop_size % 4:
-            raise ValueError(f"crop_size must be a multiple of 4 from 8 on, got {crop_size}")
+            message = f"crop_size is {crop_size}; expected a multiple of 4 from 8 on"
+            raise UsageError(message, code="out-of-range", value=crop_size)
         self.batch_size, self.workers, self.crop_size = batch_size, workers, crop_size
         self.max_crops, self.max_pixels = max_crops, max_pixels
-        self.robust, self.heatmap = robust, heatmap
-        self.device = _device(device)
+        self.robust, self.heatmap, self.precision = robust, heatmap, precision
+        self.device = usable_device(device)
         if network is None:
             from vision.models.forgery.network import forgery_detector
 
@@ -86,19 +96,23 @@ class ForgeryInferencer:
         self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
 
-    def __call__(self, pictures: Picture | Iterable[Picture]) -> list[ForgeryResult]:
+    @renamed(pictures="images")
+    def __call__(self, images: ImageInput | Iterable[ImageInput]) -> list[ForgeryResult]:
         """Judge images: paths, or uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); a single one is a list of one.
 
         Returns:
-            One result an image, in the order given.
+            One result per image, in the order given.
         """
-        return list(self.stream(pictures))
+        return list(self.stream(images))
 
-    def stream(self, pictures: Picture | Iterable[Picture]) -> Iterator[ForgeryResult]:
-        """As a call, but yields each result, in order, as soon as it is there; reads ahead only a little."""
+    @renamed(pictures="images")
+    def stream(self, images: ImageInput | Iterable[ImageInput]) -> Iterator[ForgeryResult]:
+        """As a call, but yields each result as soon as it is there; threads are at most two images each ahead."""
+        inputs = [images] if is_image(images) else images
         jobs: deque[Job] = deque()
+        # Crops without a logit. Those of several images fill one batch, and those of one image may take several.
         waiting: deque[tuple[Job, int]] = deque()
-        for job in self._prepared([pictures] if isinstance(pictures, str | os.PathLike | np.ndarray) else pictures):
+        for job in read_ahead(self._read, inputs, self.workers, ahead=2 * self.workers):  # type: ignore[arg-type]
             jobs.append(job)
             waiting.extend((job, index) for index in range(len(job.crops)))
             while len(waiting) >= self.batch_size:
@@ -110,31 +124,19 @@ class ForgeryInferencer:
         while jobs:
             yield self._result(jobs.popleft())
 
-    def _prepared(self, pictures: Iterable[Picture]) -> Iterator[Job]:
-        """Decoded images in order, from threads that are at most two images each ahead."""
-        numbered = enumerate(pictures)
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="decode")
-        try:
-            window = deque(self._submit(pool, *item) for item in islice(numbered, 2 * self.workers))
-            while window:
-                job = window.popleft().result()
-                window.extend(self._submit(pool, *item) for item in islice(numbered, 1))
-                yield job
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _submit(self, pool: ThreadPoolExecutor, index: int, picture: Picture) -> Future[Job]:
-        if not isinstance(picture, str | os.PathLike | np.ndarray):
-            raise TypeError(f"image {index} is a {type(picture).__name__}; expected a path or a uint8 RGB array")
+    def _read(self, index: int, image: ImageInput) -> Job:
+        if not is_image(image):
+            raise TypeError(f"image {index} is a {type(image).__name__}; expected a path or a uint8 RGB array")
         options = self.crop_size, self.max_crops, self.max_pixels, self.robust, self.heatmap
-        return pool.submit(prepare, picture, f"array {index}", *options)
+        return prepare(image, f"array {index}", *options)
 
     @torch.inference_mode()
     def _judge(self, batch: list[tuple[Job, int]]) -> None:
         pixels = torch.from_numpy(np.stack([job.crops[index] for job, index in batch]))
         # [B, H, W, 3] -> [B, 3, H, W] without moving anything: the memory stays channels-last.
         images = normalize_imagenet(pixels.to(self.device).permute(0, 3, 1, 2))
-        logits = self.network.logits(images).float().cpu().numpy()  # type: ignore[operator]
+        with autocast(self.device, self.precision):
+            logits = self.network.logits(images).float().cpu().numpy()  # type: ignore[operator]
         for (job, index), logit in zip(batch, logits, strict=True):
             job.take(index, float(logit))
 
@@ -143,7 +145,7 @@ class ForgeryInferencer:
         if job.error is not None:
             return result
         if not np.isfinite(job.logits).all():
-            result.error = "the model gave a value that is not a number; check the checkpoint"
+            result.error = not_a_number(self.precision)
             return result
         logits = [aggregate(part) for part in job.version_logits()]
         probabilities = [self.calibration.probability(logit) for logit in logits]
@@ -162,17 +164,13 @@ class ForgeryInferencer:
 
 def _thresholds(calibration: Calibration, fpr: float | None, threshold: float | None) -> tuple[float, float]:
     if fpr is not None and threshold is not None:
-        raise ValueError(f"give fpr ({fpr:g}) or threshold ({threshold:g}), not both")
+        message = f"fpr is {fpr:g} and threshold is {threshold:g}; give one of them, not both"
+        raise UsageError(message, code="conflicting-arguments")
     if fpr is not None:
         threshold = calibration.threshold_at(fpr)
     if threshold is None:
         return calibration.low, calibration.high
     if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is a probability, from 0 to 1, got {threshold:g}")
+        message = f"threshold is {threshold:g}; expected a probability, from 0 to 1"
+        raise UsageError(message, code="out-of-range", value=threshold)
     return threshold, threshold
-
-
-def _device(name: str | torch.device | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return usable_device(str(name))

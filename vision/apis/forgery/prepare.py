@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from vision.apis.base import ImageInput, load_image, name_of
 from vision.apis.forgery.crops import native_crops
-from vision.apis.forgery.heatmap import TilePlan, plan_tiles
-from vision.images import MIN_SIDE, ImageError, read_image
+from vision.apis.forgery.heatmap import HeatmapPlan, plan_heatmap
+from vision.errors import Notice, notice_of
+from vision.images import ImageError
 from vision.pixels import jpeg
 from vision.provenance import read_provenance
 
@@ -29,16 +30,16 @@ class Job:
         versions: the image itself and its recompressed copies.
         crops_per_version: crops of each.
         tiles: where the tiles are, when there are any.
-        error: why there is nothing to judge.
+        error: why there is nothing to judge, a `vision.errors.Notice`.
         metadata: provenance fields.
-        logits: float32 `[N]`, one a crop, filled in as they come.
+        logits: float32 `[N]`, one per crop, filled in as they come.
     """
 
     path: str
     crops: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
     versions: int = 0
     crops_per_version: int = 0
-    tiles: TilePlan | None = None
+    tiles: HeatmapPlan | None = None
     error: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -68,7 +69,7 @@ class Job:
 
 
 def prepare(
-    picture: str | os.PathLike[str] | np.ndarray,
+    image: ImageInput,
     array_name: str,
     crop_size: int,
     max_crops: int,
@@ -79,41 +80,30 @@ def prepare(
     """Read, recompress and cut one image; what goes wrong is noted in the job, never raised.
 
     Args:
-        picture: a path, or a uint8 array `[H, W, 3]` or `[H, W]`.
+        image: a path, or a uint8 array `[H, W, 3]` or `[H, W]`.
         array_name: stands for the path of an array.
         crop_size, max_crops, max_pixels, robust, heatmap: see `vision.apis.ForgeryInferencer`.
     """
-    path = array_name if isinstance(picture, np.ndarray) else os.fspath(picture)
-    metadata = {} if isinstance(picture, np.ndarray) else read_provenance(path)
+    path = name_of(image, array_name)
+    metadata = {} if isinstance(image, np.ndarray) else read_provenance(path)
     try:
-        image = _checked(picture, path) if isinstance(picture, np.ndarray) else read_image(path, max_pixels)
-        versions = [image, *(_recompressed(path, image) if robust else [])]
+        pixels = load_image(image, path, max_pixels)
+        versions = [pixels, *(_recompressed(path, pixels) if robust else [])]
         crops = [native_crops(version, crop_size, max_crops) for version in versions]
-        plan, tiles = plan_tiles(image, crop_size) if heatmap else (None, image[:0])
+        plan, tiles = plan_heatmap(pixels, crop_size) if heatmap else (None, pixels[:0])
     except ImageError as error:
-        return Job(path, error=error.reason, metadata=metadata)
+        return Job(path, error=notice_of(error, error.reason), metadata=metadata)
     except MemoryError:
-        return Job(path, error="does not fit into memory; lower max_pixels or workers", metadata=metadata)
-    pixels = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
-    return Job(path, pixels, len(versions), len(crops[0]), plan, metadata=metadata)
+        too_large = Notice("does not fit into memory; lower max_pixels or workers", "image-out-of-memory")
+        return Job(path, error=too_large, metadata=metadata)
+    windows = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
+    return Job(path, windows, len(versions), len(crops[0]), plan, metadata=metadata)
 
 
 def _recompressed(path: str, image: np.ndarray) -> list[np.ndarray]:
     height, width = image.shape[:2]
     if max(height, width) > MAX_JPEG_SIDE or height * width > MAX_JPEG_PIXELS:
-        limits = f"{MAX_JPEG_SIDE:,} a side, {MAX_JPEG_PIXELS:,} in all"
+        limits = f"{MAX_JPEG_SIDE:,} per side, {MAX_JPEG_PIXELS:,} in all"
         reason = f"is {width} x {height} pixels, too large to recompress (at most {limits}); leave out the robust check"
-        raise ImageError(path, reason)
+        raise ImageError(path, reason, code="too-large-to-recompress", value=(height, width))
     return [jpeg(image, quality) for quality in ROBUST_QUALITIES]
-
-
-def _checked(array: np.ndarray, name: str) -> np.ndarray:
-    is_gray = array.ndim == 2
-    if array.dtype != np.uint8 or not (is_gray or (array.ndim == 3 and array.shape[2] == 3)):
-        found = f"{array.dtype} array of shape {tuple(array.shape)}"
-        raise ImageError(name, f"is a {found}; expected uint8 of shape (H, W, 3), RGB, or (H, W)")
-    if min(array.shape[:2]) < MIN_SIDE:
-        raise ImageError(
-            name, f"is {array.shape[1]} x {array.shape[0]} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}"
-        )
-    return np.repeat(array[:, :, None], 3, axis=2) if is_gray else array

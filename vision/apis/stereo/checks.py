@@ -11,6 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from vision.errors import Notice
+
 # Enough pixels for half a thousand matches; more would take longer and find the same.
 _MAX_PIXELS = 500_000
 _FEATURES = 1000
@@ -72,8 +74,8 @@ def alignment(left: np.ndarray, right: np.ndarray) -> Alignment:
     )
 
 
-def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, rectified: bool = False) -> list[str]:
-    """What is odd about two images of one size, a line each.
+def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, rectified: bool = False) -> list[Notice]:
+    """What is odd about two images of one size, one line each.
 
     Args:
         left, right: uint8 `[H, W, 3]`.
@@ -82,51 +84,66 @@ def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, re
     """
     if np.array_equal(left, right):
         what = "nothing moves" if is_flow else "all disparities are 0"
-        return [f"both images are the same, so {what}; expected two different ones"]
+        return [Notice(f"both images are the same, so {what}; expected two different ones", "same-images")]
     found = alignment(left, right)
     if found.features >= _FEATURES // 4 and found.matches < _CHANCE * found.features:
         return [
-            f"the images share hardly any detail ({found.matches} of {found.features} features match); "
-            "expected two views of one scene"
+            Notice(
+                f"the images share hardly any detail ({found.matches} of {found.features} features match); "
+                "expected two views of one scene",
+                "unrelated-views",
+                found.matches / found.features,
+            )
         ]
     if is_flow or found.matches < _MIN_MATCHES:
         return []
     warnings = []
     if found.vertical > max(MAX_VERTICAL, _NOISE / found.scale):
-        advice = (
-            "the calibration is not of these images, or no longer"
-            if rectified
-            else "rectify it with --rectify and an OpenCV calibration"
-        )
-        warnings.append(
-            f"the pair looks unrectified: rows differ by {found.vertical:.1f} pixels (median |dy| of {found.matches} "
-            f"matches; shift {found.vertical_shift:+.1f}); {advice}"
-        )
+        warnings.append(_unrectified(found, rectified))
     if found.negative >= MAX_NEGATIVE:
         warnings.append(
-            f"the views look swapped: {found.negative:.0%} of {found.matches} matches have a negative disparity; "
-            "exchange LEFT and RIGHT"
+            Notice(
+                f"the views look swapped: {found.negative:.0%} of {found.matches} matches have a negative disparity; "
+                "exchange LEFT and RIGHT",
+                "views-swapped",
+                found.negative,
+            )
         )
     return warnings
 
 
-def disagreement_warning(occlusion: np.ndarray) -> str | None:
+def disagreement_warning(occlusion: np.ndarray) -> Notice | None:
     """A warning when hardly a pixel of `[H, W]` agrees with its match: scenes do not hide so much of themselves."""
     share = float(np.mean(occlusion))
     if share <= MAX_OCCLUDED:
         return None
-    return (
+    return Notice(
         f"the views hardly agree: {share:.0%} of the pixels have no match that leads back; expected two views of one "
-        "scene, and weights for this task"
+        "scene, and weights for this task",
+        "views-disagree",
+        share,
     )
 
 
-def swapped_warning(disparity: np.ndarray) -> str | None:
+def swapped_warning(disparity: np.ndarray) -> Notice | None:
     """A warning when most disparities `[H, W]` that the model found are negative."""
     share = float(np.mean(disparity < -0.5))
     if share <= 0.5:
         return None
-    return f"the views look swapped: {share:.0%} of the disparities are negative; exchange LEFT and RIGHT"
+    text = f"the views look swapped: {share:.0%} of the disparities are negative; exchange LEFT and RIGHT"
+    return Notice(text, "views-swapped", share)
+
+
+def _unrectified(found: Alignment, rectified: bool) -> Notice:
+    what = (
+        f"the pair looks unrectified: rows differ by {found.vertical:.1f} pixels (median |dy| of {found.matches} "
+        f"matches; shift {found.vertical_shift:+.1f})"
+    )
+    if rectified:
+        return Notice(
+            f"{what}; the calibration is not of these images, or no longer", "bad-rectification", found.vertical
+        )
+    return Notice(f"{what}; rectify it, with an OpenCV calibration", "views-unrectified", found.vertical)
 
 
 def _reduced(view: np.ndarray, scale: float) -> np.ndarray:

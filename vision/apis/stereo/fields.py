@@ -1,7 +1,8 @@
 """Displacement fields of both views as arrays: changing their size, and how well the two agree.
 
 A field is float32 `[2, H, W, C]`, in pixels: of the left view (pixel p goes to p + field), then of the right view.
-C is 1 (x) for stereo and 2 (x, y) for flow. The left field is the negative disparity.
+C is 1 (x) for stereo and 2 (x, y) for flow. The left field is the negative disparity, as what is near lies further to
+the left in the right view. One form for both tasks: disparities are made of it only in the result.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from torch.nn import functional as F
 
 from vision.layers.fields import pixel_grid, round_trip
 
+# Of the way to the other view and back, in pixels, or as a share of the displacement where that is more.
 TOLERANCE = 2.0
 RELATIVE_TOLERANCE = 0.01
+# How many rows are looked at in one go: the coordinates of a large image, all at once, take more than its fields.
 _ROWS = 256
 
 
@@ -31,7 +34,7 @@ def from_network(field: Tensor, is_flow: bool) -> np.ndarray:
 
 
 def resized(field: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The field of scaled images: interpolated, and its values scaled alike."""
+    """The field of scaled images: interpolated, and its values scaled alike, as they count pixels."""
     if field.shape[1:3] == (height, width):
         return field
     factors = (width / field.shape[2], height / field.shape[1])

@@ -10,7 +10,7 @@ import numpy as np
 from vision.apis.frames import Frames, open_frames
 from vision.images import MAX_PIXELS
 
-COUNT_MARGIN = 1  # headers of some files count a frame too many
+COUNT_MARGIN = 1  # headers of some files count one frame too many
 
 
 class StereoFrames:
@@ -23,7 +23,8 @@ class StereoFrames:
         max_pixels: refuse larger frames.
 
     Attributes:
-        ended: why the pairs ended before both sources did, or were said to; None before that, and if nothing is amiss.
+        ended: why the pairs ended before both sources did, or were expected to; None before that, and when nothing is
+            wrong.
 
     Raises:
         UsageError: a source cannot be opened, or one is a folder and the other a file.

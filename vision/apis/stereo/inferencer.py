@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,14 +11,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from vision.apis.base import ImageInput, Inferencer, check_least, check_precision, is_image, not_a_number, read_ahead
 from vision.apis.stereo.checks import disagreement_warning, swapped_warning
 from vision.apis.stereo.fields import agreement
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
-from vision.apis.stereo.matching import PRECISIONS, Matcher, Size
+from vision.apis.stereo.matching import PairMatcher, Size
 from vision.apis.stereo.memory import TooLargeError, allocating
-from vision.apis.stereo.pair import Picture, StereoPair, prepare_pair
+from vision.apis.stereo.pair import StereoPair, prepare_pair
 from vision.device import usable_device
-from vision.errors import UsageError
+from vision.errors import Notice, UsageError, notice_of
 from vision.geometry.calibration import StereoCalibration
 from vision.geometry.cameras import CameraPair
 from vision.geometry.depth import depth_of
@@ -30,22 +27,22 @@ from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
 from vision.layers import pack_for_inference
 from vision.models.stereo.sizes import MIN_SIZE as MIN_MODEL_SIDE  # smaller images the model extends itself
-from vision.models.table import FLOW, STEREO, default_model, find_model, find_variant
+from vision.models.table import FLOW, STEREO, default_model, find_variant, require_weights
 from vision.structures.stereo import StereoResult
 
-Pair: TypeAlias = "tuple[Picture, Picture]"
+Pair: TypeAlias = "tuple[ImageInput, ImageInput]"
 
 DEFAULT_MODEL, DEFAULT_FLOW_MODEL = default_model(STEREO), default_model(FLOW)
 
 
-class StereoInferencer:
+class StereoInferencer(Inferencer["Pair", StereoResult]):
     """Finds how far every pixel of a left view is displaced in the right view.
 
     ```python
     infer = StereoInferencer()
     disparity = infer.disparity("left.png", "right.png")          # float32 [H, W], positive
-    for result in infer([("a_left.png", "a_right.png"), ...]):    # also occlusion, confidence, the right view's
-        ...
+    for result in infer.stream([("a_left.png", "a_right.png"), ...]):
+        ...  # also occlusion, confidence, the right view's
     ```
 
     A pair that cannot be used gives a result with `error` set, and the others go on. Pairs are read in a thread while
@@ -69,15 +66,15 @@ class StereoInferencer:
         flow: optical flow between two images in time instead of disparity; needs a flow model.
         calibration: of rectified pairs, for `StereoResult.depth`.
         cameras: of raw pairs instead, which are rectified first. Results are of the rectified views, with depth.
-        checks: warn of views that look unrectified, swapped, or unrelated (0.1 to 0.4 s a pair, while another is
+        checks: warn of views that look unrectified, swapped, or unrelated (0.1 to 0.4 s per pair, while another is
             matched).
         max_pixels: refuse larger files, by their header.
         network: a network with the interface of `vision.models.MatchStereo` to use instead of a named one; it is put in
             eval mode.
-        on_tile: called with the number of tiles done, and of all of a pair.
+        on_tile: called with the number of tiles of a pair that are done, and that of all its tiles.
 
     Raises:
-        ValueError: an argument outside its range, an unknown model or device, a model that has no weights.
+        UsageError: an argument outside its range, an unknown model or device, a model that has no weights.
         vision.models.CheckpointError: the weights cannot be used.
     """
 
@@ -101,21 +98,24 @@ class StereoInferencer:
     ) -> None:
         _check(precision, scale, max_size, tile, max_pixels)
         if flow and (calibration is not None or cameras is not None):
-            raise UsageError("flow is of two images of one camera; a calibration of two cameras does not apply to it")
+            message = "flow is of two images of one camera; a calibration of two cameras does not apply to it"
+            raise UsageError(message, code="conflicting-arguments")
         if calibration is not None and cameras is not None:
-            raise UsageError("cameras give the calibration of the pairs that they rectify; give one of the two")
-        self.device = _device(device)
+            message = "cameras give the calibration of the pairs that they rectify; give one of the two"
+            raise UsageError(message, code="conflicting-arguments")
+        self.device = usable_device(device)
         self.flow, self.checks, self.max_pixels = flow, checks, max_pixels
         self.calibration, self.cameras = calibration, cameras
         if network is None:
             network = _named(model or (DEFAULT_FLOW_MODEL if flow else DEFAULT_MODEL), checkpoint)
         if getattr(network, "stereo", not flow) == flow:
-            kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True (--flow)")
-            raise UsageError(f"{model or 'the network'} is a {kind} model; use it {other}, or another model")
+            kind, other = ("stereo", "without flow") if flow else ("flow", "with flow=True")
+            message = f"{model or 'the network'} is a {kind} model; use it {other}, or another model"
+            raise UsageError(message, code="wrong-task", value=kind)
         self.network = pack_for_inference(network.eval().to(self.device))
         row = find_variant(getattr(network, "variant", None), STEREO, FLOW)
         settings = {} if row is None else row.settings
-        self.matcher = Matcher(
+        self.matcher = PairMatcher(
             self.network,
             self.device,
             precision,
@@ -128,32 +128,38 @@ class StereoInferencer:
         )
         self._rectifiers: dict[tuple[int, int], Rectifier] = {}
 
-    def __call__(self, pairs: Pair | Iterable[Pair]) -> Iterator[StereoResult]:
+    def __call__(self, pairs: Pair | Iterable[Pair]) -> list[StereoResult]:
         """Match pairs of paths, or of uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); or a single pair, a tuple.
 
         Returns:
-            An iterator of one result a pair, in the order given; it reads ahead only one pair.
+            One result per pair, in the order given. Each holds its images and fields: take `stream` for many pairs.
         """
-        if isinstance(pairs, tuple) and len(pairs) == 2 and all(_is_picture(view) for view in pairs):
+        return list(self.stream(pairs))
+
+    def stream(self, pairs: Pair | Iterable[Pair]) -> Iterator[StereoResult]:
+        """As a call, but yields each result as soon as it is there; reads ahead only one pair."""
+        if isinstance(pairs, tuple) and len(pairs) == 2 and all(is_image(view) for view in pairs):
             pairs = [pairs]  # type: ignore[list-item]
-        return self._results(pairs)  # type: ignore[arg-type]
+        for pair in read_ahead(self._read, pairs):  # type: ignore[arg-type]
+            yield self.finish(pair)[0]
 
-    def match(self, left: Picture, right: Picture) -> StereoResult:
+    def match(self, left: ImageInput, right: ImageInput) -> StereoResult:
         """Match one pair."""
-        return next(self([(left, right)]))
+        return next(self.stream([(left, right)]))
 
-    def disparity(self, left: Picture, right: Picture) -> np.ndarray:
+    def disparity(self, left: ImageInput, right: ImageInput) -> np.ndarray:
         """Disparity of the left view, float32 `[H, W]` in pixels, positive.
 
         Raises:
-            ValueError: the pair cannot be matched; the message says why.
+            UsageError: the pair cannot be matched; the message says why.
         """
         if self.flow:
-            raise UsageError("this inferencer was made for flow; take .match(left, right).flow")
+            raise UsageError("this inferencer was made for flow; take .match(left, right).flow", code="wrong-task")
         names = ("left array", "right array")
         result = self.finish(self.prepare(left, right, names, checks=False))[0]  # nobody would see warnings
         if result.disparity is None:
-            raise UsageError(f"{result.left}: {result.error}")
+            code, value = getattr(result.error, "code", "usage"), getattr(result.error, "value", None)
+            raise UsageError(f"{result.left}: {result.error}", code=code, value=value)
         return result.disparity
 
     def finish(self, pair: StereoPair, start: np.ndarray | None = None) -> tuple[StereoResult, np.ndarray | None]:
@@ -178,52 +184,38 @@ class StereoInferencer:
             field = self.matcher(pair.image, pair.image_right, size, start)
             result.seconds = time.perf_counter() - began
             if not np.isfinite(field).all():
-                result.error = (
-                    "the model gave a value that is not a number; check the checkpoint, or use precision fp32"
-                )
+                result.error = not_a_number(self.matcher.precision)
                 return result, None
             with allocating(f"results of {width} x {height} pixels", self.device, self.matcher.advice()):
                 self._fill(result, field, pair)
         except TooLargeError as error:
-            return StereoResult(pair.left, pair.right, warnings=result.warnings, error=str(error)), None
+            return StereoResult(pair.left, pair.right, warnings=result.warnings, error=notice_of(error)), None
         return result, field
 
-    def prepare(self, left: Picture, right: Picture, names: tuple[str, str], checks: bool) -> StereoPair:
+    def prepare(self, left: ImageInput, right: ImageInput, names: tuple[str, str], checks: bool) -> StereoPair:
         """Read, check and rectify one pair; what goes wrong is noted in it."""
         return prepare_pair(left, right, names, self.max_pixels, checks, self.flow, self._geometry)
 
-    def _geometry(self, width: int, height: int) -> StereoCalibration | Rectifier | None:
+    def _geometry(self, height: int, width: int) -> StereoCalibration | Rectifier | None:
         """What is known about pairs of this size. What rectifies them is made once."""
         if self.cameras is None:
             return None if self.calibration is None else self.calibration.fitted(width, height)
-        if (width, height) not in self._rectifiers:
-            self._rectifiers[width, height] = Rectifier(self.cameras, width, height)
-        return self._rectifiers[width, height]
+        if (height, width) not in self._rectifiers:
+            self._rectifiers[height, width] = Rectifier(self.cameras, width, height)
+        return self._rectifiers[height, width]
 
-    def _results(self, pairs: Iterable[Pair]) -> Iterator[StereoResult]:
-        numbered = enumerate(pairs)
-        pool = ThreadPoolExecutor(1, thread_name_prefix="read")
-        try:
-            window = deque(self._submit(pool, *item) for item in islice(numbered, 1))
-            while window:
-                pair = window.popleft().result()
-                window.extend(self._submit(pool, *item) for item in islice(numbered, 1))
-                yield self.finish(pair)[0]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _submit(self, pool: ThreadPoolExecutor, index: int, pair: Pair) -> Future[StereoPair]:
-        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(_is_picture(view) for view in pair):
+    def _read(self, index: int, pair: Pair) -> StereoPair:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(is_image(view) for view in pair):
             raise TypeError(f"pair {index} is a {type(pair).__name__}; expected two paths or uint8 RGB arrays")
-        names = (f"array {index} left", f"array {index} right")
-        return pool.submit(self.prepare, *pair, names, self.checks)
+        return self.prepare(*pair, (f"array {index} left", f"array {index} right"), self.checks)
 
     def _fill(self, result: StereoResult, field: np.ndarray, pair: StereoPair) -> None:
         result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
         result.rectified = self.cameras is not None
         (result.confidence, result.confidence_right), (result.occlusion, result.occlusion_right) = agreement(field)
         if self.checks:
-            self._warn(result, disagreement_warning(result.occlusion), "hardly")
+            # Views of different scenes do not agree, either: one warning of the two.
+            self._warn(result, disagreement_warning(result.occlusion), {"views-disagree", "unrelated-views"})
         if self.flow:
             result.flow, result.flow_back = field
             return
@@ -231,64 +223,52 @@ class StereoInferencer:
         if result.calibration is not None:
             result.depth = depth_of(result.disparity, result.calibration)
             if not np.isfinite(result.depth).any():
-                result.warnings.append(
-                    f"no pixel has a depth: disparities (median {np.median(result.disparity):.1f}) and doffs "
-                    f"{result.calibration.doffs:g} are not positive together; check the calibration"
+                median = float(np.median(result.disparity))
+                text = (
+                    f"no pixel has a depth: disparities (median {median:.1f}) and doffs {result.calibration.doffs:g} "
+                    "are not positive together; check the calibration"
                 )
+                result.warnings.append(Notice(text, "no-depth", median))
         if self.checks:
-            self._warn(result, swapped_warning(result.disparity), "swapped")
+            self._warn(result, swapped_warning(result.disparity), {"views-swapped"})
 
     @staticmethod
-    def _warn(result: StereoResult, warning: str | None, word: str) -> None:
-        """Add a warning, unless one of its kind is there."""
-        if warning is not None and not any(word in known for known in result.warnings):
+    def _warn(result: StereoResult, warning: Notice | None, codes: set[str]) -> None:
+        """Add a warning, unless one with any of the codes is there."""
+        if warning is not None and not any(getattr(known, "code", None) in codes for known in result.warnings):
             result.warnings.append(warning)
 
 
 def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
     from vision.models import match_stereo
 
-    row = find_model(model, STEREO, FLOW)
-    if checkpoint is None and row is not None and row.weights is None:
-        raise UsageError(f"model {model!r} ships without weights; name a file with --weights (checkpoint= in Python)")
+    require_weights(model, checkpoint, STEREO, FLOW)
     return match_stereo(model, checkpoint)
 
 
-def _size_notes(size: Size, wanted: Size) -> list[str]:
+def _size_notes(size: Size, wanted: Size) -> list[Notice]:
     notes = []
     if size != wanted:
-        notes.append(
+        text = (
             f"matched at {size.width} x {size.height} pixels, not at {wanted.width} x {wanted.height}: memory is "
             "short, the result is coarser"
         )
+        notes.append(Notice(text, "scale-reduced", tuple(size)))
     if min(size) < MIN_MODEL_SIDE:
         least = f"{max(size.width, MIN_MODEL_SIDE)} x {max(size.height, MIN_MODEL_SIDE)}"
-        notes.append(
+        text = (
             f"small images: {size.width} x {size.height} pixels are extended to {least} for the model, the result is "
             "cropped"
         )
+        notes.append(Notice(text, "images-extended", tuple(size)))
     return notes
 
 
 def _check(precision: str, scale: float | None, max_size: int | None, tile: int | None, max_pixels: int) -> None:
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    check_precision(precision)
     if scale is not None and not MIN_SCALE <= scale <= MAX_SCALE:
-        raise UsageError(f"scale is {scale}; expected {MIN_SCALE} to {MAX_SCALE:g}")
-    for name, value, least in (
-        ("max_size", max_size, MIN_MODEL_SIDE),
-        ("tile", tile, MIN_TILE),
-        ("max_pixels", max_pixels, 1),
-    ):
-        if value is not None and value < least:
-            raise UsageError(f"{name} is {value}; expected at least {least} pixels")
-
-
-def _is_picture(value: object) -> bool:
-    return isinstance(value, str | os.PathLike | np.ndarray)
-
-
-def _device(name: str | torch.device | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return usable_device(str(name))
+        message = f"scale is {scale}; expected {MIN_SCALE} to {MAX_SCALE:g}"
+        raise UsageError(message, code="out-of-range", value=scale)
+    check_least(MIN_MODEL_SIDE, "pixels", max_size=max_size)
+    check_least(MIN_TILE, "pixels", tile=tile)
+    check_least(1, "pixels", max_pixels=max_pixels)

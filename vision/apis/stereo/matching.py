@@ -1,4 +1,8 @@
-"""Runs the matching network on images of any size: whole, enlarged, reduced, or in tiles."""
+"""Runs the matching network on images of any size: whole, enlarged, reduced, or in tiles.
+
+In tiles, a reduced copy is matched first. Its field tells how far the tiles must reach, and each tile starts from it:
+what no tile shows in full, such as a large plain wall, is still matched by what surrounds it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vision.apis.base import autocast
 from vision.apis.stereo.fields import from_network, resized, to_network
 from vision.apis.stereo.memory import RESULT_BYTES, allocating, check_memory, fits, needed_memory
 from vision.apis.stereo.tiles import Reach, Tile, plan_tiles
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy.
+# How far a tile looks: a little beyond what all but this share of the pixels need, as seen in a reduced copy. Single
+# wrong pixels would have all tiles overlap by hundreds of pixels; the factor and the margin allow for what the reduced
+# copy gets slightly wrong.
 _OUTLIERS = 0.0005
 _REACH_FACTOR, _REACH_MARGIN = 1.1, 16
 # How far small images are enlarged where the scale is left to us: the finest map has a quarter of their resolution.
@@ -23,13 +29,13 @@ AUTO_SCALE, AUTO_PIXELS = 2.0, 1_000_000
 
 
 class Size(NamedTuple):
-    """Of an image, in pixels."""
+    """Of an image in pixels, height first as in arrays."""
 
     height: int
     width: int
 
 
-class Matcher:
+class PairMatcher:
     """Fields of both views, float32 `[2, H, W, C]` as `vision.apis.stereo.fields` describes them.
 
     Args:
@@ -46,7 +52,7 @@ class Matcher:
             pixels, each starting from the reduced field. None matches any image whole.
         coarse_to_fine: match copies of half the size first, and start from their field: a quarter more work, for large
             disparities above all.
-        on_tile: called with the number of tiles done, and of all.
+        on_tile: called with the number of tiles that are done, and that of all tiles.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class Matcher:
         on_tile: Callable[[int, int], None] | None = None,
     ) -> None:
         self.network, self.device, self.is_flow = network, device, is_flow
-        self.dtype = PRECISIONS[precision]
+        self.precision = precision
         self.scale, self.max_size, self.tile = scale, max_size, tile
         self.coarse_to_fine, self.on_tile = coarse_to_fine, on_tile
 
@@ -80,6 +86,7 @@ class Matcher:
         """
         height, width = left.shape[:2]
         what, advice = _told(height, width, size), self.advice()
+        # Before anything is made: an enlarged copy alone may be what does not fit.
         check_memory(what, self._needed(height, width, size), self.device, advice)
         with allocating(what, self.device, advice):
             left, right = (_scaled(view, *size) for view in (left, right))
@@ -106,9 +113,9 @@ class Matcher:
 
     def advice(self) -> str:
         """What helps when images do not fit into memory."""
-        tile = "--tile (tile=1024 in Python)" if self.tile is None else "a smaller --tile (tile=)"
-        smaller = "" if self.scale is None or self.scale <= 1 else "a smaller --scale (scale=), "
-        return f"use {smaller}{tile}, or --max-size (max_size=)"
+        tile = "tile=1024" if self.tile is None else "a smaller tile"
+        smaller = "" if self.scale is None or self.scale <= 1 else "a smaller scale, "
+        return f"use {smaller}{tile}, or max_size"
 
     def _size_at(self, scale: float, height: int, width: int) -> Size:
         if self.max_size is not None:
@@ -126,7 +133,7 @@ class Matcher:
     def _whole(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         images = [self._image(view) for view in (left, right)]
         init = None if start is None else to_network(start, self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with autocast(self.device, self.precision):
             out = self.network(*images, init_flow=init)
         return from_network(out["field_up"], self.is_flow)
 
@@ -136,8 +143,10 @@ class Matcher:
     def _tiled(self, left: np.ndarray, right: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         assert self.tile is not None
         height, width = left.shape[:2]
+        # A copy of as many pixels as a tile has.
         coarse = self._coarse(left, right, self.tile / (height * width) ** 0.5, start)
         reach_x = _reach(coarse[..., 0], width)
+        # Rectified views: a pixel and its partner are in one row.
         reach_y = _reach(coarse[..., 1], height) if self.is_flow else Reach((0, 0), (0, 0))
         tiles = plan_tiles(height, width, self.tile**2, reach_y, reach_x)
         tall, wide = tiles[0].height, tiles[0].width
@@ -145,7 +154,7 @@ class Matcher:
             needed = needed_memory(tall, wide, self.network, self.device, self.is_flow)
             needed += RESULT_BYTES * height * width
             what = f"{width} x {height} pixels in tiles of {wide} x {tall}, which its disparities need,"
-            check_memory(what, needed, self.device, "use a larger --tile (tile=), or --max-size (max_size=)")
+            check_memory(what, needed, self.device, "use a larger tile, or max_size", code="tile-out-of-memory")
         field = np.zeros_like(coarse)
         for number, tile in enumerate(tiles):
             self._report(number, len(tiles))
@@ -180,7 +189,7 @@ def _weights(tile: Tile) -> np.ndarray:
 
 
 def _reach(field: np.ndarray, length: int) -> Reach:
-    """How far the two views' fields `[2, H, W]` go along their axis."""
+    """How far the two views' fields `[2, H, W]` go along their axis: negative values before, positive ones after."""
     ends = [np.quantile(view, [_OUTLIERS, 1 - _OUTLIERS]) for view in field]
     pairs = []
     for low, high in ends:
@@ -192,5 +201,6 @@ def _reach(field: np.ndarray, length: int) -> Reach:
 def _scaled(view: np.ndarray, height: int, width: int) -> np.ndarray:
     if view.shape[:2] == (height, width):
         return view
+    # The mean of areas, when reduced: interpolation would skip pixels, and fine patterns would alias.
     mode = cv2.INTER_CUBIC if height > view.shape[0] else cv2.INTER_AREA
     return cv2.resize(view, (width, height), interpolation=mode)

@@ -1,4 +1,8 @@
-"""Whether an image fits into memory, told before the work begins."""
+"""Whether an image fits into memory, told before the work begins.
+
+Systems promise more memory than they have: a pair that is too large would not raise an error, but make the machine swap
+or have the process killed, and with it all pairs that come after.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import psutil
 import torch
 from torch import nn
+
+from vision.errors import UsageError
 
 # What matching takes, for every pixel of one view and every channel of the network's finest map: peaks of MatchStereo
 # nano to base in float32 on the CPU, and of nano and tiny where match attention has no kernels and gathers windows.
@@ -16,16 +23,19 @@ BYTES_PER_CHANNEL = 25
 BYTES_PER_CHANNEL_REFERENCE = 65
 # Both images, both fields and what is told of them, at full size.
 RESULT_BYTES = 60
-# Of networks that do not say how many channels they have: as the largest.
+# Of networks that do not say how many channels they have: as many as the largest has.
 _CHANNELS = 128
-# Flow compares all pairs of pixels of the coarsest maps: bytes a pair.
+# Flow compares all pairs of pixels of the coarsest maps, which grows with the square of the pixels: bytes per pair.
 _FLOW_STRIDE, _FLOW_BYTES = 32, 24
-# Of what is free, how much is taken at most.
+# Of what is free, how much is taken at most: the figures above are about right, no more.
 _SHARE = 0.9
 
 
-class TooLargeError(ValueError):
+class TooLargeError(UsageError):
     """An image does not fit into memory; the message says how much it takes, and what helps."""
+
+    def __init__(self, message: str = "", *, code: str = "match-out-of-memory", value: int | None = None) -> None:
+        super().__init__(message, code=code, value=value)
 
 
 def needed_memory(height: int, width: int, network: nn.Module, device: torch.device, is_flow: bool) -> int:
@@ -40,12 +50,14 @@ def needed_memory(height: int, width: int, network: nn.Module, device: torch.dev
     return height * width * per_pixel + pairs * _FLOW_BYTES
 
 
-def check_memory(what: str, needed: int, device: torch.device, advice: str) -> None:
+def check_memory(what: str, needed: int, device: torch.device, advice: str, code: str = "match-out-of-memory") -> None:
     """Raise TooLargeError when matching takes more memory than is free on the device."""
     if not fits(needed, device):
         free = (free_memory(device) or 0) / 1e9
         raise TooLargeError(
-            f"matching {what} takes about {needed / 1e9:.1f} GB, and {free:.1f} GB are free on {device}; {advice}"
+            f"matching {what} takes about {needed / 1e9:.1f} GB, and {free:.1f} GB are free on {device}; {advice}",
+            code=code,
+            value=needed,
         )
 
 
@@ -81,19 +93,13 @@ def free_memory(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0]
     if device.type != "cpu":
         return None
-    known = [value for value in (_available(), _container()) if value is not None]
-    return min(known) if known else None
-
-
-def _available() -> int | None:
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
+    available = psutil.virtual_memory().available
+    container = _container()
+    return available if container is None else min(available, container)
 
 
 def _container() -> int | None:
-    """What is left of a control group's limit (version 2, then 1)."""
+    """What is left of a control group's limit (version 2, then 1), which psutil does not know of."""
     for folder, limit, used in (
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -105,7 +111,7 @@ def _container() -> int | None:
 
 
 def _cache(folder: str) -> int:
-    """Files that the group holds in memory and would give back."""
+    """Files that the group holds in memory and would give back: they count as used, but are not in the way."""
     for line in _read(f"{folder}/memory.stat").splitlines():
         if line.startswith(("inactive_file ", "total_inactive_file ")):
             return int(line.split()[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -10,13 +9,14 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
+from vision.apis.base import ImageInput, load_image, name_of
 from vision.apis.stereo.checks import pair_warnings
 from vision.apis.stereo.memory import is_allocation_error
+from vision.errors import Notice, notice_of
 from vision.geometry.calibration import CalibrationError, StereoCalibration
 from vision.geometry.rectifier import Rectifier
-from vision.images import MIN_SIDE, ImageError, common_white, read_image
+from vision.images import ImageError, common_white
 
-Picture: TypeAlias = "str | os.PathLike[str] | np.ndarray"
 Geometry: TypeAlias = "StereoCalibration | Rectifier"
 
 
@@ -28,8 +28,8 @@ class StereoPair:
         left, right: names in the results.
         image, image_right: uint8 RGB `[H, W, 3]`; rectified, if that was asked for.
         calibration: of these images, if there is one.
-        warnings: what is odd about them.
-        error: in one line; None when the pair can be matched.
+        warnings: what is odd about them, as `vision.errors.Notice`.
+        error: in one line, a `vision.errors.Notice`; None when the pair can be matched.
     """
 
     left: str
@@ -37,13 +37,13 @@ class StereoPair:
     image: np.ndarray | None = None
     image_right: np.ndarray | None = None
     calibration: StereoCalibration | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
     error: str | None = None
 
 
 def prepare_pair(
-    left: Picture,
-    right: Picture,
+    left: ImageInput,
+    right: ImageInput,
     names: tuple[str, str],
     max_pixels: int,
     checks: bool,
@@ -58,19 +58,18 @@ def prepare_pair(
         max_pixels: refuse larger files, by their header.
         checks: whether to look for unrectified, swapped and unrelated views.
         is_flow: two images in time, whose rows need not agree.
-        geometry: what is known about images of (width, height): a calibration, or what rectifies them.
+        geometry: what is known about images of (height, width): a calibration, or what rectifies them.
     """
-    pair = StereoPair(_name(left, names[0]), _name(right, names[1]))
+    pair = StereoPair(name_of(left, names[0]), name_of(right, names[1]))
     try:
         white = common_white([view for view in (left, right) if not isinstance(view, np.ndarray)], max_pixels)
         image, image_right = (
-            _pixels(view, name, max_pixels, white) for view, name in ((left, pair.left), (right, pair.right))
+            load_image(view, name, max_pixels, white) for view, name in ((left, pair.left), (right, pair.right))
         )
         if image.shape != image_right.shape:
-            sizes = [f"{view.shape[1]} x {view.shape[0]}" for view in (image, image_right)]
-            pair.error = f"is {sizes[0]} pixels but {pair.right} is {sizes[1]}; expected two views of one size"
+            pair.error = _sizes_differ(image, image_right, pair.right)
             return pair
-        known = None if geometry is None else geometry(image.shape[1], image.shape[0])
+        known = None if geometry is None else geometry(*image.shape[:2])
         rectified = isinstance(known, Rectifier)
         if isinstance(known, Rectifier):
             image, image_right = known(image, image_right)
@@ -79,29 +78,18 @@ def prepare_pair(
         pair.image, pair.image_right = image, image_right
         pair.warnings = pair_warnings(image, image_right, is_flow, rectified) if checks else []
     except ImageError as error:
-        pair.error = error.reason if error.path == pair.left else str(error)
+        pair.error = notice_of(error, error.reason if error.path == pair.left else None)
     except CalibrationError as error:
-        pair.error = str(error)
+        pair.error = notice_of(error)
     except (MemoryError, cv2.error) as error:
         if not is_allocation_error(error):
             raise
-        pair.error = "does not fit into memory; lower max_pixels"
+        pair.error = Notice("does not fit into memory; lower max_pixels", "image-out-of-memory")
     return pair
 
 
-def _name(view: Picture, name: str) -> str:
-    return name if isinstance(view, np.ndarray) else os.fspath(view)
-
-
-def _pixels(view: Picture, name: str, max_pixels: int, white: int) -> np.ndarray:
-    if not isinstance(view, np.ndarray):
-        return read_image(view, max_pixels, white)
-    is_gray = view.ndim == 2
-    if view.dtype != np.uint8 or not (is_gray or (view.ndim == 3 and view.shape[2] == 3)):
-        found = f"{view.dtype} array of shape {tuple(view.shape)}"
-        raise ImageError(name, f"is a {found}; expected uint8 of shape (H, W, 3), RGB, or (H, W)")
-    if min(view.shape[:2]) < MIN_SIDE:
-        raise ImageError(
-            name, f"is {view.shape[1]} x {view.shape[0]} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}"
-        )
-    return np.repeat(view[:, :, None], 3, axis=2) if is_gray else view
+def _sizes_differ(left: np.ndarray, right: np.ndarray, right_name: str) -> Notice:
+    sizes = [view.shape[:2] for view in (left, right)]
+    words = [f"{width} x {height}" for height, width in sizes]
+    text = f"is {words[0]} pixels but {right_name} is {words[1]}; expected two views of one size"
+    return Notice(text, "sizes-differ", tuple(sizes))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vision.apis.stereo.inferencer import StereoInferencer
+from vision.errors import Notice
 from vision.structures.stereo import StereoResult
 
 # Mean change of gray levels (0..255) of a small copy from one frame to the next. Images of different scenes differ by
@@ -38,7 +39,7 @@ class StereoVideo:
 
     def __call__(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[StereoResult]:
         """Match uint8 RGB frames `[H, W, 3]`; the first with something to see is checked for views that are swapped or
-        unrectified. A warning of one kind is given once.
+        unrectified. A warning of one kind (`Notice.code`) is given once.
 
         Returns:
             An iterator of results whose names are the numbers of the frames, from 0 on. A frame that cannot be matched
@@ -59,14 +60,18 @@ class StereoVideo:
             fits = last is not None and pair.image is not None and last.shape[1:3] == pair.image.shape[:2]
             start = last if self.warm and fits and not self.is_cut else None
             result, last = self.inferencer.finish(pair, start)
-            result.warnings = [text for text in result.warnings if text.partition(":")[0] not in told]
-            told |= {text.partition(":")[0] for text in result.warnings}
+            result.warnings = [warning for warning in result.warnings if _kind(warning) not in told]
+            told |= {_kind(warning) for warning in result.warnings}
             yield result
 
 
 def is_scene_cut(before: np.ndarray, after: np.ndarray) -> bool:
     """Whether two small gray copies of frames, as `_small_copy` makes them, differ more than motion explains."""
     return float(np.abs(before - after).mean()) > CUT_LEVEL
+
+
+def _kind(warning: str) -> str:
+    return warning.code if isinstance(warning, Notice) else warning
 
 
 def _small_copy(image: np.ndarray) -> np.ndarray:

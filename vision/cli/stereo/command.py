@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
-from vision.cli.arguments import at_least, between, count, number, positive, several
+from vision.cli.arguments import add_old_name, at_least, between, count, number, positive, several
 from vision.errors import UsageError
 from vision.limits import MAX_PIXELS
 from vision.models.stereo.sizes import MIN_SIZE
@@ -26,7 +26,7 @@ folders of frames. The left image is what the camera on the left took; both must
 _EPILOG = """\
 files in DIR, called after the left image:
   NAME_disp.pfm          disparity in pixels, positive: x_right = x_left - disparity (always)
-  NAME_stereo.png        the image beside its disparity (or no: --no-picture)
+  NAME_stereo.png        the image beside its disparity (or no: --no-image)
   NAME_disp.png .npy     png16: KITTI's 16-bit PNG, disparity * 256, 0 unknown; npy: float32
   NAME_color.png         disparity in colors
   NAME_confidence.png    0..255, how well left and right agree
@@ -35,7 +35,7 @@ files in DIR, called after the left image:
   NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
-  NAME_stereo.mp4        with --video; what --save names is written a frame, into NAME_frames
+  NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
 With --view right or both, NAME_..._right has the same of the right view; stereo.png and ply are of the left one
 always. A second image of one name is NAME-2.
 
@@ -110,8 +110,8 @@ def _check(command: argparse.Namespace) -> None:
     for option in ("side_by_side", "fps", "no_warm_start"):
         if getattr(command, option) and not command.video:
             raise UsageError(f"--{option.replace('_', '-')} is for --video")
-    if command.video and command.no_picture and not (command.save or command.csv or has_geometry):
-        raise UsageError("--video --no-picture leaves nothing to write; name what with --save or --csv")
+    if command.video and command.no_image and not (command.save or command.csv or has_geometry):
+        raise UsageError("--video --no-image leaves nothing to write; name what with --save or --csv")
 
 
 def _add_output(group: Any) -> None:
@@ -122,10 +122,11 @@ def _add_output(group: Any) -> None:
     group.add_argument(
         "--view", choices=["left", "right", "both"], default="left", help="whose disparity is saved (%(default)s)"
     )
-    group.add_argument("--no-picture", action="store_true", help="leave out NAME_stereo.png (.mp4)")
+    group.add_argument("--no-image", action="store_true", help="leave out NAME_stereo.png (.mp4)")
+    add_old_name(group, "--no-picture", "--no-image", action="store_true")
     kind = group.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
-    kind.add_argument("--jsonl", action="store_true", help="print one JSON object a line, as soon as each is there")
+    kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as each is there")
     group.add_argument("--csv", metavar="FILE", help="also write the figures as a CSV file")
 
 
@@ -149,7 +150,8 @@ def _add_matching(group: Any) -> None:
     group.add_argument(
         "--model", metavar="NAME", help=f"{default_model(STEREO)} by default, {default_model(FLOW)} for --flow"
     )
-    group.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    group.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    add_old_name(group, "--weights", "--checkpoint")
     group.add_argument("--flow", action="store_true", help="optical flow from the first image to the second")
     group.add_argument(
         "--scale",
@@ -158,7 +160,9 @@ def _add_matching(group: Any) -> None:
         help=f"match images enlarged S times, {MIN_SCALE} to {MAX_SCALE:g}: finer, in S*S times the time (the shipped "
         "model: up to 2, to at most 1 million pixels; other models, and --video: 1)",
     )
-    group.add_argument("--max-size", type=at_least(MIN_SIZE), metavar="PX", help="match at most this long a side")
+    group.add_argument(
+        "--max-size", type=at_least(MIN_SIZE), metavar="PX", help="longest side of the images that are matched"
+    )
     group.add_argument(
         "--tile",
         type=at_least(MIN_TILE),

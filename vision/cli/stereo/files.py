@@ -20,12 +20,12 @@ class ResultWriter:
     Args:
         kinds: of `vision.cli.stereo.command.KINDS`.
         view: "left", "right" or "both".
-        picture: whether to draw the image beside its disparity.
+        with_image: whether to draw the image beside its disparity.
         max_depth: leave farther points out of the point cloud.
     """
 
-    def __init__(self, kinds: Sequence[str], view: str, picture: bool, max_depth: float | None = None) -> None:
-        self.kinds, self.picture, self.max_depth = list(dict.fromkeys(kinds)), picture, max_depth
+    def __init__(self, kinds: Sequence[str], view: str, with_image: bool, max_depth: float | None = None) -> None:
+        self.kinds, self.with_image, self.max_depth = list(dict.fromkeys(kinds)), with_image, max_depth
         self.views = {"left": [""], "right": ["_right"], "both": ["", "_right"]}[view]
 
     def write(self, result: StereoResult, base: str) -> tuple[list[str], str | None]:
@@ -49,7 +49,7 @@ class ResultWriter:
                     files += self._write_one(result, kind, base, suffix)
                 except ValueError as error:  # such as a disparity that 16 bits do not hold
                     problems.append(str(error))
-        files += self._pictures(result, base)
+        files += self._images(result, base)
         return files, "; ".join(problems) or None
 
     def _write_one(self, result: StereoResult, kind: str, base: str, suffix: str) -> list[str]:
@@ -75,13 +75,13 @@ class ResultWriter:
         write_ply(path, points, colors, f"unit: {result.calibration.unit_name}")
         return path
 
-    def _pictures(self, result: StereoResult, base: str) -> list[str]:
+    def _images(self, result: StereoResult, base: str) -> list[str]:
         files = []
         if result.rectified:
             for view, suffix in ((result.image, ""), (result.image_right, "_right")):
                 assert view is not None
                 files.append(_png(f"{base}_rectified{suffix}.png", view))
-        if self.picture:
+        if self.with_image:
             drawn = np.asarray(render_stereo(result, os.path.basename(result.left)))
             files.append(_png(f"{base}_stereo.png", drawn))
         return files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from vision.cli.paths import PathFinder
 from vision.errors import UsageError
+from vision.stereo_io.pair_list import read_pair_list
 
 _LISTED = 5
 # What tells the views apart in names that are the same otherwise.
@@ -19,7 +19,7 @@ FilePair = tuple[str, str]
 
 
 def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
-    """Pairs of paths (left, right), and what could not be paired, a line each.
+    """Pairs of paths (left, right), and what could not be paired, one line each.
 
     Raises:
         UsageError: the inputs are neither two files, nor two folders, nor a CSV file of pairs; or there is no pair.
@@ -82,29 +82,5 @@ def _without_partner(paths: list[str]) -> list[str]:
 
 def _from_csv(path: str) -> list[FilePair]:
     """Columns `left` and `right`; others are ignored. Paths are relative to the folder of the file."""
-    try:
-        # What is no UTF-8 in a name keeps its bytes.
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = [str(name).strip() for name in reader.fieldnames or []]
-            if not {"left", "right"} <= set(columns):
-                found = ", ".join(columns)[:100] or "none"
-                raise UsageError(f"{path}: the columns are {found}; expected left and right in the first line")
-            reader.fieldnames = columns
-            pairs = [_row(path, reader.line_num, row) for row in reader]
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); expected a CSV file of pairs") from None
-    except csv.Error as error:
-        raise UsageError(f"{path}: not a CSV file ({error})") from None
-    if not pairs:
-        raise UsageError(f"{path}: lists no pair; expected lines below the header")
-    return pairs
-
-
-def _row(path: str, line: int, row: dict[str, str | None]) -> FilePair:
-    cells = [(row.get(side) or "").strip() for side in ("left", "right")]
-    if not all(cells):
-        side = "right" if cells[0] else "left"
-        raise UsageError(f"{path}, line {line}: no {side} image; expected a file name")
-    left, right = (str(Path(path).parent / cell) for cell in cells)
-    return left, right
+    folder = Path(path).parent
+    return [(str(folder / cells["left"]), str(folder / cells["right"])) for _, cells in read_pair_list(path)]

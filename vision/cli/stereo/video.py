@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 import cv2
 import numpy as np
 
 from vision.apis.stereo.frames import StereoFrames
 from vision.apis.stereo.video import StereoVideo
+from vision.cli.advice import advised
 from vision.cli.output import OutputFolder, to_json
+from vision.cli.reporter import Reporter, record_of
 from vision.cli.stereo.files import ResultWriter
-from vision.cli.stereo.pairs import (
-    ALL_MATCHED,
-    SOME_FAILED,
-    complain,
-    csv_writer,
-    geometry_of,
-    inferencer_of,
-    kinds_of,
-    progress,
-)
+from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
+from vision.cli.stereo.pairs import PAIRS
 from vision.errors import UsageError
+from vision.files import replacing_path
 from vision.images import ImageError
 from vision.structures.stereo import StereoResult
 from vision.visualization.flow import flow_colors, longest
@@ -48,7 +43,7 @@ class VideoWriter:
 
     def __init__(self, path: str, fps: float) -> None:
         self.path, self.fps = path, fps
-        self._temporary = Path(path).parent / f".{os.getpid()}.stereo.tmp.mp4"
+        self._stack = contextlib.ExitStack()
         self._writer: cv2.VideoWriter | None = None
 
     def __enter__(self) -> VideoWriter:
@@ -58,19 +53,18 @@ class VideoWriter:
         """Add a uint8 RGB frame `[H, W, 3]`; all have the size of the first."""
         if self._writer is None:
             size = (frame.shape[1], frame.shape[0])
-            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, size)
+            temporary = self._stack.enter_context(replacing_path(self.path, ".mp4"))
+            self._writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, size)
             if not self._writer.isOpened():
-                raise UsageError(f"cannot write {self.path!r}: this OpenCV encodes no MP4; use --no-picture")
+                raise UsageError(f"cannot write {self.path!r}: this OpenCV encodes no MP4; use --no-image")
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if self._writer is not None:
-                self._writer.release()
-                if kind is None:
-                    os.replace(self._temporary, self.path)
-        finally:
-            self._temporary.unlink(missing_ok=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        self._stack.__exit__(kind, error, trace)
 
 
 def run_video(command: argparse.Namespace) -> int:
@@ -82,57 +76,42 @@ def run_video(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
+    reporter = Reporter(command, PAIRS)
     frames = _frames(command)
     if frames.problem:
-        complain(f"warning: {frames.problem}")
+        reporter.complain(f"warning: {frames.problem}")
     left = command.inputs[0]
-    geometry = geometry_of(command, left)
+    geometry = geometry_of(command, left, reporter.complain)
     base = OutputFolder(command.output).base_for(left.rstrip("/\\"))
     kinds = kinds_of(command)
     writer = ResultWriter(kinds, command.view, False, command.max_depth)
     folder = OutputFolder(f"{base}_frames") if kinds else None
-    summary = _Summary()
     began = time.perf_counter()
     path = f"{base}_stereo.mp4"
     with (
-        csv_writer(command) as write_row,
+        reporter,
         VideoWriter(path, frames.fps) as video,
-        progress(frames.count, command) as (advance, on_tile),
+        reporter.progress(frames.count, "frames", "tiles", is_slow=command.tile is not None, has_rate=True) as progress,
     ):
-        matcher = StereoVideo(inferencer_of(command, geometry, on_tile), warm=not command.no_warm_start)
+        matcher = StereoVideo(inferencer_of(command, geometry, progress.on_part), warm=not command.no_warm_start)
         painter = _Painter()
-        for result in matcher(_guarded(frames)):
-            record = result.to_dict() | {"files": []}
+        for number, result in enumerate(matcher(_guarded(frames))):
+            record = record_of(result) | {"files": []}
             if result.error is None and folder is not None:
-                record["files"], record["error"] = writer.write(result, folder.base_for(f"{summary.frames:06d}.png"))
-            if result.error is None and not command.no_picture:
+                record["files"], record["error"] = writer.write(result, folder.base_for(f"{number:06d}.png"))
+            if result.error is None and not command.no_image:
                 video.write(painter.paint(result, matcher.is_cut))
-            summary.add(record)
-            write_row(record)
-            advance()
-        summary.cuts = matcher.cuts
+            reporter.complain_of(record)
+            reporter.tally(record)
+            progress.advance()
     if frames.ended:
-        complain(f"warning: {frames.ended}")
-    if not summary.frames:
+        reporter.complain(f"warning: {frames.ended}")
+    if not reporter.outcomes:
         raise UsageError(f"video {left!r} has no frame that can be decoded; expected at least one")
-    files = ([] if command.no_picture or not summary.matched else [path]) + ([] if folder is None else [folder.path])
-    _print_summary(summary, time.perf_counter() - began, files, command)
-    return SOME_FAILED if summary.matched < summary.frames else ALL_MATCHED
-
-
-class _Summary:
-    """What is told of a whole video."""
-
-    def __init__(self) -> None:
-        self.frames = self.matched = self.cuts = 0
-
-    def add(self, record: dict[str, Any]) -> None:
-        for warning in record["warnings"]:
-            complain(f"{record['left']}: warning: {warning}")
-        if record["error"] is not None:
-            complain(f"{record['left']}: {record['error']}")
-        self.matched += record["error"] is None
-        self.frames += 1
+    is_drawn = not command.no_image and reporter.outcomes["matched"]
+    files = [*([path] if is_drawn else []), *([] if folder is None else [folder.path])]
+    _print_summary(reporter.outcomes, matcher.cuts, time.perf_counter() - began, files, command)
+    return reporter.exit_code
 
 
 class _Painter:
@@ -180,23 +159,27 @@ def _guarded(frames: StereoFrames) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     try:
         yield from frames
     except ImageError as error:
-        raise UsageError(f"{error}; the video cannot go on without this frame") from None
+        problem = advised(str(error), error)
+        raise UsageError(f"{problem}; the video cannot go on without this frame") from None
 
 
-def _print_summary(summary: _Summary, seconds: float, files: list[str], command: argparse.Namespace) -> None:
-    rate = summary.frames / seconds
+def _print_summary(
+    outcomes: Counter[str], cuts: int, seconds: float, files: list[str], command: argparse.Namespace
+) -> None:
+    frames, matched = outcomes.total(), outcomes["matched"]
+    rate = frames / seconds
     if command.json or command.jsonl:
         record = {
             "left": command.inputs[0],
             "right": command.inputs[-1],
-            "frames": summary.frames,
-            "matched": summary.matched,
-            "cuts": summary.cuts,
+            "frames": frames,
+            "matched": matched,
+            "cuts": cuts,
             "frames_per_second": round(rate, 3),
             "files": files,
         }
         print(to_json([record], indent=2) if command.json else to_json(record))
         return
-    cuts = f", {summary.cuts} scene cut{'s' * (summary.cuts != 1)}" if summary.cuts else ""
-    print(f"{summary.matched} of {summary.frames} frames matched{cuts}, {rate:.2f} a second: {', '.join(files)}")
+    scenes = f", {cuts} scene cut{'s' * (cuts != 1)}" if cuts else ""
+    print(f"{matched} of {frames} frames matched{scenes}, {rate:.2f} per second: {', '.join(files)}")
     sys.stdout.flush()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from vision.datasets.stereo.files import StereoFiles
 from vision.errors import UsageError
+from vision.stereo_io.pair_list import REQUIRED, read_pair_list
 
-REQUIRED = ("left", "right")
 OPTIONAL = ("disparity", "disparity_right", "mask", "scene")
 
 
@@ -31,37 +29,7 @@ def list_csv(
         UsageError: the file cannot be read, lacks a column or has an unknown one, or a line lacks a cell or names a
             file that does not exist; the message names the line.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            _check_columns(path, reader.fieldnames)
-            pairs = [_pair(path, line, row, disparity_kind, disparity_scale) for line, row in _rows(path, reader)]
-    except OSError as error:
-        raise UsageError(f"{os.fspath(path)}: cannot be read ({error.strerror}); expected a CSV file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{os.fspath(path)}: not a CSV file in UTF-8 ({error})") from None
-    if not pairs:
-        raise UsageError(f"{os.fspath(path)}: lists no pair; expected lines below the header")
-    return pairs
-
-
-def _rows(path: str | os.PathLike[str], reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    for row in reader:
-        line = reader.line_num
-        if None in row:
-            raise UsageError(f"{os.fspath(path)}, line {line}: more cells than the header has; quote commas in names")
-        yield line, {name: (value or "").strip() for name, value in row.items()}
-
-
-def _check_columns(path: str | os.PathLike[str], names: object) -> None:
-    columns = [str(name) for name in names] if isinstance(names, (list, tuple)) else []
-    missing = [name for name in REQUIRED if name not in columns]
-    unknown = [name for name in columns if name not in REQUIRED + OPTIONAL]
-    if missing or unknown or len(set(columns)) < len(columns):
-        raise UsageError(
-            f"{os.fspath(path)}, line 1: the columns are {', '.join(columns)[:200] or 'missing'}; "
-            f"expected {', '.join(REQUIRED)} and, if wanted, {', '.join(OPTIONAL)}, each once"
-        )
+    return [_pair(path, line, cells, disparity_kind, disparity_scale) for line, cells in read_pair_list(path, OPTIONAL)]
 
 
 def _pair(
@@ -72,8 +40,6 @@ def _pair(
     for name in (*REQUIRED, *OPTIONAL[:3]):
         value = row.get(name, "")
         files[name] = str(folder / value) if value else ""
-        if not value and name in REQUIRED:
-            raise UsageError(f"{os.fspath(path)}, line {line}: no {name} image; expected a file name")
         if value and not os.path.isfile(files[name]):
             raise UsageError(
                 f"{os.fspath(path)}, line {line}: {name} {files[name]!r} is no file; paths start at {folder}"

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vision.errors import UsageError
+
 
 @dataclass(frozen=True)
 class ForgeryCalibration:
@@ -51,17 +53,15 @@ class ForgeryCalibration:
         """Probability threshold of a false-positive rate, interpolated between the calibrated ones.
 
         Raises:
-            ValueError: the rate lies outside what was calibrated.
+            UsageError: the rate lies outside what was calibrated.
         """
         table = sorted((float(rate), threshold) for rate, threshold in self.fpr_thresholds.items())
         if not table:
-            raise ValueError(
-                "this checkpoint carries no false-positive calibration; give a probability threshold instead"
-            )
+            message = "this checkpoint carries no false-positive calibration; give a probability threshold instead"
+            raise UsageError(message, code="out-of-range", value=fpr)
         if not table[0][0] <= fpr <= table[-1][0]:
-            raise ValueError(
-                f"false-positive rate {fpr:g} is outside the calibrated range {table[0][0]:g} to {table[-1][0]:g}"
-            )
+            message = f"false-positive rate {fpr:g} is outside the calibrated range {table[0][0]:g} to {table[-1][0]:g}"
+            raise UsageError(message, code="out-of-range", value=fpr)
         for (rate0, threshold0), (rate1, threshold1) in itertools.pairwise(table):
             if rate0 <= fpr <= rate1:
                 return threshold0 + (threshold1 - threshold0) * (fpr - rate0) / (rate1 - rate0)

@@ -1,0 +1,47 @@
+"""What a command's options can do about an error or a warning, by its code. Only the command line names options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from vision.errors import UsageError
+
+# The library says what is wrong, in terms of Python's arguments; this follows it.
+ADVICE = {
+    "image-out-of-memory": "lower --max-pixels",
+    "match-out-of-memory": "the options are --tile, --scale and --max-size",
+    "no-weights": "name a file with --checkpoint",
+    "not-a-number-in-half": "the option is --precision fp32",
+    "other-variant": "the option is --model",
+    "taken-as-rectified": "use --rectify",
+    "tile-out-of-memory": "the options are --tile and --max-size",
+    "too-large-to-recompress": "leave out --robust",
+    "too-many-pixels": "raise it with --max-pixels",
+    "views-unrectified": "use --rectify with an OpenCV --calib",
+    "wrong-task": "the options are --flow and --model",
+}
+
+
+def advised(text: str, source: Any = None) -> str:
+    """A message and what the options can do about it.
+
+    Args:
+        text: of the message.
+        source: the error or the notice that has the code; `text` itself by default.
+    """
+    source = text if source is None else source
+    advice = ADVICE.get(getattr(source, "code", ""))
+    return f"{text}; {advice}" if advice else str(text)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """What does not fit is the user's affair: a ValueError of the library ends the command with one line."""
+    try:
+        yield
+    except UsageError:  # CheckpointError is one
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from error

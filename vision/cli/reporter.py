@@ -1,0 +1,200 @@
+"""How commands report: complaints and progress on stderr, results as a table, JSON or CSV, and the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+
+from vision.cli.advice import advised
+from vision.cli.output import CsvFile, print_table, printable, to_json
+
+ALL_DONE, SOME_FAILED = 0, 1
+FAILED = "error"
+Record = dict[str, Any]
+
+
+class Result(Protocol):
+    """What an inferencer returns: data, with an error where there is no result."""
+
+    def to_dict(self) -> Record:
+        """Flat and JSON-ready, always with the same fields."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a command reports on: all that it has of its own.
+
+    Attributes:
+        noun: of one result, such as "image".
+        done: what happens to it, such as "judged".
+        source: the field that says what a record is of.
+        fields: of a record, for CSV files.
+        columns: headings of the table; the last two are the source and the notes.
+        row: cells of a record without an error.
+        counts: how many records have each outcome, in words, such as "3 real, 1 inconclusive".
+        outcome: of a record without an error.
+    """
+
+    noun: str
+    done: str
+    source: str
+    fields: Sequence[str]
+    columns: Sequence[str]
+    row: Callable[[Record], list[str]]
+    counts: Callable[[Counter[str]], str]
+    outcome: Callable[[Record], str]
+
+
+class Progress(NamedTuple):
+    """What to call when one result is there, and with (parts done, of all) within a long one; None if nobody looks."""
+
+    advance: Callable[[], None]
+    on_part: Callable[[int, int], None] | None
+
+
+class Reporter:
+    """Reports on results as soon as each is there, and on all at the end.
+
+    It is a context: inside of it, the CSV file of --csv is open, which appears only if no error ends the context.
+
+    Args:
+        command: the arguments; `name`, `csv`, `json` and `jsonl` are read.
+        subject: what the results are.
+
+    Attributes:
+        outcomes: number of results of each outcome; "error" is the outcome of those that failed.
+    """
+
+    def __init__(self, command: argparse.Namespace, subject: Subject) -> None:
+        self.command, self.subject = command, subject
+        self.outcomes: Counter[str] = Counter()
+        self._records: list[Record] = []
+        self._csv: CsvFile | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Reporter:
+        if self.command.csv is not None:
+            self._csv = self._stack.enter_context(CsvFile(self.command.csv, self.subject.fields))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def complain(self, text: str) -> None:
+        """One line on stderr, with advice about options where the text has a code."""
+        print(f"vision {self.command.name}: {printable(advised(text))}", file=sys.stderr)
+
+    def add(self, record: Record) -> None:
+        """Report one result: in the CSV file, on stderr what is odd about it, and with --jsonl on stdout."""
+        self.tally(record)
+        self._print_now(record)
+        if not self.command.jsonl:
+            self._records.append(record)
+
+    def tally(self, record: Record) -> None:
+        """Count a result and write it to the CSV file, if there is one."""
+        self.outcomes[FAILED if record["error"] is not None else self.subject.outcome(record)] += 1
+        if self._csv is not None:
+            self._csv.write(
+                {name: "; ".join(value) if isinstance(value, list) else value for name, value in record.items()}
+            )
+
+    def complain_of(self, record: Record, with_error: bool = True) -> None:
+        """The warnings of a result, and its error."""
+        source = record[self.subject.source]
+        for warning in record.get("warnings", ()):
+            self.complain(f"{source}: warning: {warning}")
+        if record["error"] is not None and with_error:
+            self.complain(f"{source}: {record['error']}")
+
+    def finish(self) -> None:
+        """The table with the counts below it, or the JSON array; nothing with --jsonl, which has told all."""
+        if self.command.json:
+            print(to_json(self._records, indent=2))
+        if self.command.json or self.command.jsonl:
+            return
+        print_table(self.subject.columns, [self._row(record) for record in self._records])
+        total, failed = self.outcomes.total(), self.outcomes[FAILED]
+        noun, done = self.subject.noun, self.subject.done
+        counts = self.subject.counts(Counter({name: n for name, n in self.outcomes.items() if name != FAILED}))
+        problem = f"; {failed} could not be {done}" if failed else ""
+        print(f"{total} {noun}{'s' * (total != 1)}: {counts}{problem}", file=sys.stderr)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every result is there, else 1."""
+        return SOME_FAILED if self.outcomes[FAILED] else ALL_DONE
+
+    @contextmanager
+    def progress(
+        self, total: int | None, label: str, part: str = "parts", is_slow: bool = False, has_rate: bool = False
+    ) -> Iterator[Progress]:
+        """A bar on stderr, when people watch it and nothing else scrolls through it.
+
+        Args:
+            total: number of results, None if nobody knows.
+            label: what is counted.
+            part: what is counted within one result.
+            is_slow: whether one result alone takes so long that it needs a bar.
+            has_rate: whether to show results per second.
+        """
+        is_long = total is None or total > 1 or is_slow
+        if not is_long or not sys.stderr.isatty() or (self.command.jsonl and sys.stdout.isatty()):
+            yield Progress(lambda: None, None)
+            return
+        with _bar(total, label, part, has_rate) as progress:
+            yield progress
+
+    def _print_now(self, record: Record) -> None:
+        self.complain_of(record, with_error=False)
+        if self.command.jsonl:
+            print(to_json(record), flush=True)
+        if record["error"] is not None and (self.command.jsonl or self.command.json):  # else the table has it
+            self.complain(f"{record[self.subject.source]}: {record['error']}")
+
+    def _row(self, record: Record) -> list[str]:
+        if record["error"] is None:
+            return self.subject.row(record)
+        return [FAILED, *["-"] * (len(self.subject.columns) - 3), record[self.subject.source], record["error"]]
+
+
+def record_of(result: Result) -> Record:
+    """The fields of a result, its error and its warnings with advice about options."""
+    record = result.to_dict()
+    if record["error"] is not None:
+        record["error"] = advised(record["error"])
+    if "warnings" in record:
+        record["warnings"] = [advised(warning) for warning in record["warnings"]]
+    return record
+
+
+@contextmanager
+def _bar(total: int | None, label: str, part: str, has_rate: bool) -> Iterator[Progress]:
+    # Imported late: rich takes longer to import than a small run takes without a bar.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    if has_rate:
+        columns.append(TextColumn(f"{{task.fields[rate]:.2f}} {label} per second"))
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        results = bar.add_task(label, total=total, rate=0.0)
+        parts = bar.add_task(part, total=None, visible=False, rate=0.0)
+
+        def advance() -> None:
+            bar.advance(results)
+            bar.update(results, rate=bar.tasks[results].speed or 0.0)
+
+        def on_part(done: int, of: int) -> None:
+            bar.update(parts, completed=done, total=of, visible=done < of)
+
+        yield Progress(advance, on_part)

@@ -1,0 +1,74 @@
+"""CSV files that list stereo pairs, one per line."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+
+from vision.errors import UsageError
+
+REQUIRED = ("left", "right")
+
+
+def read_pair_list(
+    path: str | os.PathLike[str], optional: Sequence[str] | None = None
+) -> list[tuple[int, dict[str, str]]]:
+    """Read a list of pairs, whose first line names the columns: `left`, `right` and others, in any order.
+
+    Args:
+        path: of the CSV file, UTF-8.
+        optional: columns that may be there besides; any other is refused then, as is a line with more cells than
+            columns. None takes any file that has the two: what else it holds is ignored, and a name that is not UTF-8
+            keeps its bytes.
+
+    Returns:
+        (number of the line, cells by column) of each pair; cells are stripped, and those that are missing are empty.
+
+    Raises:
+        UsageError: the file cannot be read, lacks a column or has an unknown one, lists no pair, or a line does not
+            name both images; the message names the line.
+    """
+    name, is_strict = os.fspath(path), optional is not None
+    try:
+        with open(path, encoding="utf-8-sig", errors="strict" if is_strict else "surrogateescape", newline="") as file:
+            reader = csv.DictReader(file, strict=is_strict)
+            columns = [str(column).strip() for column in reader.fieldnames or []]
+            _check_columns(name, columns, optional)
+            reader.fieldnames = columns
+            pairs = [(reader.line_num, _cells(name, reader.line_num, row, is_strict)) for row in reader]
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror}); expected a CSV file of pairs") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name}: not a CSV file in UTF-8 ({error})") from None
+    except csv.Error as error:
+        raise UsageError(f"{name}: not a CSV file ({error})") from None
+    if not pairs:
+        raise UsageError(f"{name}: lists no pair; expected lines below the header")
+    return pairs
+
+
+def _check_columns(name: str, columns: list[str], optional: Sequence[str] | None) -> None:
+    missing = [column for column in REQUIRED if column not in columns]
+    found = ", ".join(columns)[:200] or "missing"
+    if optional is None:
+        if missing:
+            raise UsageError(f"{name}, line 1: the columns are {found}; expected left and right")
+        return
+    unknown = [column for column in columns if column not in (*REQUIRED, *optional)]
+    if missing or unknown or len(set(columns)) < len(columns):
+        raise UsageError(
+            f"{name}, line 1: the columns are {found}; "
+            f"expected {', '.join(REQUIRED)} and, if wanted, {', '.join(optional)}, each once"
+        )
+
+
+def _cells(name: str, line: int, row: dict[str, str | None], is_strict: bool) -> dict[str, str]:
+    # csv puts what is beyond the header under the key None.
+    if is_strict and None in row:
+        raise UsageError(f"{name}, line {line}: more cells than the header has; quote commas in names")
+    cells = {column: (cell or "").strip() for column, cell in row.items() if isinstance(column, str)}
+    for side in REQUIRED:
+        if not cells[side]:
+            raise UsageError(f"{name}, line {line}: no {side} image; expected a file name")
+    return cells
