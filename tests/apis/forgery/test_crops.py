@@ -38,7 +38,7 @@ def test_grid_of_usual_sizes(size: tuple[int, int], shape: tuple[int, int]) -> N
     assert (len(turned.lefts), len(turned.tops)) == shape
 
 
-def test_crops_are_pixels_of_the_picture() -> None:
+def test_crops_are_pixels_of_the_image() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 70, 3), dtype=np.uint8)
     crops = native_crops(image, 32, 16)
     grid = crop_grid(40, 70, 32, 16)
@@ -48,7 +48,7 @@ def test_crops_are_pixels_of_the_picture() -> None:
 
 
 @pytest.mark.parametrize("size", [(20, 20), (8, 8), (20, 100), (8, 100)])
-def test_small_pictures_are_extended_not_resized(size: tuple[int, int]) -> None:
+def test_small_images_are_extended_not_resized(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     crops = native_crops(image, 32, 16)
     assert crops.shape[1:] == (32, 32, 3)

@@ -58,7 +58,7 @@ class Detail(Constant):
         return torch.where(detail > self.logit, 4.0, -4.0)
 
 
-def pictures(*sizes: tuple[int, int]) -> list[np.ndarray]:
+def images_of(*sizes: tuple[int, int]) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
 
@@ -67,9 +67,9 @@ def inferencer(network: nn.Module | None = None, **options: object) -> ForgeryIn
     return ForgeryInferencer(network=network or Network(), crop_size=32, **options)  # type: ignore[arg-type]
 
 
-def test_a_picture_of_crop_size_gets_the_logit_of_the_network() -> None:
+def test_a_image_of_crop_size_gets_the_logit_of_the_network() -> None:
     network = Network()
-    (image,) = pictures((32, 32))
+    (image,) = images_of((32, 32))
     (result,) = inferencer(network)(image)
     expected = network.logits(normalize_imagenet(torch.from_numpy(image).permute(2, 0, 1)[None])).item()
     assert result.logit == pytest.approx(expected, abs=1e-5)
@@ -79,13 +79,13 @@ def test_a_picture_of_crop_size_gets_the_logit_of_the_network() -> None:
 
 def test_mixed_sizes_share_forward_batches() -> None:
     network = Network()
-    results = inferencer(network, batch_size=8)(pictures((32, 32), (64, 64), (20, 33), (100, 40), (9, 9)))
+    results = inferencer(network, batch_size=8)(images_of((32, 32), (64, 64), (20, 33), (100, 40), (9, 9)))
     assert [result.crops for result in results] == [1, 4, 2, 8, 1]
     assert network.batches == [(8, 3, 32, 32), (8, 3, 32, 32)]
 
 
 def test_the_batch_does_not_change_the_result() -> None:
-    images = pictures((32, 32), (64, 64), (20, 33), (100, 40), (9, 9), (200, 210))
+    images = images_of((32, 32), (64, 64), (20, 33), (100, 40), (9, 9), (200, 210))
     together = inferencer(batch_size=5, workers=3)(images)
     for image, result in zip(images, together, strict=True):
         (alone,) = inferencer(batch_size=1, workers=1)(image)
@@ -93,11 +93,11 @@ def test_the_batch_does_not_change_the_result() -> None:
         assert alone.crops == result.crops
 
 
-def test_results_keep_the_order_and_bad_pictures_do_not_stop_the_rest(tmp_path: Path) -> None:
+def test_results_keep_the_order_and_bad_images_do_not_stop_the_rest(tmp_path: Path) -> None:
     good = tmp_path / "good.png"
-    Image.fromarray(pictures((40, 40))[0]).save(good)
+    Image.fromarray(images_of((40, 40))[0]).save(good)
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing")
-    array = pictures((33, 33))[0]
+    array = images_of((33, 33))[0]
     items = [
         str(good),
         tmp_path / "bad.jpg",
@@ -123,18 +123,18 @@ def test_results_keep_the_order_and_bad_pictures_do_not_stop_the_rest(tmp_path: 
 
 
 def test_a_gray_array_is_its_rgb_copy() -> None:
-    gray = pictures((40, 50))[0][..., 0]
+    gray = images_of((40, 50))[0][..., 0]
     first, second = inferencer()([gray, np.repeat(gray[..., None], 3, axis=2)])
     assert first.logit == second.logit
 
 
-def test_no_pictures() -> None:
+def test_no_images() -> None:
     assert inferencer()([]) == []
 
 
 def test_other_types_are_a_type_error() -> None:
     with pytest.raises(TypeError, match="image 1 is a int; expected a path or a uint8"):
-        inferencer()([pictures((32, 32))[0], 3])  # type: ignore[list-item]
+        inferencer()([images_of((32, 32))[0], 3])  # type: ignore[list-item]
 
 
 def test_streaming_reads_ahead_only_a_little() -> None:
@@ -144,7 +144,7 @@ def test_streaming_reads_ahead_only_a_little() -> None:
         nonlocal taken
         while True:
             taken += 1
-            yield pictures((32, 32))[0]
+            yield images_of((32, 32))[0]
 
     stream = inferencer(batch_size=2, workers=2).stream(endless())
     for _ in range(5):
@@ -176,7 +176,7 @@ def test_verdict(probability: float, expected: str) -> None:
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.5, "ai-generated"), (0.50001, "real"), (0.0, "ai-generated")])
 def test_threshold_decides_two_ways(threshold: float, expected: str) -> None:
-    assert inferencer(Constant(0.0), threshold=threshold)(pictures((32, 32)))[0].verdict == expected
+    assert inferencer(Constant(0.0), threshold=threshold)(images_of((32, 32)))[0].verdict == expected
 
 
 def test_false_positive_rate_chooses_the_calibrated_threshold() -> None:
@@ -208,7 +208,7 @@ def test_wrong_arguments(options: dict, message: str) -> None:
 
 
 def test_robust_keeps_a_verdict_that_recompression_does_not_change() -> None:
-    (result,) = inferencer(Constant(3.0), robust=True)(pictures((40, 40)))
+    (result,) = inferencer(Constant(3.0), robust=True)(images_of((40, 40)))
     assert (result.verdict, result.stable) == ("ai-generated", True)
     assert result.probability_min == result.probability_max == result.probability
     assert result.crops == 4  # of the image itself, not of its copies
@@ -229,7 +229,7 @@ def test_robust_makes_a_verdict_that_changes_inconclusive() -> None:
     assert result.probability_min is not None and result.probability_min < 0.1
 
 
-def test_a_picture_that_jpeg_cannot_hold_is_an_error_of_the_robust_check_alone() -> None:
+def test_a_image_that_jpeg_cannot_hold_is_an_error_of_the_robust_check_alone() -> None:
     image = np.zeros((8, 66_000, 3), np.uint8)
     robust, plain = (inferencer(robust=robust, heatmap=True)(image)[0] for robust in (True, False))
     assert robust.verdict is None and "66000 x 8 pixels, too large to recompress" in str(robust.error)
@@ -237,7 +237,7 @@ def test_a_picture_that_jpeg_cannot_hold_is_an_error_of_the_robust_check_alone()
 
 
 def test_what_is_not_a_number_is_an_error() -> None:
-    (result,) = inferencer(Constant(float("nan")))(pictures((32, 32)))
+    (result,) = inferencer(Constant(float("nan")))(images_of((32, 32)))
     assert result.verdict is None and "not a number" in str(result.error)
     json.dumps(result.to_dict(), allow_nan=False)
 
@@ -245,7 +245,7 @@ def test_what_is_not_a_number_is_an_error() -> None:
 def test_fields_come_in_the_documented_order(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0131] = "Editor 1.0"
-    Image.fromarray(pictures((40, 40))[0]).save(tmp_path / "a.jpg", exif=exif)
+    Image.fromarray(images_of((40, 40))[0]).save(tmp_path / "a.jpg", exif=exif)
     judged, failed = inferencer()([tmp_path / "a.jpg", tmp_path / "b.jpg"])
     fields = ["path", "verdict", "probability", "logit", "crops", "error", *PROVENANCE_FIELDS]
     assert list(judged.to_dict()) == list(failed.to_dict()) == result_fields()
@@ -256,7 +256,7 @@ def test_fields_come_in_the_documented_order(tmp_path: Path) -> None:
 
 
 def test_heat_map_comes_with_its_result() -> None:
-    plain, mapped = (inferencer(heatmap=heatmap)(pictures((80, 200)))[0] for heatmap in (False, True))
+    plain, mapped = (inferencer(heatmap=heatmap)(images_of((80, 200)))[0] for heatmap in (False, True))
     assert plain.heatmap is None and mapped.heatmap is not None
     assert plain.logit == pytest.approx(mapped.logit, abs=1e-4)
     assert mapped.heatmap.probability.shape == (3, 4)  # 160 rows after reflection, 64 pixels apart

@@ -117,7 +117,7 @@ def test_kinds_of_pairs(kind: str, tmp_path: Path) -> None:
     assert result.left == (str(tmp_path / "l.png") if kind == "paths" else "array 0 left")
 
 
-def test_16_bit_pictures(tmp_path: Path) -> None:
+def test_16_bit_images(tmp_path: Path) -> None:
     left, right = (view[..., 1].astype(np.uint16) * 257 for view in shifted_pair(8))
     for name, view in (("l", left), ("r", right)):
         Image.fromarray(view).save(tmp_path / f"{name}.png")
@@ -192,7 +192,7 @@ def test_good_featureless_same_and_unrelated_views() -> None:
     assert "share hardly any detail" in pair_warnings(left, textured(240, 400, seed=1))[0]
 
 
-def test_small_pictures_are_told_of() -> None:
+def test_small_images_are_told_of() -> None:
     left, right = told_pair(10, (100, 150))
     (result,) = StereoInferencer(network=Told(150))([(left, right)])
     assert result.disparity.shape == (100, 150)
@@ -236,7 +236,7 @@ def test_scale(options: dict[str, Any], matched: tuple[int, int]) -> None:
         ((240, 400), {"scale": 1}, 1),
     ],
 )
-def test_small_pictures_are_enlarged_for_the_shipped_model(
+def test_small_images_are_enlarged_for_the_shipped_model(
     size: tuple[int, int], options: dict[str, Any], scale: float
 ) -> None:
     network = Told()
@@ -246,7 +246,7 @@ def test_small_pictures_are_enlarged_for_the_shipped_model(
     np.testing.assert_allclose(result.disparity, 20 * size[1] / WIDTH, rtol=2e-3)
 
 
-def test_pictures_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_not_enlarged_beyond_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Told()
     network.variant = "nano"
     infer = StereoInferencer(network=network, checks=False)
@@ -357,7 +357,7 @@ def test_failed_allocations_are_told_in_a_line(failure: Exception) -> None:
     assert error.code == "match-out-of-memory"
 
 
-def test_enlarged_pictures_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enlarged_images_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     infer = StereoInferencer(network=Told(), scale=4, checks=False)
     needed = needed_memory(240, WIDTH, infer.network, infer.device, False)
     monkeypatch.setattr("vision.apis.stereo.memory.free_memory", lambda device: 2 * needed)
@@ -386,7 +386,7 @@ def test_tiles_of_wide_disparities_are_counted_as_they_are(monkeypatch: pytest.M
     assert error.code == "tile-out-of-memory"
 
 
-def test_12_bit_pictures_in_16_bit_files_keep_their_levels(tmp_path: Path) -> None:
+def test_12_bit_images_in_16_bit_files_keep_their_levels(tmp_path: Path) -> None:
     views = told_pair(20)
     paths = []
     for side, view in zip(("l", "r"), views, strict=True):

@@ -241,7 +241,7 @@ def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
     from vision.models import match_stereo, match_stereo_models
 
     if checkpoint is None and model != DEFAULT_MODEL and model in match_stereo_models():
-        message = f"model {model!r} ships without weights; name a file of them as checkpoint"
+        message = f"checkpoint is None, but model {model!r} ships without weights"
         raise UsageError(message, code="no-weights", value=model)
     return match_stereo(model, checkpoint)
 
