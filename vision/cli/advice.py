@@ -12,7 +12,7 @@ from vision.errors import UsageError
 ADVICE = {
     "image-out-of-memory": "the option is --max-pixels",
     "match-out-of-memory": "the options are --tile, --scale and --max-size",
-    "no-weights": "the option is --checkpoint",
+    "no-weights": "name a file with --checkpoint",
     "not-a-number-in-half": "the option is --precision",
     "other-variant": "the option is --model",
     "taken-as-rectified": "the option is --rectify",

@@ -317,7 +317,7 @@ def test_flow(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: C
     assert " 5.0 " in capsys.readouterr().out
     assert stereo(*pair, "--flow") == 2
     assert (
-        "model 'match_flow_base' ships without weights; name a file of them as checkpoint; the option is --checkpoint"
+        "model 'match_flow_base' ships without weights; name a file with --checkpoint"
         in capsys.readouterr().err
     )
 
