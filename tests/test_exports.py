@@ -10,7 +10,7 @@ import pytest
 
 PACKAGES = [
     *("vision.layers", "vision.models", "vision.datasets", "vision.metrics", "vision.apis", "vision.geometry"),
-    *("vision.stereo_io", "vision.visualization", "backbones", "heads"),
+    *("vision.stereo_io", "backbones", "heads"),
 ]
 
 

@@ -27,13 +27,13 @@ def test_a_code_brings_its_advice() -> None:
     assert advised("as it is") == "as it is"
     assert advised(Notice("odd", "no-such-code")) == "odd"
     assert advised("too large", UsageError("", code="too-many-pixels")) == "too large; raise it with --max-pixels"
-    assert advised(Notice("rows differ", "views-unrectified")) == "rows differ; use --rectify with an OpenCV --calib"
+    assert advised(Notice("rows differ", "views-unrectified")) == "rows differ; the options are --rectify and --calib"
 
 
 def test_records_have_the_advice() -> None:
     record = record_of(Result())
     assert record["error"] == "has 9 pixels; raise it with --max-pixels"
-    assert record["warnings"] == ["rows differ; use --rectify with an OpenCV --calib", "plain"]
+    assert record["warnings"] == ["rows differ; the options are --rectify and --calib", "plain"]
 
 
 def test_advice_is_for_codes_that_there_are() -> None:

@@ -10,16 +10,16 @@ from vision.errors import UsageError
 
 # The library says what is wrong, in terms of Python's arguments; this follows it.
 ADVICE = {
-    "image-out-of-memory": "lower --max-pixels",
+    "image-out-of-memory": "the option is --max-pixels",
     "match-out-of-memory": "the options are --tile, --scale and --max-size",
     "no-weights": "name a file with --checkpoint",
-    "not-a-number-in-half": "the option is --precision fp32",
+    "not-a-number-in-half": "the option is --precision",
     "other-variant": "the option is --model",
-    "taken-as-rectified": "use --rectify",
+    "taken-as-rectified": "the option is --rectify",
     "tile-out-of-memory": "the options are --tile and --max-size",
-    "too-large-to-recompress": "leave out --robust",
+    "too-large-to-recompress": "the option is --robust",
     "too-many-pixels": "raise it with --max-pixels",
-    "views-unrectified": "use --rectify with an OpenCV --calib",
+    "views-unrectified": "the options are --rectify and --calib",
     "wrong-task": "the options are --flow and --model",
 }
 
