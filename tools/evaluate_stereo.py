@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vision.datasets.stereo.dataset import StereoDataset
-from vision.datasets.stereo.sets import STEREO_LAYOUTS
+from vision.datasets.stereo.sets import DISPARITY_SETS
 from vision.errors import UsageError
 from vision.files import write_csv
 from vision.images import ImageError
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argument_parser()
     args = parser.parse_args(argv)
     try:
-        dataset = STEREO_LAYOUTS[args.layout](args.data_root)
+        dataset = DISPARITY_SETS[args.layout](args.data_root)
         rows = evaluate(dataset, matchers(args), args.limit, args.max_disparity)
         print(format_stereo_table(rows))
         print("\nmean over scenes, non-occluded pixels where the scene has them marked, else all:")
@@ -112,7 +112,7 @@ def argument_parser() -> argparse.ArgumentParser:
     """The tool's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of the set, or a CSV file of pairs")
-    parser.add_argument("--layout", default="folder", choices=list(STEREO_LAYOUTS))
+    parser.add_argument("--layout", default="folder", choices=list(DISPARITY_SETS))
     parser.add_argument("--model", default="match_stereo_nano", metavar="NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")

@@ -17,7 +17,7 @@ from vision.datasets import (
     SyntheticStereo,
 )
 from vision.datasets.stereo.augment import hide_outside, resize_sample
-from vision.datasets.stereo.dataset import build_stereo_transform
+from vision.datasets.transforms import build_transform
 
 HEIGHT, WIDTH = 96, 160
 MAPS = ("disparity", "disparity_right", "visible", "visible_right", "flow")
@@ -359,4 +359,4 @@ def test_values_out_of_range_are_refused(kind, options):
 @pytest.mark.parametrize("name", [*names, "PackStereo"])
 def test_configs_name_them(name):
     options = {"RandomStereoCrop": {"size": 32}, "PerView": {"transforms": []}}.get(name, {})
-    assert type(build_stereo_transform({"type": name, **options})).__name__ == name
+    assert type(build_transform({"type": name, **options})).__name__ == name

@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vision.datasets.scene.camera import LEFT
+# The sides of a rig, as `scene.view.View` takes them: what is added to x to come from the middle to a camera, in
+# baselines.
+LEFT, RIGHT = 0.5, -0.5
 
 
 def seen_by_other(disparity: np.ndarray, other: np.ndarray, side: float, tolerance: float = 1.0) -> np.ndarray:

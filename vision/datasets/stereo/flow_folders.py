@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 
+from vision.datasets.stereo.disparity_folders import check_choice, folders_in, scene_flow_trees
 from vision.datasets.stereo.files import StereoFiles, checked, checked_root, folders_below, stems
-from vision.datasets.stereo.layouts import check_choice, folders_in, scene_flow_trees
 
 _FLO, _PFM = frozenset({".flo"}), frozenset({".pfm"})
 _KITTI = "training/{image_2, colored_0 or image_0}/<frame>_{10,11}.png with flow_occ and flow_noc"
