@@ -11,27 +11,43 @@ from torch import Tensor, nn
 from backbones.neighborhood.arguments import check_images
 from vision.layers.packed import PackedConv2d, PackedLinear
 
+# The encoders of MatchStereo's variants, as published but for `nano`, which is ours, for CPUs.
+_DEPTHS = (2, 2, 6, 2)
+VARIANTS: dict[str, dict[str, tuple[int, ...]]] = {
+    "nano": {"embed_dims": (32, 64, 96, 128), "depths": (1, 1, 3, 1)},
+    "tiny": {"embed_dims": (32, 64, 128, 160), "depths": _DEPTHS},
+    "small": {"embed_dims": (64, 128, 160, 320), "depths": _DEPTHS},
+    "base": {"embed_dims": (128, 256, 320, 512), "depths": _DEPTHS},
+}
+
 
 class ConvFormer(nn.Module):
     """Four stages of depthwise separable convolutions and MLPs, at strides 4, 8, 16 and 32.
 
     Args:
         in_chans: channels of the image.
-        embed_dims: channels of each stage.
-        depths: blocks of each stage.
+        embed_dims: channels of each stage; the variant's if None.
+        depths: blocks of each stage; the variant's if None.
         mlp_ratio: channels inside convolutions and MLPs for each channel of the stage.
         out_indices: stages whose maps come out.
+        variant: "nano", "tiny", "small" or "base".
     """
 
     def __init__(
         self,
         in_chans: int = 3,
-        embed_dims: Sequence[int] = (32, 64, 128, 160),
-        depths: Sequence[int] = (2, 2, 6, 2),
+        embed_dims: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
         mlp_ratio: float = 2.0,
         out_indices: Sequence[int] = (0, 1, 2, 3),
+        *,
+        variant: str = "tiny",
     ) -> None:
         super().__init__()
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown variant {variant!r} of ConvFormer; available: {', '.join(VARIANTS)}")
+        embed_dims = VARIANTS[variant]["embed_dims"] if embed_dims is None else embed_dims
+        depths = VARIANTS[variant]["depths"] if depths is None else depths
         _check(embed_dims, depths, out_indices)
         self.in_chans = in_chans
         self.embed_dims = tuple(embed_dims)

@@ -9,6 +9,7 @@ from backbones.neighborhood.transformer import NeighborhoodTransformer
 class NAT(NeighborhoodTransformer):
     """Overlapping convolutional tokenizer and downsamplers, attention to the nearest `kernel_size ** 2` tokens."""
 
+    family = "nat"
     stages_name = "levels"
     embedding = ConvTokenizer
     downsampler = ConvDownsampler
@@ -17,10 +18,13 @@ class NAT(NeighborhoodTransformer):
 class DiNAT(NAT):
     """NAT whose layers differ in dilation, usually by turns 1 and the largest that fits: see `recommend_dilations`."""
 
+    family = "dinat"
+
 
 class DiNATS(NeighborhoodTransformer):
     """Swin's layout, separate 4x4 patches and patch merging, with dilated neighborhood attention in every layer."""
 
+    family = "dinat_s"
     stages_name = "layers"
     embedding = PatchEmbed
     downsampler = PatchMerging

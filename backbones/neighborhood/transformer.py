@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from backbones.neighborhood.arguments import check_images, check_pool, check_ranges, check_stages
 from backbones.neighborhood.block import NeighborhoodBlock, Stage
 from backbones.neighborhood.rel_pos_bias import fit_rel_pos_biases
+from backbones.neighborhood.variants import complete_arguments
 
 
 class NeighborhoodTransformer(nn.Module):
@@ -21,6 +22,7 @@ class NeighborhoodTransformer(nn.Module):
     backbone of a detector or segmentor, images -> a tuple of maps, each with a norm of its own (`norm0` ...).
     """
 
+    family: ClassVar[str]
     stages_name: ClassVar[str]
     embedding: ClassVar[type[nn.Module]]
     downsampler: ClassVar[type[nn.Module]]
@@ -28,13 +30,13 @@ class NeighborhoodTransformer(nn.Module):
 
     def __init__(
         self,
-        embed_dim: int,
-        depths: Sequence[int],
-        num_heads: Sequence[int],
-        kernel_size: int = 7,
+        embed_dim: int | None = None,
+        depths: Sequence[int] | None = None,
+        num_heads: Sequence[int] | None = None,
+        kernel_size: int | None = None,
         dilations: Sequence[Sequence[int]] | None = None,
-        mlp_ratio: float = 4.0,
-        drop_path_rate: float = 0.2,
+        mlp_ratio: float | None = None,
+        drop_path_rate: float | None = None,
         layer_scale: float | None = None,
         num_classes: int = 1000,
         in_chans: int = 3,
@@ -47,18 +49,22 @@ class NeighborhoodTransformer(nn.Module):
         attn_drop_rate: float = 0.0,
         with_cp: bool = False,
         init_cfg: dict[str, Any] | None = None,
+        *,
+        variant: str | None = None,
     ) -> None:
-        """Make the model with random weights.
+        """Make the model with random weights, of a published variant or of the sizes given.
 
         Args:
-            embed_dim: channels of the first stage; every stage doubles them.
-            depths: layers of every stage.
-            num_heads: attention heads of every stage.
-            kernel_size: tokens of the window along a side, an odd number.
-            dilations: one list a stage with one dilation a layer; all 1 if None. See `recommend_dilations`.
-            mlp_ratio: hidden channels of the MLPs over their channels.
-            drop_path_rate: stochastic depth of the last layer; it grows linearly from 0 in the first.
-            layer_scale: initial value of the learned scales of all branches; None for none.
+            embed_dim: channels of the first stage; every stage doubles them. Needed without `variant`.
+            depths: layers of every stage. Needed without `variant`.
+            num_heads: attention heads of every stage. Needed without `variant`.
+            kernel_size: tokens of the window along a side, an odd number; 7 without `variant`.
+            dilations: one list per stage with one dilation per layer, see `recommend_dilations`; all 1 without
+                `variant`.
+            mlp_ratio: hidden channels of the MLPs over their channels; 4 without `variant`.
+            drop_path_rate: stochastic depth of the last layer; it grows linearly from 0 in the first. 0.2 without
+                `variant`.
+            layer_scale: initial value of the learned scales of all branches; none without `variant`.
             num_classes: logits of the classifier, 0 for pooled features instead.
             in_chans: channels of the image.
             out_indices: stages whose maps are returned; None makes a classifier.
@@ -70,38 +76,52 @@ class NeighborhoodTransformer(nn.Module):
             attn_drop_rate: dropout of the attention weights.
             with_cp: recompute every layer in the backward pass, which saves memory.
             init_cfg: `dict(type="Pretrained", checkpoint=path)`, read when mmengine calls `init_weights`.
+            variant: a published model of this family, such as "tiny" or "large_384": it gives the arguments from
+                `embed_dim` to `layer_scale` that are None.
 
         Raises:
-            ValueError: an argument is out of its range; the message names the stage where there is one.
+            ValueError: an argument is out of its range (the message names the stage where there is one), missing, or
+                there is no such variant.
         """
         super().__init__()
-        check_stages(depths, num_heads, embed_dim, dilations)
-        check_ranges(len(depths), kernel_size, in_chans, out_indices, frozen_stages, global_pool)
+        size = complete_arguments(
+            self.family,
+            variant,
+            {
+                "embed_dim": embed_dim,
+                "depths": depths,
+                "num_heads": num_heads,
+                "kernel_size": kernel_size,
+                "dilations": dilations,
+                "mlp_ratio": mlp_ratio,
+                "drop_path_rate": drop_path_rate,
+                "layer_scale": layer_scale,
+            },
+        )
+        depths = size["depths"]
+        check_stages(depths, size["num_heads"], size["embed_dim"], size["dilations"])
+        check_ranges(len(depths), size["kernel_size"], in_chans, out_indices, frozen_stages, global_pool)
         self.num_classes = num_classes
         self.in_chans = in_chans
         self.out_indices = None if out_indices is None else tuple(sorted(i % len(depths) for i in out_indices))
         self.frozen_stages = frozen_stages
         self.global_pool = global_pool
         self.init_cfg = init_cfg
-        dims = [embed_dim * 2**i for i in range(len(depths))]
+        dims = [size["embed_dim"] * 2**i for i in range(len(depths))]
         self.num_features = self.head_hidden_size = dims[-1]
         self.feature_info = [
             {"num_chs": dim, "reduction": 4 * 2**i, "module": f"{self.stages_name}.{i}"} for i, dim in enumerate(dims)
         ]
 
-        self.patch_embed = self.embedding(in_chans, embed_dim)
+        self.patch_embed = self.embedding(in_chans, dims[0])
         self.pos_drop = nn.Dropout(drop_rate)
         options = {
-            "kernel_size": kernel_size,
-            "mlp_ratio": mlp_ratio,
             "qkv_bias": qkv_bias,
             "qk_scale": qk_scale,
             "drop_rate": drop_rate,
             "attn_drop_rate": attn_drop_rate,
-            "layer_scale": layer_scale,
         }
-        stages = self._make_stages(dims, depths, num_heads, dilations, drop_path_rate, options)
-        self.add_module(self.stages_name, stages)
+        self.add_module(self.stages_name, self._make_stages(dims, size, options))
         if self.out_indices is None:
             self.norm = nn.LayerNorm(dims[-1])
             self.head = nn.Linear(dims[-1], num_classes) if num_classes > 0 else nn.Identity()
@@ -113,22 +133,16 @@ class NeighborhoodTransformer(nn.Module):
         self._freeze()
         self.register_load_state_dict_pre_hook(_fit_biases)
 
-    def _make_stages(
-        self,
-        dims: Sequence[int],
-        depths: Sequence[int],
-        num_heads: Sequence[int],
-        dilations: Sequence[Sequence[int]] | None,
-        drop_path_rate: float,
-        options: dict[str, Any],
-    ) -> nn.ModuleList:
+    def _make_stages(self, dims: Sequence[int], size: dict[str, Any], options: dict[str, Any]) -> nn.ModuleList:
+        depths, dilations = size["depths"], size["dilations"]
+        options = {**options, **{name: size[name] for name in ("kernel_size", "mlp_ratio", "layer_scale")}}
         # On the CPU even where the model is made elsewhere: the rates are wanted as numbers.
-        rates = iter(torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist())
+        rates = iter(torch.linspace(0, size["drop_path_rate"], sum(depths), device="cpu").tolist())
         stages = nn.ModuleList()
         for i, (dim, depth) in enumerate(zip(dims, depths, strict=True)):
             layer_dilations = [1] * depth if dilations is None else dilations[i]
             blocks = [
-                NeighborhoodBlock(dim, num_heads[i], dilation=dilation, drop_path=next(rates), **options)
+                NeighborhoodBlock(dim, size["num_heads"][i], dilation=dilation, drop_path=next(rates), **options)
                 for dilation in layer_dilations
             ]
             stages.append(Stage(blocks, self.downsampler(dim) if dim != dims[-1] else nn.Identity()))

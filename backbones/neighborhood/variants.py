@@ -111,3 +111,38 @@ VARIANTS = {
     ),
     "dinat_s_large_21k": _dinat(192, _S_DEEP, 4, 0.2, "imagenet22k/dinat_s_large_in22k_224", *_NONE, **_22K),
 }
+
+# What a model without variant is made with. Its width, depths and heads have no default: they are the model.
+_DEFAULTS: dict[str, Any] = {"kernel_size": 7, "mlp_ratio": 4.0, "drop_path_rate": 0.2}
+_NEEDED = ("embed_dim", "depths", "num_heads")
+_FAMILIES = {"nat": "NAT", "dinat": "DiNAT", "dinat_s": "DiNATS"}
+
+
+def variant_names(family: str) -> list[str]:
+    """What `variant` may be for a family, "nat", "dinat" or "dinat_s"."""
+    prefix = f"{family}_"
+    return [name.removeprefix(prefix) for name, variant in VARIANTS.items() if variant.family == _FAMILIES[family]]
+
+
+def complete_arguments(family: str, variant: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments given, with the variant's values, else the defaults, in place of None.
+
+    Raises:
+        ValueError: the family has no such variant; or none is named, and embed_dim, depths or num_heads is missing.
+    """
+    if variant is None:
+        values = _DEFAULTS
+    elif variant in variant_names(family):
+        values = VARIANTS[f"{family}_{variant}"].arguments()
+    else:
+        raise ValueError(
+            f"unknown variant {variant!r} of {_FAMILIES[family]}; available: {', '.join(variant_names(family))}"
+        )
+    complete = {name: values.get(name) if value is None else value for name, value in given.items()}
+    missing = [name for name in _NEEDED if complete[name] is None]
+    if missing:
+        raise ValueError(
+            f"{_FAMILIES[family]} needs {', '.join(_NEEDED)}, or a variant ({', '.join(variant_names(family))}); "
+            f"missing: {', '.join(missing)}"
+        )
+    return complete

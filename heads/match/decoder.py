@@ -14,30 +14,39 @@ from heads.match.field import convex_upsample, horizontal
 from heads.match.init import InitialCorrelation
 from heads.match.layer import MatchLayer
 from heads.match.upsample import MaskHead, UpConv
+from heads.match.variants import NUM_HEADS, VARIANTS, WINDOW_RADIUS
 
 
 class MatchDecoder(nn.Module):
     """Finds for every pixel of two views its match in the other, coarse to fine.
 
     Args:
-        in_channels: channels of the encoder's feature maps, fine to coarse; each half the size of the one before.
-        depths: layers of each stage, coarse to fine.
+        in_channels: channels of the encoder's feature maps, fine to coarse, each half the size of the one before; the
+            variant's if None.
+        depths: layers of each stage, coarse to fine; the variant's if None.
         window_radius: of the attentions of each stage, coarse to fine.
         num_heads: attention heads of every layer; they divide all `in_channels`.
         mlp_ratio: channels inside the MLPs for each channel of the stage.
         out_factor: pixels of the image along each axis for one of the finest feature map.
+        variant: "nano", "tiny", "small" or "base".
     """
 
     def __init__(
         self,
-        in_channels: Sequence[int] = (32, 64, 128, 160),
-        depths: Sequence[int] = (8, 8, 8, 2),
-        window_radius: Sequence[int] = (2, 2, 1, 1),
-        num_heads: int = 4,
+        in_channels: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
+        window_radius: Sequence[int] = WINDOW_RADIUS,
+        num_heads: int = NUM_HEADS,
         mlp_ratio: float = 2.0,
         out_factor: int = 4,
+        *,
+        variant: str = "tiny",
     ) -> None:
         super().__init__()
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown variant {variant!r} of MatchDecoder; available: {', '.join(VARIANTS)}")
+        in_channels = VARIANTS[variant]["in_channels"] if in_channels is None else in_channels
+        depths = VARIANTS[variant]["depths"] if depths is None else depths
         _check(in_channels, depths, window_radius, num_heads)
         dims = list(reversed(in_channels))
         self.num_heads = num_heads

@@ -157,3 +157,17 @@ def test_recommended_dilations_are_the_published_ones(
 def test_no_dilations_for_no_picture(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match="image_size, kernel_size and depths must be positive, got"):
         recommend_dilations(*arguments)
+
+
+def test_an_unknown_variant_is_named_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="unknown variant 's_tiny' of DiNAT; available: mini, tiny, small, base"):
+        backbones.DiNAT(variant="s_tiny")
+    with pytest.raises(ValueError, match="unknown variant 'mini' of DiNATS; available: tiny, small, base, large"):
+        backbones.DiNATS(variant="mini")
+
+
+def test_a_model_without_variant_says_which_sizes_it_misses() -> None:
+    with pytest.raises(ValueError, match=r"NAT needs embed_dim, depths, num_heads, or a variant \(mini, tiny, s.*\); "):
+        backbones.NAT()
+    with pytest.raises(ValueError, match=r"missing: depths, num_heads$"):
+        backbones.NAT(64)
