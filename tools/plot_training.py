@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from vision.files import replacing
+
 Curve = tuple[list[float], list[float]]
 
 
@@ -16,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and draw; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work_dir", metavar="WORK_DIR", type=Path, help="as given to tools/train.py")
-    parser.add_argument("output", metavar="PICTURE", type=Path, help=".png or .svg")
+    parser.add_argument("output", metavar="IMAGE", type=Path, help=".png or .svg")
     parser.add_argument("--keys", metavar="NAME", nargs="+", default=["loss", "accuracy/top1"], help="(%(default)s)")
     parser.add_argument("--level", metavar="NAME=VALUE", action="append", default=[], help="a dashed line, repeatable")
     args = parser.parse_args(argv)
@@ -51,7 +53,7 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
 
 
 def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> None:
-    """One panel a key; levels go into the last."""
+    """One panel per key; levels go into the last."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -68,9 +70,8 @@ def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> No
             name, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points", fontsize=8
         )
     figure.tight_layout()
-    temporary = output.with_name(f".{output.stem}.tmp{output.suffix}")
-    figure.savefig(temporary, dpi=110)
-    temporary.rename(output)
+    with replacing(output) as file:
+        figure.savefig(file, dpi=110, format=output.suffix[1:])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from vision import engine
-from vision.engine.config import check_top_level_keys, names_read
+from vision.engine.config_keys import check_top_level_keys, names_read
 from vision.engine.optim import Bf16OptimWrapper
 from vision.errors import UsageError
 
