@@ -42,7 +42,7 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
         logged = Counter(line.get("epoch") for line in lines)
         seen: Counter[int] = Counter()
         for line in lines:
-            # Training logs several lines an epoch, validation one, with the epoch as its step.
+            # Training logs several lines per epoch, validation one, with the epoch as its step.
             epoch = line.get("epoch")
             seen[epoch] += 1
             when = line["step"] if epoch is None else epoch - 1 + seen[epoch] / logged[epoch]

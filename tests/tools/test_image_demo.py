@@ -161,7 +161,7 @@ def test_mistakes_end_with_a_line_and_code_2(folder: Path, capsys: pytest.Captur
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_drawing_never_replaces_its_picture(folder: Path) -> None:
+def test_a_drawing_never_replaces_its_image(folder: Path) -> None:
     target_paths: Callable[[list[Path], Path | None], list[Path]] = TOOL["target_paths"]
     images = [Path("a.png"), Path("x/a.jpg")]
     assert target_paths(images, Path(".")) == [Path("a-2.png"), Path("a-3.png")]

@@ -212,7 +212,7 @@ def test_crop_jitter_moves_the_rows_of_the_right_view_alone(pair):
     assert shifts == {-2, -1, 0, 1, 2}
 
 
-def test_flow_that_leaves_the_picture_is_not_visible(flow):
+def test_flow_that_leaves_the_image_is_not_visible(flow):
     result = hide_outside(flow)
     assert not result["visible"][-1].any() and flow["visible"][-1].any()
     np.testing.assert_array_equal(result["visible"][:4], flow["visible"][:4])

@@ -69,7 +69,7 @@ def test_a_broken_pair_is_replaced(root: Path, caplog: pytest.LogCaptureFixture,
     with caplog.at_level(logging.WARNING, "vision.datasets"):
         found = [dataset[i]["scene"] for i in (1, 2, 3, 2)]
     assert found == ["s1", "s3", "s3", "s3"]
-    assert len(caplog.records) == 1, "one warning a file"
+    assert len(caplog.records) == 1, "one warning per file"
     assert "s2" in caplog.text and "the pair cannot be used" in caplog.text
     with pytest.raises(ImageError, match="s2"):
         dataset.read(2)

@@ -97,13 +97,13 @@ def list_flying_things_flow(
 
 def _things_pairs(left: str, frames: str, flow: str, root: str) -> Iterator[StereoFiles]:
     parent = os.path.dirname(left)
-    pictures = stems(left)
+    images = stems(left)
     fields = stems(os.path.join(flow, os.path.relpath(parent, frames), "into_future", "left"), _PFM)
     scene = os.path.relpath(parent, root).replace(os.sep, "/")
-    for first, second in _successive(pictures):
+    for first, second in _successive(images):
         name = f"OpticalFlowIntoFuture_{first}_L"
         if name in fields:
-            yield StereoFiles(pictures[first], pictures[second], scene, flow=fields[name])
+            yield StereoFiles(images[first], images[second], scene, flow=fields[name])
 
 
 def _successive(frames: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -108,7 +108,7 @@ class StereoCSVDataset(StereoDataset):
 
 
 class StereoFolderDataset(StereoDataset):
-    """A folder a scene; arguments as in `list_folder` and `StereoDataset`."""
+    """One folder per scene; arguments as in `list_folder` and `StereoDataset`."""
 
     def __init__(self, data_root: Root, transforms: Transforms = None, max_pixels: int = MAX_PIXELS) -> None:
         super().__init__(list_folder(data_root), transforms, max_pixels)
