@@ -206,7 +206,8 @@ def _resize_truth(value: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     nearest = cv2.resize(value, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     smooth = cv2.resize(value, size[::-1], interpolation=cv2.INTER_LINEAR)
     with np.errstate(invalid="ignore"):
-        # NaN spoils the smooth value of all that touch it, and then fails the comparison.
+        # Neighbors on one surface differ by less than half a pixel; between two surfaces a mean is the disparity of
+        # neither. NaN spoils the smooth value of all that touch it, and then fails the comparison.
         apart = ~(np.abs(smooth - nearest) <= 0.5)
     if apart.ndim == 3:
         apart = apart.any(axis=2, keepdims=True)

@@ -64,6 +64,7 @@ class RandomStereoColor:
         gray = np.tile(_GRAY, (3, 1))
         matrix = bright * contrast * _hue_turn(rng.uniform(-self.hue, self.hue))
         matrix = matrix @ (saturation * np.eye(3) + (1 - saturation) * gray)
+        # bright (contrast (x - 127.5) + 127.5), with hue and saturation about the gray axis, which they keep.
         offset = np.full(3, 127.5 * bright * (1 - contrast))
         return np.column_stack([matrix, offset]).astype(np.float32), float(rng.uniform(*self.gamma))
 
