@@ -61,7 +61,7 @@ class DenseInferencer:
             UsageError: the model predicts neither instances nor a segmentation (panoptic segments alone, say), or needs
                 an op that mmcv lacks here.
         """
-        from vision.engine.mmcv_ops import MissingOpError
+        from vision.engine.compat import MissingOpError
 
         with registries_of(self.scope), torch.no_grad():
             # Pipelines take what OpenCV reads.

@@ -6,7 +6,15 @@ from importlib import metadata
 import torch
 
 from vision.checkpoint import numpy_globals, stored_function
-from vision.engine.mmcv_ops import stand_in_for_mmcv_ops
+from vision.engine.mmcv_ops import MissingOpError, stand_in_for_mmcv_ops
+
+__all__ = [
+    "MissingOpError",
+    "allow_mmengine_checkpoints",
+    "apply",
+    "name_mmseg_package",
+    "stand_in_for_mmcv_ops",
+]
 
 
 def apply() -> None:
