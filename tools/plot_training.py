@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from vision.files import replacing
-
 Curve = tuple[list[float], list[float]]
 
 
@@ -70,8 +68,9 @@ def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> No
             name, (0, level), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points", fontsize=8
         )
     figure.tight_layout()
-    with replacing(output) as file:
-        figure.savefig(file, dpi=110, format=output.suffix[1:])
+    temporary = output.with_name(f".{output.stem}.tmp{output.suffix}")
+    figure.savefig(temporary, dpi=110)
+    temporary.rename(output)
 
 
 if __name__ == "__main__":

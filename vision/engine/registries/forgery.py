@@ -6,11 +6,12 @@ from backbones import DualFrequencyNet
 from heads import ForgeryHead
 from vision.datasets import BalancedSourceSampler, ForgeryDataset
 from vision.engine.optim import Bf16OptimWrapper
-from vision.engine.registries.register import register
+from vision.engine.registries.register import register, register_as
 from vision.metrics import ForgeryMetric
 from vision.models import ForgeryDetector
 
 register(MODELS, DualFrequencyNet, ForgeryHead, ForgeryDetector)
+register_as(MODELS, ForgeryDetector, "ForgeryDetector")
 register(DATASETS, ForgeryDataset)
 register(DATA_SAMPLERS, BalancedSourceSampler)
 register(METRICS, ForgeryMetric)

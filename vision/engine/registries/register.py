@@ -14,5 +14,10 @@ def register(registry: Registry, *classes: type[Any]) -> None:
         KeyError: another class has this name.
     """
     for kind in classes:
-        if registry.module_dict.get(kind.__name__) is not kind:
-            registry.register_module(module=kind)
+        register_as(registry, kind, kind.__name__)
+
+
+def register_as(registry: Registry, kind: type[Any], name: str) -> None:
+    """Register a class by a name that it once had, so that earlier configs go on working."""
+    if registry.module_dict.get(name) is not kind:
+        registry.register_module(name=name, module=kind)

@@ -7,11 +7,12 @@ from heads import MatchDecoder
 from vision.datasets import StereoConcat, SyntheticStereo
 from vision.datasets.stereo.sets import DISPARITY_SETS, FLOW_SETS
 from vision.engine.optim import Bf16OptimWrapper
-from vision.engine.registries.register import register
+from vision.engine.registries.register import register, register_as
 from vision.metrics import StereoMetric
 from vision.models import StereoMatcher
 
 register(MODELS, ConvFormer, MatchDecoder, StereoMatcher)
+register_as(MODELS, StereoMatcher, "StereoMatcher")
 register(DATASETS, *DISPARITY_SETS.values(), *FLOW_SETS, StereoConcat, SyntheticStereo)
 register(METRICS, StereoMetric)
 register(OPTIM_WRAPPERS, Bf16OptimWrapper)
