@@ -20,6 +20,9 @@ from vision.errors import UsageError
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
 
+# Folders of configs whose task has another name.
+TASKS = {"detection": "dense", "segmentation": "dense"}
+
 
 def train(config: Path, work_dir: Path, cfg_options: dict[str, Any] | None = None, **options: Any) -> Runner:
     """Train under a name of its own: mmengine keeps logs by name, by default the time in seconds."""
@@ -34,6 +37,8 @@ def test_every_config_loads_and_builds_its_model(path: Path) -> None:
 
     cfg = engine.load_config(path)
     assert cfg.work_dir == f"work_dirs/{path.stem}"
+    folder = path.relative_to(ROOT / "configs").parts[0]
+    assert cfg.custom_imports.imports == [f"vision.engine.registries.{TASKS.get(folder, folder)}"]
     if cfg.get("model") is not None:
         # Shapes without values: large models would cost seconds and gigabytes.
         with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device("meta"):
