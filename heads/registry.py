@@ -5,4 +5,6 @@ from mmengine.registry import MODELS
 from heads import ForgeryHead, MatchDecoder
 
 for head in (ForgeryHead, MatchDecoder):
-    MODELS.register_module(module=head)
+    # A task's registry (vision/engine/registries) may have come first.
+    if MODELS.module_dict.get(head.__name__) is not head:
+        MODELS.register_module(module=head)

@@ -62,7 +62,7 @@ def forgery_tree(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def tiny_config(tmp_path: Path, forgery_tree: Callable[..., Path]) -> Path:
     """A config that trains a very small forgery detector for two iterations."""
-    base = ROOT / "configs/_base_/default_runtime.py"
+    base = ROOT / "configs/_base_/runtime/forgery.py"
     path = tmp_path / "tiny.py"
     path.write_text(TINY_CONFIG.format(base=str(base), data_root=str(forgery_tree())))
     return path

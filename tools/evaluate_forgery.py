@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vision.datasets import ForgeryDataset
-from vision.datasets.forgery.layouts import layout_names
+from vision.datasets.forgery.folders import layout_names
 from vision.files import write_csv
 from vision.metrics.forgery.evaluation import predict
 from vision.metrics.forgery.robustness import Sweep, format_sweep, robustness_sweep, sweep_lines

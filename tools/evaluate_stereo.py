@@ -5,26 +5,19 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vision.datasets.stereo.dataset import StereoDataset
-from vision.datasets.stereo.sets import STEREO_LAYOUTS
+from vision.datasets.stereo.sets import DISPARITY_SETS
 from vision.errors import UsageError
 from vision.files import write_csv
-from vision.images import ImageError
-from vision.metrics.stereo.errors import StereoScores
-from vision.metrics.stereo.table import StereoRow, fair_mean, format_stereo_table, stereo_csv_lines
+from vision.metrics.stereo.evaluation import Matcher, evaluate_matchers
+from vision.metrics.stereo.table import fair_mean, format_stereo_table, stereo_csv_lines
 from vision.models.stereo.opencv import bm_disparity, sgbm_disparity
 from vision.models.table import STEREO, default_model
-
-# (left, right, largest true disparity) -> the left view's disparity, all of the images' size.
-Matcher = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argument_parser()
     args = parser.parse_args(argv)
     try:
-        dataset = STEREO_LAYOUTS[args.layout](args.data_root)
-        rows = evaluate(dataset, matchers(args), args.limit, args.max_disparity)
+        dataset = DISPARITY_SETS[args.layout](args.data_root)
+        rows = evaluate_matchers(dataset, matchers(args), args.limit, args.max_disparity, track=_progress, report=_say)
         print(format_stereo_table(rows))
         print("\nmean over scenes, non-occluded pixels where the scene has them marked, else all:")
         for method, (epe, bad) in fair_mean(rows).items():
@@ -48,55 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def evaluate(
-    dataset: StereoDataset,
-    methods: dict[str, Matcher],
-    limit: int | None = None,
-    max_disparity: float | None = None,
-) -> list[StereoRow]:
-    """Run every matcher on every pair that has ground truth.
-
-    Args:
-        dataset: its scenes are rows of the table; pairs of one scene are pooled.
-        methods: by name.
-        limit: only the first so many pairs.
-        max_disparity: judge only pixels with a true disparity below it.
+def matchers(args: argparse.Namespace) -> dict[str, Matcher]:
+    """What to compare: ours, unless it is not wanted, and OpenCV's.
 
     Raises:
-        UsageError: no pair has ground truth, or there is nothing to compare.
+        UsageError: neither is wanted, or ours cannot be loaded.
     """
-    if not methods:
+    if args.no_ours and args.no_opencv:
         raise UsageError("--no-ours and --no-opencv leave no matcher; give one of them only")
-    scores = {name: StereoScores(max_disparity) for name in methods}
-    seconds: dict[tuple[str, str], list[float]] = {}
-    for index in _progress(range(len(dataset))[:limit]):
-        try:
-            sample = dataset.read(index)
-        except ImageError as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        truth, scene = sample["disparity"], sample["scene"]
-        if truth is None:
-            continue
-        for name, matcher in methods.items():
-            begin = time.perf_counter()
-            try:
-                disparity = matcher(sample["left"], sample["right"], float(np.nanmax(truth)))
-            except UsageError as error:
-                print(f"left out for {name}: {sample['path']}: {error}", file=sys.stderr)
-                continue
-            seconds.setdefault((scene, name), []).append(time.perf_counter() - begin)
-            scores[name].add(scene, disparity, truth, sample["visible"])
-    if not seconds:
-        raise UsageError(f"none of the {len(dataset)} pairs has ground truth that can be read; nothing to judge")
-    errors = {name: collected.scenes() for name, collected in scores.items()}
-    return [
-        StereoRow(scene, name, errors[name][scene], sum(times) / len(times)) for (scene, name), times in seconds.items()
-    ]
-
-
-def matchers(args: argparse.Namespace) -> dict[str, Matcher]:
-    """What to compare: ours, unless it is not wanted, and OpenCV's."""
     methods: dict[str, Matcher] = {}
     if not args.no_ours:
         methods["ours"] = _ours(args)
@@ -113,7 +65,7 @@ def argument_parser() -> argparse.ArgumentParser:
     """The tool's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of the set, or a CSV file of pairs")
-    parser.add_argument("--layout", default="folder", choices=list(STEREO_LAYOUTS))
+    parser.add_argument("--layout", default="folder", choices=list(DISPARITY_SETS))
     parser.add_argument("--model", default=default_model(STEREO), metavar="NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
@@ -156,6 +108,10 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number above 0")
     return int(text)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _progress(items: Iterable[int]) -> Iterable[int]:

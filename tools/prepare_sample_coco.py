@@ -30,9 +30,9 @@ from vision.files import new_folder
 from vision.images import read_image
 
 CLASSES = ("person", "cat", "cup", "saucer", "spoon", "rocket", "flower", "coin")
-# Number of a licence, and where a package keeps the image.
+# Number of a license, and where a package keeps the image.
 LICENSES = {1: "public domain", 2: "CC0", 3: "CC BY 2.0"}
-PICTURES = {
+IMAGES = {
     "astronaut.png": (1, "scikit-image", "skimage", "data"),
     "chelsea.png": (2, "scikit-image", "skimage", "data"),
     "coffee.png": (2, "scikit-image", "skimage", "data"),
@@ -117,13 +117,13 @@ def main(argv: list[str] | None = None) -> int:
     if args.output.exists():
         parser.error(f"{args.output} exists: remove it, or name another folder")
     try:
-        write([find_picture(name) for name in PICTURES], args.output)
+        write([find_image(name) for name in IMAGES], args.output)
     except (UsageError, OSError) as error:
         parser.error(str(error))
     return 0
 
 
-def write(pictures: list[Path], output: Path) -> None:
+def write(paths: list[Path], output: Path) -> None:
     """Write `output/images` and `output/annotations.json`; the folder appears complete or not at all.
 
     Raises:
@@ -131,19 +131,19 @@ def write(pictures: list[Path], output: Path) -> None:
         OSError: `output` cannot be written.
     """
     with new_folder(output) as folder:
-        _fill(folder, pictures)
+        _fill(folder, paths)
 
 
-def _fill(folder: Path, pictures: list[Path]) -> None:
+def _fill(folder: Path, paths: list[Path]) -> None:
     (folder / "images").mkdir()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, path in enumerate(pictures, 1):
+    for number, path in enumerate(paths, 1):
         pixels = read_image(path)
         height, width = pixels.shape[:2]
         shutil.copyfile(path, folder / "images" / path.name)
         about = {"id": number, "file_name": path.name, "width": width, "height": height}
-        images.append({**about, "license": PICTURES[path.name][0]})
+        images.append({**about, "license": IMAGES[path.name][0]})
         for label, outline in outlines(path.name, pixels):
             annotations.append({"id": len(annotations) + 1, "image_id": number, **annotation(label, outline)})
     content = {
@@ -189,13 +189,13 @@ def find_coins(gray: np.ndarray) -> list[np.ndarray]:
     return [cv2.approxPolyDP(contour, 0.7, True)[:, 0] for contour in found]
 
 
-def find_picture(name: str) -> Path:
+def find_image(name: str) -> Path:
     """A photograph in the package that has it, which is not imported.
 
     Raises:
         UsageError: the package is not installed.
     """
-    _, distribution, package, folder = PICTURES[name]
+    _, distribution, package, folder = IMAGES[name]
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise UsageError(f"{name} comes with {distribution}: pip install {distribution}")

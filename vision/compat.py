@@ -1,12 +1,10 @@
-"""Where `vision.engine.compat` used to be: configs and scripts of users name it."""
+"""The repairs of `vision.engine` under the name that configs and scripts of users know."""
 
 from vision.checkpoint import Inert, numpy_globals, stored_function
-from vision.engine.compat import (
+from vision.engine.compat import allow_mmengine_checkpoints, apply, name_mmseg_package
+from vision.engine.mmcv_ops import (
     MMCV_OPS,
     MissingOpError,
-    allow_mmengine_checkpoints,
-    apply,
-    name_mmseg_package,
     nms,
     roi_align_backward,
     roi_align_forward,

@@ -1,5 +1,5 @@
-"""Registers everything of this package in mmengine's root registries; users' configs name it in `custom_imports`."""
+"""Registers everything of this package in mmengine's root registries, for configs that name no task's registry."""
 
-from importlib import import_module
+from vision.engine.registries import classification, dense, forgery, stereo
 
-import_module("vision.engine.registry")
+__all__ = ["classification", "dense", "forgery", "stereo"]

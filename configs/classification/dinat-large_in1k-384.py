@@ -1,4 +1,4 @@
-_base_ = "../_base_/imagenet_finetune_30e.py"
+_base_ = "../_base_/schedules/imagenet_finetune_30e.py"
 
 model = dict(model_name="dinat_large_384")
 train_dataloader = dict(dataset=dict(transform=dict(input_size=384)))

@@ -1,3 +1,3 @@
-_base_ = "../_base_/imagenet_finetune_30e.py"
+_base_ = "../_base_/schedules/imagenet_finetune_30e.py"
 
 model = dict(model_name="dinat_large")

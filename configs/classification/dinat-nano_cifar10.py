@@ -1,6 +1,6 @@
 # A small DiNAT from random weights on CIFAR-10, on a CPU; tools/prepare_cifar10.py makes the data. Images are made
 # 64x64, so stages hold 16x16 to 2x2 tokens; backbones.recommend_dilations(64, 3, (2, 2, 4, 2)) gives the dilations.
-_base_ = ["../_base_/default_runtime.py", "../_base_/imagenet.py"]
+_base_ = ["../_base_/runtime/classification.py", "../_base_/datasets/imagenet.py"]
 
 model = dict(
     type="TimmClassifier",

@@ -1,6 +1,6 @@
 # Your own images, data/pictures/{train,val}/<class>/*, from published weights:
 # --cfg-options model.num_classes=12 model.checkpoint=dinat_tiny_in1k_224.pth
-_base_ = "../_base_/imagenet_finetune_30e.py"
+_base_ = "../_base_/schedules/imagenet_finetune_30e.py"
 
 model = dict(model_name="dinat_tiny", num_classes=2, model_args=dict(drop_path_rate=0.1))
 

@@ -1,3 +1,3 @@
-_base_ = "../_base_/imagenet_300e.py"
+_base_ = "../_base_/schedules/imagenet_300e.py"
 
 model = dict(model_name="nat_tiny")

@@ -1,20 +1,13 @@
 # Published: 51.0 box AP, 44.1 mask AP.
 _base_ = [
-    "../_base_/mmdet_runtime.py",
-    "../_base_/cascade-mask-rcnn_nat.py",
-    "../_base_/coco_instance.py",
-    "../_base_/schedule_3x.py",
+    "../_base_/runtime/mmdet.py",
+    "../_base_/models/cascade-mask-rcnn_nat.py",
+    "../_base_/models/dilations_coco.py",
+    "../_base_/datasets/coco_instance.py",
+    "../_base_/schedules/coco_3x.py",
 ]
 
 model = dict(
-    backbone=dict(
-        type="DiNATS",
-        embed_dim=96,
-        depths=[2, 2, 6, 2],
-        num_heads=[3, 6, 12, 24],
-        dilations=[[1, 28], [1, 14], [1, 3, 1, 5, 1, 7], [1, 3]],
-        mlp_ratio=4.0,
-        drop_path_rate=0.3,
-    ),
+    backbone=dict(type="DiNATS", variant="tiny", dilations=_base_.dilations.dinat_s, drop_path_rate=0.3),
     neck=dict(in_channels=[96, 192, 384, 768]),
 )

@@ -1,20 +1,13 @@
 # Published: 52.9 box AP, 45.8 mask AP.
 _base_ = [
-    "../_base_/mmdet_runtime.py",
-    "../_base_/cascade-mask-rcnn_nat.py",
-    "../_base_/coco_instance.py",
-    "../_base_/schedule_3x.py",
+    "../_base_/runtime/mmdet.py",
+    "../_base_/models/cascade-mask-rcnn_nat.py",
+    "../_base_/models/dilations_coco.py",
+    "../_base_/datasets/coco_instance.py",
+    "../_base_/schedules/coco_3x.py",
 ]
 
 model = dict(
-    backbone=dict(
-        type="DiNAT",
-        embed_dim=96,
-        depths=[3, 4, 18, 5],
-        num_heads=[3, 6, 12, 24],
-        dilations=[[1, 28, 1], [1, 7, 1, 14], [1, 3, 1, 5, 1, 7] * 3, [1, 3, 1, 3, 1]],
-        mlp_ratio=2.0,
-        drop_path_rate=0.5,
-    ),
+    backbone=dict(type="DiNAT", variant="small", dilations=_base_.dilations.dinat_deep, drop_path_rate=0.5),
     neck=dict(in_channels=[96, 192, 384, 768]),
 )

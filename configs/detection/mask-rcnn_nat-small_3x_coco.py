@@ -1,19 +1,12 @@
 # Published: 48.4 box AP, 43.2 mask AP.
 _base_ = [
-    "../_base_/mmdet_runtime.py",
-    "../_base_/mask-rcnn_nat.py",
-    "../_base_/coco_instance.py",
-    "../_base_/schedule_3x.py",
+    "../_base_/runtime/mmdet.py",
+    "../_base_/models/mask-rcnn_nat.py",
+    "../_base_/datasets/coco_instance.py",
+    "../_base_/schedules/coco_3x.py",
 ]
 
 model = dict(
-    backbone=dict(
-        embed_dim=96,
-        depths=[3, 4, 18, 5],
-        num_heads=[3, 6, 12, 24],
-        mlp_ratio=2.0,
-        drop_path_rate=0.35,
-        layer_scale=1e-5,
-    ),
+    backbone=dict(variant="small", drop_path_rate=0.35),
     neck=dict(in_channels=[96, 192, 384, 768]),
 )

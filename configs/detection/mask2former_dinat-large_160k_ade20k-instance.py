@@ -1,9 +1,9 @@
 # Published: 35.4 mask AP.
 _base_ = [
-    "../_base_/mmdet_iterations.py",
-    "../_base_/mask2former_dinat-large_instance.py",
-    "../_base_/ade20k_instance.py",
-    "../_base_/schedule_mask2former.py",
+    "../_base_/runtime/mmdet_iterations.py",
+    "../_base_/models/mask2former_dinat-large_instance.py",
+    "../_base_/datasets/ade20k_instance.py",
+    "../_base_/schedules/mask2former_160k.py",
 ]
 
 things = 100

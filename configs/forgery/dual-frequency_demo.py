@@ -1,6 +1,6 @@
 # The recipe of the shipped weights. Beside the paper's: the block works on high-pass residuals, a narrower trunk with
 # average pooling, sources balanced, JPEG, WebP, blur, noise and mild resizing in training, AdamW with one cycle, EMA.
-_base_ = ["../_base_/default_runtime.py"]
+_base_ = ["../_base_/runtime/forgery.py"]
 
 data_root = "data/forensics/"  # <source>/{0_real,1_fake}/*
 held_out = []  # sources to leave out of training; see the holdout folder

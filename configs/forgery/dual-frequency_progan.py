@@ -1,5 +1,5 @@
 # The published recipe of DFFreq (arXiv 2501.15253): ProGAN, four classes, Adam, the rate times 0.9 every 10 epochs.
-_base_ = ["../_base_/default_runtime.py", "../_base_/forgery_progan.py"]
+_base_ = ["../_base_/runtime/forgery.py", "../_base_/datasets/forgery_progan.py"]
 
 model = dict(
     type="ForgeryDetector",

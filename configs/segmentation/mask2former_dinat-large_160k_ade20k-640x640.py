@@ -1,9 +1,9 @@
 # Published: 58.1 mIoU at several scales.
 _base_ = [
-    "../_base_/mmseg_runtime.py",
-    "../_base_/mask2former_dinat-large_semantic.py",
-    "../_base_/ade20k_640x640.py",
-    "../_base_/schedule_mask2former.py",
+    "../_base_/runtime/mmseg.py",
+    "../_base_/models/mask2former_dinat-large_semantic.py",
+    "../_base_/datasets/ade20k_640x640.py",
+    "../_base_/schedules/mask2former_160k.py",
 ]
 
 model = dict(decode_head=dict(num_queries=200))

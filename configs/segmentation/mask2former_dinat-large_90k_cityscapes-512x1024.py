@@ -1,9 +1,9 @@
 # Published: 84.5 mIoU at several scales.
 _base_ = [
-    "../_base_/mmseg_runtime.py",
-    "../_base_/mask2former_dinat-large_semantic.py",
-    "../_base_/cityscapes_512x1024.py",
-    "../_base_/schedule_mask2former.py",
+    "../_base_/runtime/mmseg.py",
+    "../_base_/models/mask2former_dinat-large_semantic.py",
+    "../_base_/datasets/cityscapes_512x1024.py",
+    "../_base_/schedules/mask2former_160k.py",
 ]
 
 num_classes = 19

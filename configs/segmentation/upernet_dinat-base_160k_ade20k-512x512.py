@@ -1,22 +1,14 @@
 # Published: 49.6 mIoU at one scale, 50.4 at several.
 _base_ = [
-    "../_base_/mmseg_runtime.py",
-    "../_base_/upernet_nat.py",
-    "../_base_/ade20k_512x512.py",
-    "../_base_/schedule_160k.py",
+    "../_base_/runtime/mmseg.py",
+    "../_base_/models/upernet_nat.py",
+    "../_base_/models/dilations_ade20k.py",
+    "../_base_/datasets/ade20k_512x512.py",
+    "../_base_/schedules/upernet_160k.py",
 ]
 
 model = dict(
-    backbone=dict(
-        type="DiNAT",
-        embed_dim=128,
-        depths=[3, 4, 18, 5],
-        num_heads=[4, 8, 16, 32],
-        dilations=[[1, 16, 1], [1, 4, 1, 8], [1, 2, 1, 3, 1, 4] * 3, [1, 2, 1, 2, 1]],
-        mlp_ratio=2.0,
-        drop_path_rate=0.5,
-        layer_scale=1e-5,
-    ),
+    backbone=dict(type="DiNAT", variant="base", dilations=_base_.dilations.dinat_deep),
     decode_head=dict(in_channels=[128, 256, 512, 1024]),
     auxiliary_head=dict(in_channels=512),
 )

@@ -1,3 +1,7 @@
-_base_ = ["../_base_/match_stereo_base.py", "../_base_/flow_things_sintel.py", "../_base_/stereo_iterations.py"]
+_base_ = [
+    "../_base_/models/match_stereo_base.py",
+    "../_base_/datasets/flow_things_sintel.py",
+    "../_base_/schedules/stereo_100k.py",
+]
 
 model = dict(stereo=False)

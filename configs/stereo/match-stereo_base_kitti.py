@@ -1,4 +1,8 @@
-_base_ = ["../_base_/match_stereo_base.py", "../_base_/stereo_kitti.py", "../_base_/stereo_iterations.py"]
+_base_ = [
+    "../_base_/models/match_stereo_base.py",
+    "../_base_/datasets/stereo_kitti.py",
+    "../_base_/schedules/stereo_100k.py",
+]
 
 # From the weights of the SceneFlow training.
 load_from = "work_dirs/match-stereo_base_sceneflow/iter_100000.pth"

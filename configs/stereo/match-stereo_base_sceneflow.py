@@ -1,1 +1,5 @@
-_base_ = ["../_base_/match_stereo_base.py", "../_base_/stereo_sceneflow.py", "../_base_/stereo_iterations.py"]
+_base_ = [
+    "../_base_/models/match_stereo_base.py",
+    "../_base_/datasets/stereo_sceneflow.py",
+    "../_base_/schedules/stereo_100k.py",
+]

@@ -1,6 +1,10 @@
 # How the shipped weights went on: wider and higher pairs, the rate falling to nothing. Two processes, one core each.
 # They ran it in two parts and with `textures` (see their card).
-_base_ = ["../_base_/match_stereo_nano.py", "../_base_/stereo_synthetic.py", "../_base_/stereo_iterations.py"]
+_base_ = [
+    "../_base_/models/match_stereo_nano.py",
+    "../_base_/datasets/stereo_synthetic.py",
+    "../_base_/schedules/stereo_100k.py",
+]
 
 load_from = "work_dirs/match-stereo_nano_synthetic/iter_500.pth"
 

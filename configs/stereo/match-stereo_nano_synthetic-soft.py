@@ -1,6 +1,10 @@
 # How the shipped weights ended: more than half of the pairs soft, as small images are when they are matched enlarged.
 # Two processes, with --amp. `textures` were the folder that the card of the weights lists; see stereo_synthetic.py.
-_base_ = ["../_base_/match_stereo_nano.py", "../_base_/stereo_synthetic.py", "../_base_/stereo_iterations.py"]
+_base_ = [
+    "../_base_/models/match_stereo_nano.py",
+    "../_base_/datasets/stereo_synthetic.py",
+    "../_base_/schedules/stereo_100k.py",
+]
 
 load_from = "work_dirs/match-stereo_nano_synthetic-mixed/iter_2000.pth"
 

@@ -1,6 +1,10 @@
 # How the shipped weights began: small crops, a constant rate. Two processes: tools/dist_train.sh CONFIG 2. They had
 # `textures`, too (see their card).
-_base_ = ["../_base_/match_stereo_nano.py", "../_base_/stereo_synthetic.py", "../_base_/stereo_iterations.py"]
+_base_ = [
+    "../_base_/models/match_stereo_nano.py",
+    "../_base_/datasets/stereo_synthetic.py",
+    "../_base_/schedules/stereo_100k.py",
+]
 
 max_iters = 500
 train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=max_iters)

@@ -49,7 +49,7 @@ def test_position_biases_norms_and_biases_are_not_decayed(path: Path) -> None:
 
 
 @every_config
-def test_pictures_have_the_side_that_the_model_is_for(path: Path) -> None:
+def test_images_have_the_side_that_the_model_is_for(path: Path) -> None:
     cfg, model = built(path)
     sides = {cfg[f"{split}_dataloader"].dataset.transform.input_size for split in ("train", "val", "test")}
     assert len(sides) == 1

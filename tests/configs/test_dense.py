@@ -17,6 +17,7 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 from torch import nn
 
+from backbones.neighborhood.variants import VARIANTS, Variant
 from vision import engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ def test_position_biases_and_norms_are_not_decayed(path: Path) -> None:
     norms = {id(p) for m in model.backbone.modules() if isinstance(m, nn.LayerNorm) for p in m.parameters()}
     biases = {id(p) for name, p in model.backbone.named_parameters() if name.endswith("rpb")}
     everything = {id(p) for p in model.backbone.parameters()}
-    assert norms and len(biases) == sum(cfg.model.backbone.depths)
+    assert norms and len(biases) == sum(published(cfg.model.backbone).depths)
     assert {i for i in everything if decay[i] == 0} == norms | biases
     assert {decay[i] for i in everything - norms - biases} == {cfg.optim_wrapper.optimizer.weight_decay}
 
@@ -64,12 +65,22 @@ def test_position_biases_and_norms_are_not_decayed(path: Path) -> None:
 
 
 @every_config
+def test_backbone_is_the_variant_of_the_name_and_repeats_no_number_of_it(path: Path) -> None:
+    cfg, _ = built(path)
+    backbone = cfg.model.backbone
+    size = backbone.variant.partition("_")[0]
+    assert f"_{MODELS.get(backbone.type).family.replace('_', '-')}-{size}_" in path.stem
+    assert not {"embed_dim", "depths", "num_heads", "kernel_size", "mlp_ratio", "layer_scale"} & set(backbone)
+
+
+@every_config
 def test_backbone_fits_its_head(path: Path) -> None:
     cfg, model = built(path)
-    backbone = cfg.model.backbone
-    assert [len(stage) for stage in backbone.get("dilations", [[1] * d for d in backbone.depths])] == backbone.depths
+    variant = published(cfg.model.backbone)
+    if "dilations" in cfg.model.backbone:
+        assert tuple(len(stage) for stage in cfg.model.backbone.dilations) == variant.depths
     channels = [model.backbone.feature_info[i]["num_chs"] for i in model.backbone.out_indices]
-    assert channels == [backbone.embed_dim * 2**i for i in range(4)]
+    assert channels == [variant.embed_dim * 2**i for i in range(4)]
 
     head = next(cfg.model[name] for name in ("neck", "panoptic_head", "decode_head") if name in cfg.model)
     assert head.in_channels == channels
@@ -163,6 +174,11 @@ def test_weights_of_a_classifier_are_given_on_the_command_line(kind: str, tmp_pa
     loaded, weights = model.backbone.state_dict(), classifier.state_dict()
     assert all(torch.equal(loaded[name], weights[name]) for name in loaded.keys() & weights.keys())
     assert any(name.endswith("rpb") for name in loaded.keys() & weights.keys())
+
+
+def published(backbone: dict[str, Any]) -> Variant:
+    """The published model that a backbone's config names."""
+    return VARIANTS[f"{MODELS.get(backbone['type']).family}_{backbone['variant']}"]
 
 
 def train(path: Path, work_dir: Path, options: dict[str, Any], **more: Any) -> Runner:

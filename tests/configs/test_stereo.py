@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
 from PIL import Image
 
 from vision import engine
-from vision.datasets.stereo.dataset import build_stereo_transform
+from vision.datasets.transforms import build_transform
 from vision.models import StereoMatcher
 from vision.models.stereo.checkpoint import variant_of
 
@@ -57,7 +57,7 @@ def test_data_transforms_and_evaluators_are_known(path: Path) -> None:
             assert known is not None, dataset["type"]
             assert set(dataset) - {"type"} <= set(inspect.signature(known).parameters), dataset["type"]
             for transform in dataset.get("transforms") or []:
-                assert build_stereo_transform(transform) is not None
+                assert build_transform(transform) is not None
         for name in ("val_evaluator", "test_evaluator"):
             if cfg.get(name) is not None:
                 METRICS.build(cfg[name])

@@ -61,7 +61,7 @@ def test_given_classes_have_their_order_and_leave_out_others(root: Path) -> None
     assert colors(dataset) == [(0, 0, 2), (0, 1, 2), (2, 0, 0), (2, 1, 0)]
 
 
-def test_pictures_are_normalized_as_the_transform_says(root: Path) -> None:
+def test_images_are_normalized_as_the_transform_says(root: Path) -> None:
     dataset = TimmImageDataset(root, transform={**PLAIN, "mean": [0.5, 0.0, 0.0], "std": [0.5, 1.0, 1.0]})
     torch.testing.assert_close(dataset[0]["inputs"][0], torch.full((16, 16), -1.0))
 
@@ -75,14 +75,14 @@ def test_lists_of_a_config_become_tuples(root: Path) -> None:
     assert dataset[0]["inputs"].shape == (3, 16, 24)
 
 
-def test_pictures_of_other_kinds_become_rgb(root: Path) -> None:
+def test_images_of_other_kinds_become_rgb(root: Path) -> None:
     Image.new("L", (8, 8), 100).save(root / "train/c1/0.png")
     Image.new("RGBA", (8, 8), (100, 0, 0, 9)).save(root / "train/c1/1.png")
     assert colors(TimmImageDataset(root, transform=PLAIN))[:2] == [(1, 1, 0), (1, 0, 0)]
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "cut off"])
-def test_the_next_picture_stands_for_a_broken_one(
+def test_the_next_image_stands_for_a_broken_one(
     root: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("c1/1.png", "c10/1.png"):
@@ -112,7 +112,7 @@ def test_a_missing_folder_is_named(root: Path) -> None:
         TimmImageDataset(root, split="val")
 
 
-def test_a_folder_without_pictures_is_named(root: Path) -> None:
+def test_a_folder_without_images_is_named(root: Path) -> None:
     (root / "val/c1").mkdir(parents=True)
     (root / "val/c1/notes.txt").write_text("no image")
     with pytest.raises(ValueError, match=r"pictures/val holds no image"):

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 
-from vision.engine import compat
+from vision import compat
 
 compat.apply()
 mmcv_ops = importlib.import_module("mmcv.ops")

@@ -13,12 +13,15 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from vision import engine
-from vision.engine.config import check_top_level_keys, names_read
+from vision.engine.config_keys import check_top_level_keys, names_read
 from vision.engine.optim import Bf16OptimWrapper
 from vision.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
+
+# Folders of configs whose task has another name.
+TASKS = {"detection": "dense", "segmentation": "dense"}
 
 
 def train(config: Path, work_dir: Path, cfg_options: dict[str, Any] | None = None, **options: Any) -> Runner:
@@ -34,6 +37,8 @@ def test_every_config_loads_and_builds_its_model(path: Path) -> None:
 
     cfg = engine.load_config(path)
     assert cfg.work_dir == f"work_dirs/{path.stem}"
+    folder = path.relative_to(ROOT / "configs").parts[0]
+    assert cfg.custom_imports.imports == [f"vision.engine.registries.{TASKS.get(folder, folder)}"]
     if cfg.get("model") is not None:
         # Shapes without values: large models would cost seconds and gigabytes.
         with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device("meta"):

@@ -57,7 +57,7 @@ def test_a_diverged_model_is_wrong_everywhere() -> None:
     assert evaluate([[float("nan")] * 4] * 2, [0, 3], topk=(1, 3)) == {"accuracy/top1": 0, "accuracy/top3": 0}
 
 
-def test_pictures_without_labels_are_refused() -> None:
+def test_images_without_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="got -1: are the test images labeled"):
         evaluate(SCORES[:1], [-1])
 

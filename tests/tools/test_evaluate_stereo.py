@@ -16,6 +16,7 @@ from PIL import Image
 
 import vision.apis
 from vision.datasets import StereoFolderDataset
+from vision.metrics.stereo.evaluation import evaluate_matchers
 from vision.stereo_io import write_disparity, write_png
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools/evaluate_stereo.py"))
@@ -123,10 +124,10 @@ def test_pairs_of_one_scene_are_pooled(root: Path) -> None:
     dataset = StereoFolderDataset(root)
     dataset.pairs = [pair._replace(scene="wall") for pair in dataset.pairs[:2]]
     zero = lambda left, right, most: np.zeros(left.shape[:2], np.float32)  # noqa: E731
-    (row,) = TOOL["evaluate"](dataset, {"zero": zero})
+    (row,) = evaluate_matchers(dataset, {"zero": zero})
     assert row.scene == "wall" and row.errors["all"]["epe"] == 7 and row.errors["all"]["pixels"] == 2 * 80 * 140
     assert row.errors["noc"]["epe"] == 6
-    (row,) = TOOL["evaluate"](dataset, {"zero": zero}, max_disparity=7)
+    (row,) = evaluate_matchers(dataset, {"zero": zero}, max_disparity=7)
     assert row.errors["all"]["epe"] == 6
 
 
@@ -137,7 +138,7 @@ def test_occlusions_from_the_disparities_of_both_views(root: Path) -> None:
     right[10:20] = np.nan
     write_disparity(root / "a" / "disp_right.png", right)
     zero = lambda left, right, most: np.zeros(left.shape[:2], np.float32)  # noqa: E731
-    row = TOOL["evaluate"](StereoFolderDataset(root), {"zero": zero}, limit=1)[0]
+    row = evaluate_matchers(StereoFolderDataset(root), {"zero": zero}, limit=1)[0]
     assert row.errors["all"]["pixels"] == 80 * 140 and row.errors["noc"]["pixels"] == 70 * 134
 
 

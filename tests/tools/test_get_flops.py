@@ -20,7 +20,7 @@ from vision.ops.common import kernels
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = runpy.run_path(str(ROOT / "tools/get_flops.py"))
 SEGMENTOR = f"""
-_base_ = ["mmseg::_base_/models/fcn_r50-d8.py", {str(ROOT / "configs/_base_/mmseg_runtime.py")!r}]
+_base_ = ["mmseg::_base_/models/fcn_r50-d8.py", {str(ROOT / "configs/_base_/runtime/mmseg.py")!r}]
 model = dict(
     data_preprocessor=dict(size=(64, 96)),
     pretrained=None,

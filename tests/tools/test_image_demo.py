@@ -20,7 +20,7 @@ TOOL = runpy.run_path(str(ROOT / "tools/image_demo.py"))
 BACKBONE = """dict(_delete_=True, type="DiNAT", embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1), kernel_size=3,
     dilations=((2,), (1,), (1,), (1,)), out_indices=(0, 1, 2, 3))"""
 DETECTOR = f"""
-_base_ = ["mmdet::_base_/models/mask-rcnn_r50_fpn.py", {str(ROOT / "configs/_base_/mmdet_runtime.py")!r}]
+_base_ = ["mmdet::_base_/models/mask-rcnn_r50_fpn.py", {str(ROOT / "configs/_base_/runtime/mmdet.py")!r}]
 part = dict(in_channels=16, num_classes=3)
 model = dict(
     backbone={BACKBONE},
@@ -48,7 +48,7 @@ test_dataloader = dict(
 )
 """
 SEGMENTOR = f"""
-_base_ = ["mmseg::_base_/models/upernet_swin.py", {str(ROOT / "configs/_base_/mmseg_runtime.py")!r}]
+_base_ = ["mmseg::_base_/models/upernet_swin.py", {str(ROOT / "configs/_base_/runtime/mmseg.py")!r}]
 model = dict(
     data_preprocessor=dict(size=(64, 64)),
     backbone={BACKBONE},
@@ -140,7 +140,7 @@ def test_segments_with_a_training_checkpoint(folder: Path, capsys: pytest.Captur
 
 def test_mistakes_end_with_a_line_and_code_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"conv.weight": torch.zeros(1)}, "other.pth")
-    (folder / "plain.py").write_text(f"_base_ = {str(ROOT / 'configs/_base_/default_runtime.py')!r}\nmodel = dict()")
+    (folder / "plain.py").write_text(f"_base_ = {str(ROOT / 'configs/_base_/runtime/default.py')!r}\nmodel = dict()")
     (folder / "no_data.py").write_text(DETECTOR.partition("test_dataloader")[0])
     before = sorted(folder.rglob("*"))
     for arguments, message in (
@@ -164,7 +164,7 @@ def test_mistakes_end_with_a_line_and_code_2(folder: Path, capsys: pytest.Captur
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_drawing_never_replaces_its_picture(folder: Path) -> None:
+def test_a_drawing_never_replaces_its_image(folder: Path) -> None:
     target_paths: Callable[[list[Path], Path | None], list[Path]] = TOOL["target_paths"]
     images = [Path("a.png"), Path("x/a.jpg")]
     assert target_paths(images, Path(".")) == [Path("a-2.png"), Path("a-3.png")]

@@ -1,4 +1,4 @@
-"""tools/prepare_cifar10.py: a package of sheets becomes a folder a class."""
+"""tools/prepare_cifar10.py: a package of sheets becomes one folder per class."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check(output: Path, pixels: dict[str, np.ndarray]) -> None:
         assert np.array_equal(np.asarray(Image.open(path)), expected[name]), name
 
 
-def test_unpacks_pictures_into_the_folders_of_their_classes(
+def test_unpacks_images_into_the_folders_of_their_classes(
     package: dict[str, bytes], pixels: dict[str, np.ndarray], run_tool: Callable, tmp_path: Path
 ) -> None:
     pack(tmp_path / "in.tgz", package)

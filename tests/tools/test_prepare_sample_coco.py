@@ -37,7 +37,7 @@ def pictures(tmp_path: Path) -> list[Path]:
             for x, y, radius in COINS:
                 cv2.circle(pixels, (x, y), radius, 170, cv2.FILLED)
         Image.fromarray(pixels).save(tmp_path / name)
-    return [tmp_path / name for name in TOOL["PICTURES"]]
+    return [tmp_path / name for name in TOOL["IMAGES"]]
 
 
 def test_writes_coco_instances(pictures: list[Path], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from vision.stereo_io import read_disparity
 
 
-def test_a_rendered_scene_goes_in_and_pictures_come_out(
+def test_a_rendered_scene_goes_in_and_images_come_out(
     run_tool: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     done = run_tool("stereo_demo.py", "--output", "out")
@@ -25,6 +25,6 @@ def test_a_rendered_scene_goes_in_and_pictures_come_out(
         assert np.asarray(Image.open(tmp_path / "out" / name)).std() > 10
 
 
-def test_one_picture_is_not_a_pair(run_tool: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_one_image_is_not_a_pair(run_tool: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = run_tool("stereo_demo.py", "left.png", check=False)
     assert done.returncode == 2 and "expected no images or two, LEFT and RIGHT, got 1" in done.stderr

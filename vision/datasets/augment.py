@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from vision.datasets.checks import checked_pair, checked_prob, checked_range
+from vision.datasets.transforms import build_transform, register_transform
 from vision.pixels import CHROMA, blur, extend, jpeg, webp
 
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -22,12 +23,13 @@ Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 _INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 
 
+@register_transform
 class Compose:
     """Apply transforms in order.
 
     Args:
         transforms: callables `(image, rng) -> image`, or dicts `dict(type="RandomJPEG", prob=0.5)` that name a class of
-            this module or of mmengine's TRANSFORMS registry.
+            `vision.datasets` or of mmengine's TRANSFORMS registry.
     """
 
     def __init__(self, transforms: Sequence[Transform | dict[str, Any]]) -> None:
@@ -39,6 +41,7 @@ class Compose:
         return image
 
 
+@register_transform
 class RandomApply:
     """Apply a list of transforms, all or none of them."""
 
@@ -50,6 +53,7 @@ class RandomApply:
         return self.transform(image, rng) if rng.random() < self.prob else image
 
 
+@register_transform
 class SomeOf:
     """Apply between `least` and `most` of the transforms, a random choice in random order."""
 
@@ -69,6 +73,7 @@ class SomeOf:
         return image
 
 
+@register_transform
 class RandomCrop:
     """Cut a window of `size` (height and width, or one number) at a random place, extending smaller images."""
 
@@ -82,6 +87,7 @@ class RandomCrop:
         return image[top : top + self.size[0], left : left + self.size[1]]
 
 
+@register_transform
 class CenterCrop:
     """Cut the central window of `size` (height and width, or one number), extending smaller images."""
 
@@ -95,6 +101,7 @@ class CenterCrop:
         return image[top : top + self.size[0], left : left + self.size[1]]
 
 
+@register_transform
 class RandomFlip:
     """Mirror left to right, and with `vertical_prob` also top to bottom."""
 
@@ -110,6 +117,7 @@ class RandomFlip:
         return image
 
 
+@register_transform
 class RandomJPEG:
     """Save as JPEG of a random quality and chroma subsampling (4:2:0, 4:2:2, 4:4:4) and read it back.
 
@@ -133,6 +141,7 @@ class RandomJPEG:
         return jpeg(image, quality, chroma, (top, left))
 
 
+@register_transform
 class RandomWebP:
     """Save as lossy WebP of a random quality and read it back. Slow, about 5 ms at 256x256: keep `prob` low."""
 
@@ -146,6 +155,7 @@ class RandomWebP:
         return webp(image, int(rng.integers(self.quality[0], self.quality[1] + 1)))
 
 
+@register_transform
 class RandomBlur:
     """Gaussian blur with a random sigma in pixels."""
 
@@ -157,6 +167,7 @@ class RandomBlur:
         return blur(image, float(rng.uniform(*self.sigma))) if rng.random() < self.prob else image
 
 
+@register_transform
 class RandomResize:
     """Scale both sides by one random factor (uniform in its logarithm) with a random interpolation."""
 
@@ -173,6 +184,7 @@ class RandomResize:
         return cv2.resize(image, (width, height), interpolation=interpolation)
 
 
+@register_transform
 class RandomNoise:
     """Add Gaussian noise of a random standard deviation, in gray levels of 0..255."""
 
@@ -190,6 +202,7 @@ class RandomNoise:
         return cv2.add(image, noise, dtype=cv2.CV_8U)
 
 
+@register_transform
 class FixedCorruption:
     """Blur by a fixed sigma, then compress by a fixed JPEG quality: one cell of the robustness sweep.
 
@@ -207,34 +220,3 @@ class FixedCorruption:
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         image = blur(image, self.blur) if self.blur else image
         return image if self.jpeg is None else jpeg(image, self.jpeg)
-
-
-def build_transform(transform: Transform | dict[str, Any]) -> Transform:
-    """Make a transform from a dict with its class name as `type`; callables pass through.
-
-    Names of this module come first and need no registry; mmcv owns several of them in mmengine's shared registry.
-    """
-    if callable(transform):
-        return transform
-    if not isinstance(transform, dict) or "type" not in transform:
-        raise TypeError(f"cannot build a transform from {transform!r}; expected a callable or a dict with a `type`")
-    arguments = dict(transform)
-    kind = arguments.pop("type")
-    if kind in AUGMENTATIONS:
-        return AUGMENTATIONS[kind](**arguments)
-    if callable(kind):
-        return kind(**arguments)
-    try:
-        from mmengine.registry import TRANSFORMS
-    except ImportError:
-        raise ValueError(f"unknown augmentation {kind!r}; expected one of {sorted(AUGMENTATIONS)}") from None
-    return TRANSFORMS.build(transform)
-
-
-AUGMENTATIONS: dict[str, Callable[..., Transform]] = {
-    kind.__name__: kind
-    for kind in (
-        *(Compose, RandomApply, SomeOf, RandomCrop, CenterCrop, RandomFlip, RandomJPEG, RandomWebP, RandomBlur),
-        *(RandomResize, RandomNoise, FixedCorruption),
-    )
-}

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 
 class TimmImageDataset(Dataset[dict[str, Any]]):
-    """A folder a class, through timm's reader and timm's transforms.
+    """One folder per class, through timm's reader and timm's transforms.
 
     An item is `dict(inputs, label)`: `inputs` a normalized float tensor `[3, H, W]`, `label` the index of the folder's
     name among `classes`. A file that cannot be read is replaced by the next one, with a warning of timm's.

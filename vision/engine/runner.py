@@ -3,18 +3,20 @@
 import argparse
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
 from torch import nn
 
 from vision.engine.config import ConfigOptions, load_config
 from vision.engine.distributed import LAUNCHERS, process_group
+from vision.engine.optim import Bf16OptimWrapper
+from vision.engine.registries.register import register
 from vision.errors import UsageError
 
 REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
@@ -109,8 +111,8 @@ def use_amp(cfg: Config) -> None:
         wrapper.type = "AmpOptimWrapper"
         wrapper.setdefault("loss_scale", "dynamic")
         return
-    # A config of another project does not import the registration of this one.
-    import_module("vision.registry")
+    # A config of another project does not import a registry of this one.
+    register(OPTIM_WRAPPERS, Bf16OptimWrapper)
     for option in ("loss_scale", "dtype", "use_fsdp"):
         wrapper.pop(option, None)
     wrapper.type = "Bf16OptimWrapper"

@@ -1,5 +1,5 @@
 # Trained without these sources and tested on them: how the recipe does on generators and cameras it never saw.
-_base_ = ["../dual-frequency_demo.py", "../../_base_/forgery_holdout.py"]
+_base_ = ["../dual-frequency_demo.py", "../../_base_/datasets/forgery_holdout.py"]
 
 held_out = ["dalle_mini", "stylegan3", "coco", "imagenet256"]
 train_dataloader = dict(dataset=dict(exclude_sources=held_out))

@@ -64,7 +64,7 @@ def test_nothing_is_ever_resized(mixed_tree):
         assert any((windows == view).all(axis=(2, 3, 4)).any() for view in (crop, crop[:, :, ::-1]))
 
 
-def test_without_a_crop_size_pictures_are_whole(mixed_tree):
+def test_without_a_crop_size_images_are_whole(mixed_tree):
     dataset = ForgeryDataset(mixed_tree, crop_size=None, test_mode=True)
     sizes = {Path(item["path"]).stem: tuple(item["inputs"].shape[1:]) for item in dataset}
     assert sizes["large"] == (100, 80) and sizes["tiled"] == (9, 200)

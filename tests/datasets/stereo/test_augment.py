@@ -17,7 +17,7 @@ from vision.datasets import (
     SyntheticStereo,
 )
 from vision.datasets.stereo.augment import hide_outside, resize_sample
-from vision.datasets.stereo.dataset import build_stereo_transform
+from vision.datasets.transforms import build_transform
 
 HEIGHT, WIDTH = 96, 160
 MAPS = ("disparity", "disparity_right", "visible", "visible_right", "flow")
@@ -212,7 +212,7 @@ def test_crop_jitter_moves_the_rows_of_the_right_view_alone(pair):
     assert shifts == {-2, -1, 0, 1, 2}
 
 
-def test_flow_that_leaves_the_picture_is_not_visible(flow):
+def test_flow_that_leaves_the_image_is_not_visible(flow):
     result = hide_outside(flow)
     assert not result["visible"][-1].any() and flow["visible"][-1].any()
     np.testing.assert_array_equal(result["visible"][:4], flow["visible"][:4])
@@ -359,4 +359,4 @@ def test_values_out_of_range_are_refused(kind, options):
 @pytest.mark.parametrize("name", [*names, "PackStereo"])
 def test_configs_name_them(name):
     options = {"RandomStereoCrop": {"size": 32}, "PerView": {"transforms": []}}.get(name, {})
-    assert type(build_stereo_transform({"type": name, **options})).__name__ == name
+    assert type(build_transform({"type": name, **options})).__name__ == name

@@ -8,12 +8,12 @@ import pytest
 
 from vision.datasets import PackStereo, SyntheticStereo
 from vision.datasets.scene import outline
-from vision.datasets.scene.camera import LEFT, RIGHT, Rig
+from vision.datasets.scene.camera import Rig
 from vision.datasets.scene.planar import coverage
 from vision.datasets.scene.pool import TexturePool, tileable
 from vision.datasets.scene.view import Fragment, View
 from vision.datasets.scene.workshop import Workshop
-from vision.datasets.stereo.visibility import seen_by_other
+from vision.datasets.stereo.visibility import LEFT, RIGHT, seen_by_other
 
 LAYOUTS = ["indoor", "street", "confetti"]
 SIZE = (128, 224)

@@ -1,5 +1,5 @@
 from .dataset import ForgeryDataset, fold_of, select_fold, thin_out
-from .layouts import Sample, list_samples
+from .folders import Sample, list_samples
 from .sampler import BalancedSourceSampler
 
 __all__ = [

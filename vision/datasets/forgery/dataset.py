@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import Dataset
 
 from vision.datasets.augment import CenterCrop, Compose, RandomCrop, RandomFlip, Transform
-from vision.datasets.forgery.layouts import Sample, list_samples
+from vision.datasets.forgery.folders import Sample, list_samples
 from vision.datasets.forgery.verify import find_broken
 from vision.datasets.rng import item_generator
 from vision.images import MAX_PIXELS, ImageError, read_image
@@ -29,8 +29,8 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
     seed alone: the same seed repeats them, other workers and epochs make others.
 
     Args:
-        data_root: folder of the set; see `vision.datasets.forgery.layouts` for the layouts.
-        layout, split, include_sources, exclude_sources, classes: as in `vision.datasets.forgery.layouts.list_samples`.
+        data_root: folder of the set; see `vision.datasets.forgery.folders` for the layouts.
+        layout, split, include_sources, exclude_sources, classes: as in `vision.datasets.forgery.folders.list_samples`.
         split_by_stem: `(fold, num_folds, "train" | "val")` keeps all but one fold, or this fold alone. Images of one
             source that share a file name without suffix, such as the halves of an aligned pair, share the fold.
         max_per_source: keep at most this many images of each class of each source, evenly spaced.
@@ -40,7 +40,7 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
             classes alike. By default a horizontal flip in training and nothing in testing.
         verify: check files at construction: `none`, `header` (size and format) or `full` (decode everything).
         max_pixels: refuse larger images.
-        cache: decode everything at construction and keep it: 3 bytes a pixel, 0.2 MB for 256x256. Implies a full check.
+        cache: decode all at construction and keep it: 3 bytes per pixel, 0.2 MB for 256x256. Implies a full check.
             Forked workers share the memory.
 
     Attributes:

@@ -19,7 +19,7 @@ class BalancedSourceSampler(Sampler[int]):
     within one image, so an epoch is not left to luck.
 
     Args:
-        dataset: has `labels` (0 real, 1 fake) and `sources`, one an image; a torch ConcatDataset of such sets is fine.
+        dataset: has `labels` (0 real, 1 fake) and `sources`, one per image; a torch ConcatDataset of such sets is fine.
         num_samples: length of an epoch over all ranks; by default twice the size of the smaller class.
         seed: the draws depend on it and on the epoch; `None` takes one at random, the same on all ranks.
         alpha: 1 makes the sources of a class equally likely, 0 proportional to their size.
@@ -50,7 +50,7 @@ class BalancedSourceSampler(Sampler[int]):
         count = pairs_of_rank * self.world_size
         real, fake = (_draw(rng, self.pools[label], self.shares[label], count) for label in (0, 1))
         pairs = np.stack([real, fake], axis=1)
-        # Which half comes first is random too: an odd batch must not always favour one class.
+        # Which half comes first is random too: an odd batch must not always favor one class.
         pairs = rng.permuted(pairs, axis=1)[self.rank :: self.world_size]
         return iter(pairs.reshape(-1)[: len(self)].tolist())
 
@@ -74,7 +74,7 @@ def _draw(rng: np.random.Generator, pools: list[np.ndarray], shares: np.ndarray,
 
 
 def _pools(labels: np.ndarray, sources: np.ndarray, label: int) -> list[np.ndarray]:
-    """Indices of the images of one class, an array a source."""
+    """Indices of the images of one class, one array per source."""
     names = np.unique(sources[labels == label])
     if not len(names):
         kind = "real (label 0)" if label == 0 else "fake (label 1)"

@@ -48,8 +48,8 @@ def check_header(path: str, max_pixels: int) -> None:
         # Pillow warns by a limit of its own; ours is checked below.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(file) as picture:
-                width, height = picture.size
+            with Image.open(file) as image:
+                width, height = image.size
         except Image.DecompressionBombError:
             raise ImageError(path, f"has more than the {max_pixels:,} pixels allowed") from None
         # Header parsers meet hostile bytes with errors of every kind.

@@ -9,9 +9,6 @@ import numpy as np
 # Pixels (left, top, right, bottom), the last two not included.
 Box = tuple[int, int, int, int]
 
-# What is added to x to come from the rig's middle to a camera, in baselines.
-LEFT, RIGHT = 0.5, -0.5
-
 
 @dataclass(frozen=True)
 class Rig:

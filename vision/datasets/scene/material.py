@@ -159,11 +159,13 @@ def _bands(
 
 
 def _texel_level(matrix: list[float], determinant: float, x: float, y: float) -> float:
-    """Binary logarithm of texels a pixel: between the mean and the longer axis of the pixel's footprint."""
+    """Binary logarithm of texels per pixel: between the mean and the longer axis of the pixel's footprint."""
     a, b, c, d, e, f, g, h, i = matrix
     w = g * x + h * y + i
     if abs(w) < 1e-9:
         return 99.0
     u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
     longest = max(math.hypot(a - u * g, b - u * h), math.hypot(d - v * g, e - v * h)) / abs(w)
+    # By the longer axis alone, slanted surfaces would be blurred; by the mean, which the root of the area is, they
+    # would have aliases, which differ between the views.
     return 0.5 * math.log2(max(longest, 1e-9)) + 0.25 * math.log2(max(determinant / abs(w) ** 3, 1e-18))

@@ -127,6 +127,8 @@ def _disparity_plane(origin: np.ndarray, axes: np.ndarray, view: View) -> tuple[
     # NumPy's cross product takes longer than all else here.
     nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     px, py, pz = origin.tolist()
+    # A point of the plane has n p = height. Along the ray r = ((x - cx) / f, (y - cy) / f, 1) it is at depth
+    # height / (n r), so that its disparity, f over the depth, is an affine function of the pixel.
     height = nx * px + ny * py + nz * pz
     if abs(height) < 1e-6 * max(abs(px), abs(py), abs(pz)):
         return None

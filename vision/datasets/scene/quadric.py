@@ -76,6 +76,8 @@ class Quadric:
         dx, dy, dz = (inverse[i, 0] * x + inverse[i, 1] * y + inverse[i, 2] for i in range(3))
         ox, oy, oz = (np.float32(v) for v in inverse @ -center)
         a, b, c = (np.float32(v) for v in self.profile)
+        # The ray o + t d, put into x² + z² = a + b y + c y²: quad t² + 2 half t + rest = 0. Rays have z = 1 in the
+        # camera, so t is the depth.
         quad = dx * dx + dz * dz - c * dy * dy
         half = ox * dx + oz * dz - dy * (0.5 * b + c * oy)
         rest = ox * ox + oz * oz - (a + b * oy + c * oy * oy)
@@ -88,6 +90,7 @@ class Quadric:
         for t in (near, far):
             good = (root > 0) & (t > 0) & (np.abs(oy + t * dy) <= 1) & (t < depth)
             depth = np.where(good, t, depth)
+        # Half the gradient of x² + z² - a - b y - c y².
         normal = np.stack([ox + depth * dx, -0.5 * b - c * (oy + depth * dy), oz + depth * dz])
         for lid in (-1, 1):
             radius = a + b * lid + c

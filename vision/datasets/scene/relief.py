@@ -27,7 +27,7 @@ class Relief:
         field: disparity at the nodes, float32 `[h, w]`.
         shape: outline in pixels of the middle camera; None for all that the field covers.
         material: what it looks like.
-        texels: texels a pixel.
+        texels: texels per pixel.
         shade: brightness at the nodes, float32 `[h, w]`.
         stretch: texels by which the texture moves for each pixel of disparity, (u, v): folds foreshorten it.
         depth: depth by which surfaces are sorted.
@@ -92,6 +92,8 @@ class Relief:
         down = np.broadcast_to((y[:, None] - np.float32(self.corner[1])) / step, (rows, columns)).copy()
         place = target.copy()
         ratio = np.float32(side / step)
+        # Each round shrinks the error by half the slope of d along x. That of folds is at most 0.6 (Workshop._relief),
+        # so that 8 rounds leave less than a ten-thousandth of the error.
         for _ in range(8):
             d = cv2.remap(self.field, place, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             place = target - ratio * d

@@ -110,6 +110,7 @@ def _leaves(rng: np.random.Generator, size: int) -> np.ndarray:
     colors = palette(rng, 12, 60)
     smallest, largest = rng.uniform(2, 5), size * rng.uniform(0.05, 0.25)
     count = int(rng.integers(400, 900))
+    # Numbers fall with the cube of the radius: then an image looks alike at every scale (Lee, Mumford and Huang).
     radius = 1 / np.sqrt(rng.uniform(1 / largest**2, 1 / smallest**2, count))
     kinds, aspect = rng.integers(0, 3), rng.uniform(0.2, 1.0, count)
     for i in np.argsort(-radius + rng.normal(0, 2, count)):

@@ -36,7 +36,7 @@ class View:
 
     Args:
         rig: the pair of cameras.
-        side: `LEFT` or `RIGHT`.
+        side: x of this camera from the middle of the two, in baselines: 0.5 for the left one, -0.5 for the right one.
     """
 
     def __init__(self, rig: Rig, side: float) -> None:

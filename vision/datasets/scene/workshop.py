@@ -66,7 +66,7 @@ class Workshop:
         return self.pool.material(self.rng, self.weak if weak is None else weak, kinds)
 
     def texels(self, disparity: float, finest: float = 4.0) -> float:
-        """Texels for each unit of length so that at this disparity there are about 0.7 to 4 a pixel."""
+        """Texels for each unit of length so that at this disparity there are about 0.7 to 4 per pixel."""
         return disparity * self.fineness * math.exp(self.rng.uniform(math.log(0.7), math.log(finest)))
 
     def lit(self, material: Material, normal: np.ndarray) -> Material:
@@ -189,7 +189,7 @@ class Workshop:
             shape: outline in -1..1.
             material: what it looks like; None for anything.
             up: anchor along the height: 0 the middle, 1 the lower end.
-            slope: disparity a pixel to the right and down.
+            slope: disparity per pixel to the right and down.
         """
         rng, (x, y, disparity) = self.rng, place
         middle = np.array([x, y - up * half[1]])
@@ -204,9 +204,11 @@ class Workshop:
         away = cv2.distanceTransform(inside, cv2.DIST_L2, 5) * step
         radius = max(float(away.max()), 1.0)
         share = np.minimum(away / radius, 1)
+        # A quarter of a circle from the rim to the middle, as of a balloon.
         bump = np.sqrt(np.maximum(1 - (1 - share) ** 2, 0)).astype(np.float32)
         bump = cv2.GaussianBlur(bump, (0, 0), max(0.8, 0.12 * radius / step))
         lumps = smooth_field(rng, rows, columns, int(rng.integers(2, 7)))
+        # About as high as wide: `radius` pixels are radius / focal of the depth, and so is their share in disparity.
         height = disparity * radius / self.rig.focal * rng.uniform(0.3, 1.2)
         gx = (np.arange(columns, dtype=np.float32) * step + low[0] - middle[0]) * slope[0]
         gy = (np.arange(rows, dtype=np.float32) * step + low[1] - middle[1]) * slope[1]
@@ -249,6 +251,8 @@ class Workshop:
         raised = raised * min(1.0, 0.6 / max(steepest, 1e-6))
         field = (base + raised).astype(np.float32)
         dx, dy = (cv2.Sobel(field, cv2.CV_32F, *order, ksize=3, scale=1 / (8 * step)) for order in ((1, 0), (0, 1)))
+        # With depth focal / d the slopes in space are those of d times -focal / d: the first two parts of the normal,
+        # whose third is -1.
         gain = np.float32(self.rig.focal) / np.maximum(field, 0.5)
         nx, ny = -gain * dx, -gain * dy
         light = self.light.astype(np.float32)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from vision.datasets.checks import checked_pair, checked_prob, checked_range
+from vision.datasets.transforms import register_transform
 
 Sample = dict[str, Any]
 
@@ -21,6 +22,7 @@ Sample = dict[str, Any]
 _LEFT_MAPS, _RIGHT_MAPS = ("disparity", "visible", "flow"), ("disparity_right", "visible_right")
 
 
+@register_transform
 class RandomStereoScale:
     """Resize both views by one random factor, and disparity or flow with them.
 
@@ -57,6 +59,7 @@ class RandomStereoScale:
         return resize_sample(sample, size)
 
 
+@register_transform
 class RandomStereoCrop:
     """Cut the same window of both views at a random place.
 
@@ -94,6 +97,7 @@ class RandomStereoCrop:
         return hide_outside(result)
 
 
+@register_transform
 class RandomVerticalJitter:
     """Shift the right view by a fraction of a row up or down, and tilt it a little, as a bad rectification does.
 
@@ -128,6 +132,7 @@ class RandomVerticalJitter:
         return result
 
 
+@register_transform
 class RandomStereoFlip:
     """Turn the pair upside down, or mirror it with the views exchanged, so that disparity stays positive.
 
@@ -201,7 +206,8 @@ def _resize_truth(value: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     nearest = cv2.resize(value, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     smooth = cv2.resize(value, size[::-1], interpolation=cv2.INTER_LINEAR)
     with np.errstate(invalid="ignore"):
-        # NaN spoils the smooth value of all that touch it, and then fails the comparison.
+        # Neighbors on one surface differ by less than half a pixel; between two surfaces a mean is the disparity of
+        # neither. NaN spoils the smooth value of all that touch it, and then fails the comparison.
         apart = ~(np.abs(smooth - nearest) <= 0.5)
     if apart.ndim == 3:
         apart = apart.any(axis=2, keepdims=True)

@@ -10,12 +10,14 @@ import numpy as np
 
 from vision.datasets.augment import Compose, Transform
 from vision.datasets.checks import checked_prob, checked_range
+from vision.datasets.transforms import register_transform
 
 Sample = dict[str, Any]
 
 _GRAY = np.array([0.299, 0.587, 0.114])
 
 
+@register_transform
 class RandomStereoColor:
     """Change brightness, contrast, saturation, hue and gamma: of both views alike, or of each by itself.
 
@@ -62,10 +64,12 @@ class RandomStereoColor:
         gray = np.tile(_GRAY, (3, 1))
         matrix = bright * contrast * _hue_turn(rng.uniform(-self.hue, self.hue))
         matrix = matrix @ (saturation * np.eye(3) + (1 - saturation) * gray)
+        # bright (contrast (x - 127.5) + 127.5), with hue and saturation about the gray axis, which they keep.
         offset = np.full(3, 127.5 * bright * (1 - contrast))
         return np.column_stack([matrix, offset]).astype(np.float32), float(rng.uniform(*self.gamma))
 
 
+@register_transform
 class RandomErase:
     """Fill rectangles of the right view with its mean color, so that what is hidden must be guessed.
 
@@ -102,6 +106,7 @@ class RandomErase:
         return result
 
 
+@register_transform
 class RandomSoften:
     """Reduce and enlarge both views again, so that they show what small images do when they are matched enlarged.
 
@@ -121,6 +126,7 @@ class RandomSoften:
         return {**sample, **{name: _softened(sample[name], factor) for name in ("left", "right")}}
 
 
+@register_transform
 class PerView:
     """Apply augmentations of single images (`RandomJPEG`, `RandomNoise`, `RandomBlur`, ...) to each view by itself.
 

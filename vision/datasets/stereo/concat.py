@@ -13,7 +13,7 @@ class StereoConcat(ConcatDataset[dict[str, Any]]):
 
     Args:
         datasets: data sets, or their configs for mmengine's DATASETS registry.
-        repeat: how often each is taken, one number a data set; once by default.
+        repeat: how often each is taken, one number per data set; once by default.
 
     Raises:
         ValueError: no data set, or not as many numbers.

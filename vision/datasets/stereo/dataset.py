@@ -9,12 +9,17 @@ from typing import Any, ClassVar
 from torch.utils.data import Dataset
 
 from vision.datasets.rng import item_generator
+from vision.datasets.stereo import augment, color, pack  # noqa: F401 - their transforms can be named
 from vision.datasets.stereo.files import StereoFiles, read_sample
+from vision.datasets.transforms import build_transform
 from vision.images import MAX_PIXELS, ImageError
 
 _MAX_FAILURES = 100  # in a row; then it is the disk that is broken, not a file
 
 StereoTransform = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+# There used to be two tables of transforms; `vision.datasets.stereo` goes on exporting this name.
+build_stereo_transform = build_transform
 
 
 class StereoDataset(Dataset[dict[str, Any]]):
@@ -52,7 +57,7 @@ class StereoDataset(Dataset[dict[str, Any]]):
         if not pairs:
             raise ValueError("a stereo data set needs at least one pair, got none")
         self.pairs = list(pairs)
-        self.transforms = [build_stereo_transform(transform) for transform in transforms or []]
+        self.transforms = [build_transform(transform) for transform in transforms or []]
         self.max_pixels = max_pixels
         self._broken: set[int] = set()
 
@@ -98,32 +103,6 @@ class StereoDataset(Dataset[dict[str, Any]]):
         for candidate in (*range(index, len(self.pairs)), *range(index)):
             if candidate not in self._broken:
                 yield candidate
-
-
-def build_stereo_transform(transform: StereoTransform | dict[str, Any]) -> StereoTransform:
-    """Make a transform from a dict with its class name as `type`; callables pass through.
-
-    Raises:
-        TypeError: it is neither.
-        ValueError: no class has this name.
-    """
-    if callable(transform):
-        return transform
-    if not isinstance(transform, dict) or "type" not in transform:
-        raise TypeError(f"cannot build a transform from {transform!r}; expected a callable or a dict with a `type`")
-    arguments = dict(transform)
-    kind = arguments.pop("type")
-    if callable(kind):
-        return kind(**arguments)
-    import vision.datasets
-
-    if kind in vision.datasets.__all__:
-        return getattr(vision.datasets, kind)(**arguments)
-    try:
-        from mmengine.registry import TRANSFORMS
-    except ImportError:
-        raise ValueError(f"unknown transform {kind!r}; expected the name of a class of vision.datasets") from None
-    return TRANSFORMS.build(transform)
 
 
 def _logger() -> logging.Logger:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vision.datasets.scene.camera import LEFT, RIGHT
-from vision.datasets.stereo.visibility import seen_by_other
+from vision.datasets.stereo.visibility import LEFT, RIGHT, seen_by_other
 from vision.errors import UsageError
 from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, read_image
 from vision.stereo_io.disparity import read_disparity

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from vision.datasets.transforms import register_transform
 
+
+@register_transform
 class PackStereo:
     """Turn a stereo or flow sample into the tensors that training takes; the last transform of a pipeline.
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from vision.datasets.stereo.csv_list import list_csv
 from vision.datasets.stereo.dataset import StereoDataset, StereoTransform
-from vision.datasets.stereo.flow_layouts import list_flying_things_flow, list_kitti_flow, list_sintel
-from vision.datasets.stereo.layouts import (
+from vision.datasets.stereo.disparity_folders import (
     list_crestereo,
     list_eth3d,
     list_folder,
@@ -19,6 +18,7 @@ from vision.datasets.stereo.layouts import (
     list_scene_flow,
     list_spring,
 )
+from vision.datasets.stereo.flow_folders import list_flying_things_flow, list_kitti_flow, list_sintel
 from vision.images import MAX_PIXELS
 
 Root = str | os.PathLike[str]
@@ -108,7 +108,7 @@ class StereoCSVDataset(StereoDataset):
 
 
 class StereoFolderDataset(StereoDataset):
-    """A folder a scene; arguments as in `list_folder` and `StereoDataset`."""
+    """One folder per scene; arguments as in `list_folder` and `StereoDataset`."""
 
     def __init__(self, data_root: Root, transforms: Transforms = None, max_pixels: int = MAX_PIXELS) -> None:
         super().__init__(list_folder(data_root), transforms, max_pixels)
@@ -148,8 +148,8 @@ class FlyingThingsFlowDataset(StereoDataset):
         super().__init__(list_flying_things_flow(data_root, split, render_pass), transforms, max_pixels)
 
 
-# What `tools/evaluate_stereo.py --layout` knows.
-STEREO_LAYOUTS: dict[str, type[StereoDataset]] = {
+# Those with disparity, by the names that `tools/evaluate_stereo.py --layout` knows, and those with flow.
+DISPARITY_SETS: dict[str, type[StereoDataset]] = {
     "folder": StereoFolderDataset,
     "csv": StereoCSVDataset,
     "sceneflow": SceneFlowDataset,
@@ -160,3 +160,4 @@ STEREO_LAYOUTS: dict[str, type[StereoDataset]] = {
     "crestereo": CREStereoDataset,
     "spring": SpringDataset,
 }
+FLOW_SETS: tuple[type[StereoDataset], ...] = (KITTIFlowDataset, SintelDataset, FlyingThingsFlowDataset)

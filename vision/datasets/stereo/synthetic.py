@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from torch.utils.data import get_worker_info
 
-from vision.datasets.scene.camera import LEFT, RIGHT, Rig
+from vision.datasets.scene.camera import Rig
 from vision.datasets.scene.confetti import confetti
 from vision.datasets.scene.indoor import indoor
 from vision.datasets.scene.lighting import Lighting
@@ -20,10 +20,11 @@ from vision.datasets.scene.sensor import Sensor
 from vision.datasets.scene.street import street
 from vision.datasets.scene.view import View
 from vision.datasets.scene.workshop import Workshop
-from vision.datasets.stereo.dataset import StereoTransform, build_stereo_transform
-from vision.datasets.stereo.visibility import seen_by_other
+from vision.datasets.stereo.dataset import StereoTransform
+from vision.datasets.stereo.visibility import LEFT, RIGHT, seen_by_other
+from vision.datasets.transforms import build_transform
 
-LAYOUTS = {"indoor": indoor, "street": street, "confetti": confetti}
+SCENES = {"indoor": indoor, "street": street, "confetti": confetti}
 
 
 class SyntheticStereo:
@@ -84,11 +85,11 @@ class SyntheticStereo:
         self.seed = seed
         self.gray, self.sensor, self.weak = gray, sensor, weak
         self.layouts = {"indoor": 0.45, "street": 0.25, "confetti": 0.3} if layouts is None else dict(layouts)
-        unknown = set(self.layouts) - set(LAYOUTS)
+        unknown = set(self.layouts) - set(SCENES)
         if unknown or min(self.layouts.values(), default=0) < 0 or sum(self.layouts.values()) <= 0:
-            raise ValueError(f"layouts is {self.layouts}; expected weights of {sorted(LAYOUTS)}, not all 0")
+            raise ValueError(f"layouts is {self.layouts}; expected weights of {sorted(SCENES)}, not all 0")
         self.pool = TexturePool(seed, num_textures, textures, photo_share, texture_size, glossy=0.06 * min(1.0, sensor))
-        self.transforms = [build_stereo_transform(transform) for transform in transforms or []]
+        self.transforms = [build_transform(transform) for transform in transforms or []]
 
     def __len__(self) -> int:
         return self.length
@@ -133,7 +134,7 @@ class SyntheticStereo:
         if outdoors:
             far = rng.uniform(0.03, 0.03 + 0.02 * near)
         shop = Workshop(rng, rig, self.pool, self.weak)
-        surfaces = LAYOUTS[name](shop, near, far)
+        surfaces = SCENES[name](shop, near, far)
         surfaces.sort(key=lambda surface: -surface.distance)
         lighting = Lighting(rng, sky=1.02 * far if outdoors else 0.0)
         views = View(rig, LEFT), View(rig, RIGHT)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vision.datasets.scene.camera import LEFT
+# The sides of a rig, as `scene.view.View` takes them: what is added to x to come from the middle to a camera, in
+# baselines.
+LEFT, RIGHT = 0.5, -0.5
 
 
 def seen_by_other(disparity: np.ndarray, other: np.ndarray, side: float, tolerance: float = 1.0) -> np.ndarray:
@@ -25,6 +27,7 @@ def seen_by_other(disparity: np.ndarray, other: np.ndarray, side: float, toleran
     rows = np.broadcast_to(np.arange(height, dtype=np.float32)[:, None], place.shape)
     base = np.floor(place)
     seen = np.zeros(disparity.shape, bool)
+    # Both neighbors, not their interpolation: at an edge that would be the disparity of nothing.
     for step in (0, 1):
         found = cv2.remap(other, base + np.float32(step), rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
         seen |= np.abs(found - disparity) <= tolerance

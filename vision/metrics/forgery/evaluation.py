@@ -21,7 +21,7 @@ Track = Callable[[Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a detector said about each image: all fields have one entry an image."""
+    """What a detector said about each image: all fields have one entry per image."""
 
     labels: np.ndarray
     logits: np.ndarray
@@ -48,7 +48,7 @@ def predict(
     Args:
         network: a detector in eval mode, with `logits` and `calibration`.
         dataset: in test mode and with a crop size, so that all crops fit into one batch.
-        batch_size: images a forward pass.
+        batch_size: images per forward pass.
         workers: processes that decode.
         device: where to compute.
         track: wraps the iteration over batches, to show progress.

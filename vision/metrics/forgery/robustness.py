@@ -45,7 +45,7 @@ def robustness_sweep(
 
 
 def format_sweep(sweep: Sweep, column: str = "ap") -> str:
-    """Plain text for people: the mean over generators in percent, a line a JPEG quality, a column a blur."""
+    """Plain text for people: the mean over generators in percent, one line per JPEG quality, one column per blur."""
     qualities = list(dict.fromkeys(quality for quality, _ in sweep))
     sigmas = list(dict.fromkeys(sigma for _, sigma in sweep))
     lines = [f"mean {column:<6}" + "".join(f"{f'blur {sigma:g}':>9}" for sigma in sigmas)]

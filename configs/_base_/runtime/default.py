@@ -1,8 +1,4 @@
-# What every config shares: registration, hooks, environment and logging.
-custom_imports = dict(
-    imports=["vision.registry", "backbones.registry", "heads.registry"],
-    allow_failed_imports=False,
-)
+# What every config shares: hooks, environment and logging. What is registered is the task's: see the files beside this.
 default_scope = "mmengine"
 
 default_hooks = dict(

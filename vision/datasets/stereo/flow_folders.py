@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 
+from vision.datasets.stereo.disparity_folders import check_choice, folders_in, scene_flow_trees
 from vision.datasets.stereo.files import StereoFiles, checked, checked_root, folders_below, stems
-from vision.datasets.stereo.layouts import check_choice, folders_in, scene_flow_trees
 
 _FLO, _PFM = frozenset({".flo"}), frozenset({".pfm"})
 _KITTI = "training/{image_2, colored_0 or image_0}/<frame>_{10,11}.png with flow_occ and flow_noc"
@@ -97,13 +97,13 @@ def list_flying_things_flow(
 
 def _things_pairs(left: str, frames: str, flow: str, root: str) -> Iterator[StereoFiles]:
     parent = os.path.dirname(left)
-    pictures = stems(left)
+    images = stems(left)
     fields = stems(os.path.join(flow, os.path.relpath(parent, frames), "into_future", "left"), _PFM)
     scene = os.path.relpath(parent, root).replace(os.sep, "/")
-    for first, second in _successive(pictures):
+    for first, second in _successive(images):
         name = f"OpticalFlowIntoFuture_{first}_L"
         if name in fields:
-            yield StereoFiles(pictures[first], pictures[second], scene, flow=fields[name])
+            yield StereoFiles(images[first], images[second], scene, flow=fields[name])
 
 
 def _successive(frames: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -4,12 +4,8 @@
 model = dict(
     backbone=dict(
         type="DiNAT",
-        embed_dim=192,
-        depths=[3, 4, 18, 5],
-        num_heads=[6, 12, 24, 48],
-        kernel_size=11,
+        variant="large_384_11x11",
         dilations=[[1, 14, 1], [1, 4, 1, 7], [1, 2, 1, 3] * 4 + [1, 3], [1] * 5],
-        mlp_ratio=2.0,
         drop_path_rate=0.3,
         out_indices=(0, 1, 2, 3),
     ),

@@ -4,17 +4,7 @@ _base_ = "mmseg::_base_/models/upernet_swin.py"
 
 model = dict(
     data_preprocessor=dict(size=(512, 512)),
-    backbone=dict(
-        _delete_=True,
-        type="NAT",
-        embed_dim=64,
-        depths=[3, 4, 6, 5],
-        num_heads=[2, 4, 8, 16],
-        kernel_size=7,
-        mlp_ratio=3.0,
-        drop_path_rate=0.2,
-        out_indices=(0, 1, 2, 3),
-    ),
+    backbone=dict(_delete_=True, type="NAT", variant="mini", out_indices=(0, 1, 2, 3)),
     decode_head=dict(in_channels=[64, 128, 256, 512], num_classes=150),
     auxiliary_head=dict(in_channels=256, num_classes=150),
 )

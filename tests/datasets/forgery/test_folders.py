@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.datasets.forgery.layouts import detect_layout, list_samples
+from vision.datasets.forgery.folders import detect_layout, list_samples
 
 
 def make(root: Path, *files: str) -> Path:

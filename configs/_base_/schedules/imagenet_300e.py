@@ -1,6 +1,6 @@
 # The recipe of NAT and DiNAT from random weights: 8 processes of 128 images, 300 epochs and 10 to cool down. Published
 # with mixed precision: tools/train.py --amp. timm counts its cosine from epoch 0, this one from the end of the warmup.
-_base_ = ["./default_runtime.py", "./imagenet.py"]
+_base_ = ["../runtime/classification.py", "../datasets/imagenet.py"]
 
 model = dict(type="TimmClassifier", mixup=dict(mixup_alpha=0.8, cutmix_alpha=1.0), label_smoothing=0.1)
 

@@ -1,7 +1,8 @@
-# default_runtime for the models of mmseg, whose registry finds the backbones of this project in its parent; all of its
+# For the models of mmseg, whose registry finds the backbones of this project in its parent; all of its
 # schedules count iterations.
-_base_ = "./default_runtime.py"
+_base_ = "./default.py"
 
+custom_imports = dict(imports=["vision.engine.registries.dense"], allow_failed_imports=False)
 default_scope = "mmseg"
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False),

@@ -1,6 +1,6 @@
 # Training that counts iterations: one cycle of AdamW with clipped gradients and an average of the weights. Schedule and
 # loss of the published MatchStereo were not published: these are ours.
-_base_ = "./default_runtime.py"
+_base_ = "../runtime/stereo.py"
 
 max_iters = 100_000
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters)

@@ -1,6 +1,6 @@
 # From ImageNet-22k weights to ImageNet-1k: 30 epochs at a small rate that falls linearly, nothing mixed. The weights:
 # --cfg-options model.checkpoint=dinat_large_in22k_224.pth
-_base_ = ["./default_runtime.py", "./imagenet.py"]
+_base_ = ["../runtime/classification.py", "../datasets/imagenet.py"]
 
 model = dict(type="TimmClassifier", label_smoothing=0.1)
 

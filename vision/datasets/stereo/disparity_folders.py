@@ -81,7 +81,7 @@ def list_middlebury(root: str | os.PathLike[str], scale: float | None = None) ->
 
     Args:
         root: of one year, of one size of it such as `trainingQ`, or of several. All sizes that are found are listed.
-        scale: gray levels a pixel in the 8-bit maps of 2003 to 2006; by default by the map's height, see
+        scale: gray levels per pixel in the 8-bit maps of 2003 to 2006; by default by the map's height, see
             `vision.stereo_io.read_disparity`.
 
     Raises:
@@ -166,7 +166,7 @@ def list_spring(root: str | os.PathLike[str], split: str = "train") -> list[Ster
 
 
 def list_folder(root: str | os.PathLike[str]) -> list[StereoFiles]:
-    """A folder a scene: `left` and `right` images of any format, with or without ground truth.
+    """One folder per scene: `left` and `right` images of any format, with or without ground truth.
 
     `disp` and `disp_right` are 16-bit PNG (disparity * 256, 0 unknown), PFM or npy; `mask_nocc` is 255 where a pixel is
     seen in both views. The folder may be one scene itself.
@@ -177,9 +177,9 @@ def list_folder(root: str | os.PathLike[str]) -> list[StereoFiles]:
     path = checked_root(root, _FOLDER)
     pairs: list[StereoFiles] = []
     for folder in [path, *folders_in(path)]:
-        pictures, maps = stems(folder), stems(folder, _TRUTH)
-        if "left" in pictures and "right" in pictures:
-            files = StereoFiles(pictures["left"], pictures["right"], os.path.basename(folder), maps.get("disp", ""))
+        images, maps = stems(folder), stems(folder, _TRUTH)
+        if "left" in images and "right" in images:
+            files = StereoFiles(images["left"], images["right"], os.path.basename(folder), maps.get("disp", ""))
             pairs.append(files._replace(disparity_right=maps.get("disp_right", ""), visible=maps.get("mask_nocc", "")))
     return checked(pairs, path, _FOLDER)
 
