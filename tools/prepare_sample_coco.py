@@ -29,7 +29,7 @@ from vision.errors import UsageError
 from vision.images import read_image
 
 CLASSES = ("person", "cat", "cup", "saucer", "spoon", "rocket", "flower", "coin")
-# Number of a licence, and where a package keeps the image.
+# Number of a license, and where a package keeps the image.
 LICENSES = {1: "public domain", 2: "CC0", 3: "CC BY 2.0"}
 PICTURES = {
     "astronaut.png": (1, "scikit-image", "skimage", "data"),

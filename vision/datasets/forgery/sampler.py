@@ -50,7 +50,7 @@ class BalancedSourceSampler(Sampler[int]):
         count = pairs_of_rank * self.world_size
         real, fake = (_draw(rng, self.pools[label], self.shares[label], count) for label in (0, 1))
         pairs = np.stack([real, fake], axis=1)
-        # Which half comes first is random too: an odd batch must not always favour one class.
+        # Which half comes first is random too: an odd batch must not always favor one class.
         pairs = rng.permuted(pairs, axis=1)[self.rank :: self.world_size]
         return iter(pairs.reshape(-1)[: len(self)].tolist())
 
