@@ -39,7 +39,7 @@ check-types: $(VENV)/.installed
 
 # Layers, and that no task imports another: .importlinter says which.
 check-imports: $(VENV)/.installed
-	$(VENV)/bin/lint-imports --no-logo --cache-dir .ruff_cache/import_linter
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 
 # American spelling; setup.cfg says what is left out.
 check-words: $(VENV)/.installed
@@ -70,7 +70,7 @@ test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in
 	$(RUN_ONEDL) -m pytest $(ONEDL_TESTS) $(PYTEST_ARGS)
 
 clean:  ## Remove both environments and what runs left behind
-	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml
