@@ -156,7 +156,7 @@ def code(page: Path) -> Iterator[Piece]:
 
 
 def looks_like_a_path(word: str) -> bool:
-    """Whether a word begins with a folder of this repository, or is a file at its root; `<name>` stands for anything."""
+    """Whether a word begins with a folder of this repository; `<name>` stands for anything."""
     first, slash, _ = word.partition("/")
     if not re.fullmatch(r"[\w.{},*/$<>-]+", word) or first in MADE:
         return False
