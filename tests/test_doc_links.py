@@ -164,12 +164,12 @@ def looks_like_a_path(word: str) -> bool:
 
 
 def exists(word: str) -> bool:
-    """Whether files fit a path with `{a,b}`, `*`, `<name>` or a shell's `$name`."""
+    """Whether files fit a path with `{a,b}`, `*`, `<name>` or a shell's `$name`; modules may be without `.py`."""
     braces = re.search(r"\{([^{}]*)\}", word)
     if braces:
         return all(exists(word[: braces.start()] + part + word[braces.end() :]) for part in braces[1].split(","))
     pattern = re.sub(r"<\w+>|\$\w+", "*", word.rstrip("/."))
-    return any(ROOT.glob(pattern))
+    return any(ROOT.glob(pattern)) or any(ROOT.glob(f"{pattern}.py"))
 
 
 def dotted_names(piece: Piece) -> Iterator[str]:
