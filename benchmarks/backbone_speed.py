@@ -2,7 +2,7 @@
 
     python benchmarks/backbone_speed.py [--threads 2] [--repeat 15] [--quick]
 
-Times are median milliseconds an image over rounds in which every model takes its turn, "ratio" the time over Swin-T's.
+Times are median milliseconds per image over rounds in which every model takes its turn, "ratio" the time over Swin-T's.
 "% GEMM" is the rate of the model's useful FLOP (twice its multiply-accumulates; three times that for a training step,
 forward and backward) over that of a 1024^3 torch matmul, measured before every table. Weights are random, models eager
 unless a table says otherwise. glibc is told to keep freed memory, for all alike.
@@ -68,7 +68,7 @@ def print_table(title: str, setting: Setting, repeat: int) -> None:
     """All models with one setting."""
     rate = gemm_rate(setting.threads)
     results = compare(MODELS, setting, repeat, memory=False)
-    print(f"\n{title}; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<32}{'ms an image':>12}{'ratio':>8}{'% GEMM':>8}")
+    print(f"\n{title}; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<32}{'ms per image':>12}{'ratio':>8}{'% GEMM':>8}")
     for result in results:
         print_row(result, results[0], rate, setting)
 

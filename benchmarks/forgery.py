@@ -33,7 +33,7 @@ def main() -> None:
     print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
     print(f"GEMM rate {gemm_rate(args.repeat):.0f} GFLOP/s (1024^3)\n")
     images = torch.randn(args.batch_size, 3, args.size, args.size)
-    print(f"{'median ms an image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
+    print(f"{'median ms per image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
     for scale in (0.0, 0.1):
         network = forgery_detector("dual_frequency_paper")
         with torch.no_grad():

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         )
         results = compare(args.models, setting, args.repeat)
         rows += [result_row(result, results[0]) for result in results]
-    print_table(["model", "batch", "ms an image", "images/s", "ratio", "memory MiB"], rows)
+    print_table(["model", "batch", "ms per image", "images/s", "ratio", "memory MiB"], rows)
 
 
 def describe(args: argparse.Namespace, shape: tuple[int, int], kept: bool) -> list[str]:

@@ -18,7 +18,7 @@ metainfo = dict(
 )
 
 # backbones.recommend_dilations(320) gives the dilations: those for COCO are for images of 1333x800. Nothing is dropped.
-# The heads see 128 regions an image, not 512: on one CPU core a step takes 5 s in place of 8.
+# The heads see 128 regions per image, not 512: on one CPU core a step takes 5 s in place of 8.
 model = dict(
     backbone=dict(
         dilations=[[1, 11, 1], [1, 5, 1, 5], [1, 2, 1, 2, 1, 2], [1, 1, 1, 1, 1]],

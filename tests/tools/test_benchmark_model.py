@@ -30,7 +30,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert "device cpu" in head and "1 threads" in head and "torch 2" in head and "timm " in head
     assert "our kernels: loaded" in head and "forward, float32, 32x64 pixels, eager, medians of 1 rounds" in head
     header, *rows = (line.split() for line in table.splitlines())
-    assert " ".join(header) == "model batch ms an image images/s ratio memory MiB"
+    assert " ".join(header) == "model batch ms per image images/s ratio memory MiB"
     assert [row[:2] for row in rows] == [[name, batch] for batch in ("1", "2") for name in ("dinat_mini", "resnet10t")]
     assert [row[-1] for row in rows] == ["12", "killed"] * 2
     assert rows[0][4] == rows[2][4] == "1.00"

@@ -116,7 +116,7 @@ def to_json(record: Any, indent: int | None = None) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns: colored and fitted on a terminal, one line a row when piped.
+    """Print aligned columns: colored and fitted on a terminal, one line per row when piped.
 
     Args:
         columns: headings; a last one called "notes" goes below the column before it on a terminal.

@@ -72,7 +72,7 @@ class PathFinder:
         parts = data.split(b"\0") if b"\0" in data else data.splitlines()
         paths = [os.fsdecode(part) for part in parts if part]
         if not paths:
-            raise UsageError("no paths on standard input; expected one a line")
+            raise UsageError("no paths on standard input; expected one per line")
         return [file for path in paths for file in self._one(path, is_required=False)]
 
     def _endings(self) -> str:

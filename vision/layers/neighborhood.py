@@ -46,10 +46,10 @@ class _NeighborhoodAttention(nn.Module):
         Args:
             embed_dim: channels of input and output, a multiple of `num_heads`.
             num_heads: attention heads.
-            kernel_size: tokens of the window, one number or one an axis.
+            kernel_size: tokens of the window, one number or one per axis.
             stride: queries that share a window, 1 to `kernel_size`; 1 slides, `kernel_size` makes blocks.
             dilation: step between the tokens of a window.
-            is_causal: whether a token attends to none after it, one flag or one an axis.
+            is_causal: whether a token attends to none after it, one flag or one per axis.
             rel_pos_bias: learn a bias for every distance between query and key, as NAT and DiNAT do.
             qkv_bias: learn a bias of queries, keys and values.
             qk_scale: factor of the logits, `head_dim ** -0.5` if None.

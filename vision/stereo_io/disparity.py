@@ -12,7 +12,7 @@ from vision.stereo_io.pfm import read_pfm, write_pfm
 from vision.stereo_io.raster import read_gray, write_png
 
 KITTI_SCALE, CRESTEREO_SCALE = 256.0, 32.0
-# Middlebury kind -> height in pixels -> gray levels a pixel of disparity: the sets come in three sizes each.
+# Middlebury kind -> height in pixels -> gray levels per pixel of disparity: the sets come in three sizes each.
 _MIDDLEBURY = {"middlebury2003": {375: 4, 750: 2, 1500: 1}, "middlebury2005": {370: 3, 555: 2, 1110: 1}}
 DISPARITY_KINDS = ("pfm", "pfm-top-down", "npy", "kitti", "crestereo", *_MIDDLEBURY, "gray", "spring")
 _SUFFIXES = {".pfm": "pfm", ".npy": "npy", ".dsp5": "spring", ".png": "gray", ".pgm": "gray", ".bmp": "gray"}

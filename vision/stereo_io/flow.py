@@ -12,7 +12,7 @@ from vision.stereo_io.flo import read_flo, write_flo
 from vision.stereo_io.pfm import read_pfm
 from vision.stereo_io.raster import read_rgb16, write_png
 
-_ZERO, _STEPS = 2**15, 64.0  # KITTI: what no motion is stored as, steps a pixel
+_ZERO, _STEPS = 2**15, 64.0  # KITTI: what no motion is stored as, steps per pixel
 
 
 def read_flow(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:

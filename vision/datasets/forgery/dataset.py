@@ -40,7 +40,7 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
             classes alike. By default a horizontal flip in training and nothing in testing.
         verify: check files at construction: `none`, `header` (size and format) or `full` (decode everything).
         max_pixels: refuse larger images.
-        cache: decode everything at construction and keep it: 3 bytes a pixel, 0.2 MB for 256x256. Implies a full check.
+        cache: decode all at construction and keep it: 3 bytes per pixel, 0.2 MB for 256x256. Implies a full check.
             Forked workers share the memory.
 
     Attributes:

@@ -19,7 +19,7 @@ class BalancedSourceSampler(Sampler[int]):
     within one image, so an epoch is not left to luck.
 
     Args:
-        dataset: has `labels` (0 real, 1 fake) and `sources`, one an image; a torch ConcatDataset of such sets is fine.
+        dataset: has `labels` (0 real, 1 fake) and `sources`, one per image; a torch ConcatDataset of such sets is fine.
         num_samples: length of an epoch over all ranks; by default twice the size of the smaller class.
         seed: the draws depend on it and on the epoch; `None` takes one at random, the same on all ranks.
         alpha: 1 makes the sources of a class equally likely, 0 proportional to their size.

@@ -159,7 +159,7 @@ def _bands(
 
 
 def _texel_level(matrix: list[float], determinant: float, x: float, y: float) -> float:
-    """Binary logarithm of texels a pixel: between the mean and the longer axis of the pixel's footprint."""
+    """Binary logarithm of texels per pixel: between the mean and the longer axis of the pixel's footprint."""
     a, b, c, d, e, f, g, h, i = matrix
     w = g * x + h * y + i
     if abs(w) < 1e-9:

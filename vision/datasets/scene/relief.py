@@ -27,7 +27,7 @@ class Relief:
         field: disparity at the nodes, float32 `[h, w]`.
         shape: outline in pixels of the middle camera; None for all that the field covers.
         material: what it looks like.
-        texels: texels a pixel.
+        texels: texels per pixel.
         shade: brightness at the nodes, float32 `[h, w]`.
         stretch: texels by which the texture moves for each pixel of disparity, (u, v): folds foreshorten it.
         depth: depth by which surfaces are sorted.

@@ -66,7 +66,7 @@ class Workshop:
         return self.pool.material(self.rng, self.weak if weak is None else weak, kinds)
 
     def texels(self, disparity: float, finest: float = 4.0) -> float:
-        """Texels for each unit of length so that at this disparity there are about 0.7 to 4 a pixel."""
+        """Texels for each unit of length so that at this disparity there are about 0.7 to 4 per pixel."""
         return disparity * self.fineness * math.exp(self.rng.uniform(math.log(0.7), math.log(finest)))
 
     def lit(self, material: Material, normal: np.ndarray) -> Material:

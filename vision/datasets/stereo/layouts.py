@@ -81,7 +81,7 @@ def list_middlebury(root: str | os.PathLike[str], scale: float | None = None) ->
 
     Args:
         root: of one year, of one size of it such as `trainingQ`, or of several. All sizes that are found are listed.
-        scale: gray levels a pixel in the 8-bit maps of 2003 to 2006; by default by the map's height, see
+        scale: gray levels per pixel in the 8-bit maps of 2003 to 2006; by default by the map's height, see
             `vision.stereo_io.read_disparity`.
 
     Raises:

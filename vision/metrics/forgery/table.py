@@ -38,7 +38,7 @@ def generator_rows(
     probabilities = np.asarray(probabilities, dtype=np.float64)
     scores = probabilities if scores is None else np.asarray(scores, dtype=np.float64)
     if names.shape != labels.shape:
-        raise ValueError(f"{len(names)} sources for {len(labels)} labels; expected one an image")
+        raise ValueError(f"{len(names)} sources for {len(labels)} labels; expected one per image")
     generators = sorted(set(names[labels == 1].tolist()))
     photos = sorted(set(names.tolist()) - set(generators))
     rows = {}
@@ -57,7 +57,7 @@ def mean_row(rows: dict[str, Row]) -> Row:
 
 
 def format_table(rows: dict[str, Row]) -> str:
-    """Plain text for people: percentages, a line a row and the mean below."""
+    """Plain text for people: percentages, one line per row and the mean below."""
     lines = [["generator", *COUNTS, *COLUMNS]]
     for name, row in [*rows.items(), (MEAN, mean_row(rows))]:
         # The mean has no counts: real images can stand in several rows.

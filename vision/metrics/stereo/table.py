@@ -1,4 +1,4 @@
-"""Tables of stereo results: a line a scene and matcher, the means over scenes below."""
+"""Tables of stereo results: one line per scene and matcher, the means over scenes below."""
 
 from __future__ import annotations
 
