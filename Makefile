@@ -11,7 +11,8 @@ PYTEST_ARGS ?=
 ONEDL_TESTS := tests/engine tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check-format check-lint check-types check-cpp format test-onedl clean
+CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
+.PHONY: help install demo test check $(CHECKS) format test-onedl clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +26,7 @@ demo: $(VENV)/.installed  ## Judge photographs and altered copies of them, match
 test: $(VENV)/.installed  ## Run the tests (PYTEST_ARGS="-k words" to choose)
 	$(RUN) -m pytest tests $(PYTEST_ARGS)
 
-check: check-format check-lint check-types check-cpp  ## ruff format, ruff, mypy and clang-format, changing nothing
+check: $(CHECKS)  ## Format, lint, types, imports, spelling, dependencies, links of the docs; changes nothing
 
 check-format: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .
@@ -35,6 +36,26 @@ check-lint: $(VENV)/.installed
 
 check-types: $(VENV)/.installed
 	$(VENV)/bin/mypy
+
+# Layers, and that no task imports another: .importlinter says which.
+check-imports: $(VENV)/.installed
+	$(VENV)/bin/lint-imports --no-logo --no-cache
+
+# American spelling; setup.cfg says what is left out.
+check-words: $(VENV)/.installed
+	$(VENV)/bin/codespell
+
+# What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
+check-dependencies: $(VENV)/.installed
+	@mkdir -p $(VENV)/requirements
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
+	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
+		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
+
+# Links, anchors, paths and names in the documents.
+check-docs: $(VENV)/.installed
+	$(RUN) -m pytest -q -p no:cacheprovider tests/test_doc_links.py
 
 CPP = $(shell find csrc tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 check-cpp: $(VENV)/.installed
@@ -49,7 +70,7 @@ test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in
 	$(RUN_ONEDL) -m pytest $(ONEDL_TESTS) $(PYTEST_ARGS)
 
 clean:  ## Remove both environments and what runs left behind
-	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml
@@ -61,13 +82,16 @@ $(VENV)/.installed: setup.cfg setup.py pyproject.toml
 	@$(VENV)/bin/python $(PIP) --no-build-isolation -e ".[openmmlab,dev]"
 	@touch $@
 
-define LIST_ONEDL
+# Prints the requirements of the extras named, `install_requires` among them.
+define LIST_REQUIREMENTS
+import sys
 from configparser import ConfigParser
 config = ConfigParser()
 config.read("setup.cfg")
-print(config["options.extras_require"]["onedl"], config["options.extras_require"]["test"])
+extras = {"install_requires": config["options"]["install_requires"], **config["options.extras_require"]}
+print(*(extras[name] for name in sys.argv[1:]))
 endef
-export LIST_ONEDL
+export LIST_REQUIREMENTS
 
 # With build isolation onedl-mmcv sees no torch and leaves its own compiled ops out, which do not build against current torch.
 $(ONEDL)/.installed: setup.cfg setup.py pyproject.toml
@@ -76,7 +100,7 @@ $(ONEDL)/.installed: setup.cfg setup.py pyproject.toml
 	@$(ONEDL)/bin/python $(PIP) --upgrade pip
 	@$(ONEDL)/bin/python $(PIP) "setuptools<81" wheel
 	@$(ONEDL)/bin/python $(PIP) torch torchvision
-	@$(ONEDL)/bin/python -c "$$LIST_ONEDL" > $(ONEDL)/requirements.txt
+	@$(ONEDL)/bin/python -c "$$LIST_REQUIREMENTS" onedl test > $(ONEDL)/requirements.txt
 	@$(ONEDL)/bin/python $(PIP) -r $(ONEDL)/requirements.txt
 	@$(ONEDL)/bin/python $(PIP) --no-build-isolation -e .
 	@touch $@

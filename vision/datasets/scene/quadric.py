@@ -101,7 +101,7 @@ class Quadric:
             depth = np.where(good, t, depth)
             normal = np.where(good, np.array([0, lid, 0], np.float32)[:, None, None], normal)
         hit = depth < _BEYOND
-        # Softer towards the outline, for there a pixel is not all covered.
+        # Softer toward the outline, for there a pixel is not all covered.
         soft = cv2.GaussianBlur(hit.astype(np.float32), (3, 3), 0.8, borderType=cv2.BORDER_REPLICATE)
         alpha = np.where(hit, np.maximum(soft, np.float32(0.5)), np.float32(0))
         return np.where(hit, depth, 1), np.where(hit, normal, 1), alpha

@@ -1,0 +1,3 @@
+from .attention import match_attention
+
+__all__ = ["match_attention"]
