@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from vision.structures.dense import label_shares
-from vision.visualization.canvas import BRIGHT, font_of, strip
+from vision.visualization.canvas import BRIGHT, font_of, save_image, strip
 
 _LEGEND_CLASSES = 12
+save_picture = save_image  # the name it had before
 
 
 class DenseModel(Protocol):
