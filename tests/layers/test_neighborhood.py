@@ -168,12 +168,12 @@ def test_autocast_lowers_the_positional_bias_too() -> None:
     [
         ({"num_heads": 3}, ValueError, "embed_dim must be a positive multiple of num_heads = 3, got 8"),
         ({"kernel_size": 3.0}, TypeError, r"kernel_size must be an integer or 2 integers, got 3\.0"),
-        ({"kernel_size": (3, 3, 3)}, ValueError, "kernel_size must be an integer or 2 integers, one an axis"),
+        ({"kernel_size": (3, 3, 3)}, ValueError, "kernel_size must be an integer or 2 integers, one per axis"),
         ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1, got 0"),
         ({"dilation": (1, -1)}, ValueError, r"dilation must be at least 1, got \(1, -1\)"),
         ({"stride": 4}, ValueError, r"stride must be from 1 to kernel_size = \(3, 3\), got \(4, 4\)"),
         ({"is_causal": 1}, TypeError, "is_causal must be a flag"),
-        ({"is_causal": (True,)}, ValueError, "is_causal must be a flag or 2 flags, one an axis"),
+        ({"is_causal": (True,)}, ValueError, "is_causal must be a flag or 2 flags, one per axis"),
     ],
 )
 def test_wrong_settings(options: dict, error: type[Exception], message: str) -> None:
