@@ -316,10 +316,7 @@ def test_flow(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: C
     assert (read_flow(tmp_path / "o/left_flow.png") == [3, -4]).all()
     assert " 5.0 " in capsys.readouterr().out
     assert stereo(*pair, "--flow") == 2
-    assert (
-        "model 'match_flow_base' ships without weights; name a file with --checkpoint"
-        in capsys.readouterr().err
-    )
+    assert "model 'match_flow_base' ships without weights; name a file with --checkpoint" in capsys.readouterr().err
 
 
 def code_of(arguments: list[str]) -> int:
