@@ -67,9 +67,9 @@ def test_a_file_that_differs_is_told(
     [
         (["none/stereo.onnx"], "expected the name of a file in a folder that exists"),
         (["."], "expected the name of a file"),
-        (["s.onnx", "--model", "match_stereo_tiny"], "ships without weights; name a file with --weights"),
+        (["s.onnx", "--model", "match_stereo_tiny"], "ships without weights; name a file with --checkpoint"),
         (["s.onnx", "--model", "nonsense"], "unknown stereo model 'nonsense'"),
-        (["s.onnx", "--weights", "gone.pth"], "gone.pth does not exist"),
+        (["s.onnx", "--checkpoint", "gone.pth"], "gone.pth does not exist"),
         (["s.onnx", "--size", "0", "5"], "expected a whole number from 8 on, got '0'"),
     ],
 )

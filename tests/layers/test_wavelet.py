@@ -6,8 +6,10 @@ import pywt
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vision.layers.frequency import DWT2D, IDWT2D, dwt2d, idwt2d
+from vision.layers.frequency.wavelet import wavelet_filters, wavelet_taps
 
 WAVELETS = ["haar", "db2", "db3", "db8", "sym4", "coif1"]
 
@@ -59,3 +61,13 @@ def test_errors_name_the_value() -> None:
         dwt2d(torch.zeros(1, 1, 4, 4), "bior2.2")
     with pytest.raises(ValueError, match="4 subbands"):
         idwt2d(torch.zeros(1, 1, 3, 4, 4))
+
+
+def test_filters_that_were_first_asked_for_without_values_have_values_later() -> None:
+    wavelet_taps.cache_clear()
+    with FakeTensorMode():
+        wavelet_filters("db2")
+    assert type(wavelet_filters("db2")) is torch.Tensor
+    with torch.inference_mode():
+        wavelet_filters("db3")
+    assert not wavelet_filters("db3").is_inference()

@@ -164,13 +164,14 @@ def _backends() -> list[Finding]:
     from vision.ops.match import backends as match
     from vision.ops.neighborhood import backends as neighborhood
 
+    # Neighborhood attention's section and names are those that scripts already read.
     tables: tuple[tuple[str, Sequence[Backend[Any]]], ...] = (
-        ("neighborhood", neighborhood.BACKENDS),
-        ("match", match.BACKENDS),
+        ("backends", neighborhood.BACKENDS),
+        ("match backends", match.BACKENDS),
     )
     return [
-        Finding("backends", f"{mechanism} {name}", "absent" if missing else "ok", missing or purpose)
-        for mechanism, table in tables
+        Finding(section, name, "absent" if missing else "ok", missing or purpose)
+        for section, table in tables
         for name, missing, purpose in describe(table)
     ]
 

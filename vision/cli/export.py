@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision.cli.arguments import at_least
+from vision.cli.arguments import add_old_name, at_least
 from vision.errors import UsageError
-from vision.models.table import FLOW, STEREO, default_model, find_model
+from vision.models.table import FLOW, STEREO, default_model, require_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +47,8 @@ def add_command(commands: Any) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("output", metavar="OUT.onnx", help="file to write")
     parser.add_argument("--model", default=default_model(STEREO), metavar="NAME", help="(%(default)s)")
-    parser.add_argument("--weights", "--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    add_old_name(parser, "--weights", "--checkpoint")
     parser.add_argument(
         "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the images (384 640)"
     )
@@ -69,12 +70,10 @@ def run(command: argparse.Namespace) -> int:
     output = Path(command.output)
     if not output.parent.is_dir() or output.is_dir():
         raise UsageError(f"{command.output!r} cannot be written; expected the name of a file in a folder that exists")
-    row = find_model(command.model, STEREO, FLOW)
-    if command.weights is None and row is not None and row.weights is None:
-        raise UsageError(f"model {command.model!r} ships without weights; name a file with --weights")
+    require_weights(command.model, command.checkpoint, STEREO, FLOW)
     height, width = command.size
     try:
-        model = match_stereo(command.model, command.weights)
+        model = match_stereo(command.model, command.checkpoint)
         if command.check:
             _require_runtime()
         export_stereo(model, output, height, width)

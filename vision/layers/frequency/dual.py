@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 
 from vision.layers.frequency.fourier import filter_phase
 from vision.layers.frequency.rswa import WindowChannelAttention
-from vision.layers.frequency.wavelet import dwt2d, idwt2d, wavelet_filters
+from vision.layers.frequency.wavelet import dwt2d, idwt2d, wavelet_taps
 
 # Without gradients a batch is worked off in parts whose intermediates the allocator can reuse: half the time on CPU.
 PIXELS_AT_ONCE = 2 * 256 * 256
@@ -111,15 +112,25 @@ def image_from_tokens(tokens: Tensor, h: int, w: int, wavelet: str) -> Tensor:
 
 def _is_local(wavelet: str) -> bool:
     # Filters of length two never leave a 2x2 neighborhood, so that transform and layout are one product on 4x4 blocks.
-    return wavelet_filters(wavelet).shape[-1] == 2
+    return len(wavelet_taps(wavelet)[0]) == 2
+
+
+def _block_matrix(wavelet: str) -> Tensor:
+    """`[16, 16]`: pixels of a 4x4 block -> its (subband, position) tokens, orthogonal."""
+    return torch.tensor(_block_values(wavelet), dtype=torch.float64).reshape(16, 16)
 
 
 @lru_cache
-def _block_matrix(wavelet: str) -> Tensor:
-    """`[16, 16]`: pixels of a 4x4 block -> its (subband, position) tokens, orthogonal."""
-    with torch.inference_mode(False), torch.no_grad():
-        basis = torch.eye(16, dtype=torch.float64).reshape(16, 1, 4, 4)
-        return flatten_neighborhoods(dwt2d(basis, wavelet)).reshape(16, 16)
+def _block_values(wavelet: str) -> tuple[float, ...]:
+    """The matrix, row by row, as numbers: see `wavelet_taps`. Pixel (y, x) has a share in the tokens of its 2x2 alone."""
+    low, high = wavelet_taps(wavelet)
+    subbands = ((low, low), (high, low), (low, high), (high, high))
+    return tuple(
+        rows[y % 2] * columns[x % 2] if (y // 2, x // 2) == (i, j) else 0.0
+        for y, x in product(range(4), repeat=2)
+        for rows, columns in subbands
+        for i, j in product(range(2), repeat=2)
+    )
 
 
 def flatten_neighborhoods(subbands: Tensor) -> Tensor:

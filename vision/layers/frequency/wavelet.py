@@ -73,9 +73,21 @@ class IDWT2D(nn.Module):
         return idwt2d(subbands, self.wavelet)
 
 
-@lru_cache
 def wavelet_filters(wavelet: str) -> Tensor:
-    """Analysis filters `[4, 1, L, L]` (float64) of an orthogonal wavelet, as a cross-correlation applies them."""
+    """Analysis filters `[4, 1, L, L]` (float64) of an orthogonal wavelet, as a cross-correlation applies them.
+
+    Raises:
+        ValueError: the wavelet is unknown or not orthogonal.
+    """
+    low, high = (torch.tensor(taps, dtype=torch.float64) for taps in wavelet_taps(wavelet))
+    pairs = ((low, low), (high, low), (low, high), (high, high))
+    return torch.stack([torch.outer(rows, columns) for rows, columns in pairs]).unsqueeze(1)
+
+
+# Numbers, not tensors: a tensor made under inference mode or a fake mode must not outlive that mode in a cache.
+@lru_cache
+def wavelet_taps(wavelet: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Low-pass and high-pass filter of an orthogonal wavelet, each of length L; errors as `wavelet_filters`."""
     import pywt
 
     if wavelet not in pywt.wavelist(kind="discrete"):
@@ -83,11 +95,7 @@ def wavelet_filters(wavelet: str) -> Tensor:
     bank = pywt.Wavelet(wavelet)
     if not bank.orthogonal:
         raise ValueError(f"wavelet {wavelet!r} is not orthogonal; choose one of the haar, db, sym or coif families")
-    with torch.inference_mode(False):  # the cache outlives the caller's mode
-        low = torch.tensor(bank.dec_lo[::-1], dtype=torch.float64)
-        high = torch.tensor(bank.dec_hi[::-1], dtype=torch.float64)
-        pairs = ((low, low), (high, low), (low, high), (high, high))
-        return torch.stack([torch.outer(rows, columns) for rows, columns in pairs]).unsqueeze(1)
+    return tuple(bank.dec_lo[::-1]), tuple(bank.dec_hi[::-1])
 
 
 def _filters_like(wavelet: str, x: Tensor) -> Tensor:
