@@ -25,7 +25,7 @@ from vision.models.forgery.calibration import Calibration
 
 ROOT = Path(__file__).resolve().parents[2]
 SEGMENTOR = f"""
-_base_ = ["mmseg::_base_/models/fcn_unet_s5-d16.py", {str(ROOT / "configs/_base_/mmseg_runtime.py")!r}]
+_base_ = ["mmseg::_base_/models/fcn_unet_s5-d16.py", {str(ROOT / "configs/_base_/runtime/mmseg.py")!r}]
 norm = dict(type="BN", requires_grad=True)
 model = dict(
     data_preprocessor=dict(size=(64, 64)),
@@ -81,7 +81,6 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "stereo":
         make = lambda **options: StereoInferencer(**{"network": Match(), "checks": False, **options})  # noqa: E731
         return Case(StereoInferencer, make, (image(), image()))
-    pytest.importorskip("mmseg")
     from vision.apis.dense import DenseInferencer
 
     config = tmp_path_factory.mktemp("config") / "segmentor.py"
@@ -97,7 +96,7 @@ def infer(case: Case) -> Inferencer:
 def test_names_of_options(case: Case) -> None:
     known = {"checkpoint", "device", "precision", "max_pixels", "batch_size", "workers", "network"}
     names = set(inspect.signature(case.kind).parameters)
-    assert {"checkpoint", "device", "max_pixels"} <= names
+    assert {"checkpoint", "device", "precision", "max_pixels"} <= names
     for name in names - known:
         assert not any(part in name for part in ("weights", "gpu", "amp", "batch", "thread", "pixels", "dtype")), name
 
@@ -140,24 +139,27 @@ def test_a_wrong_type_is_a_type_error(case: Case, infer: Inferencer) -> None:
             infer([case.good, case.with_array(wrong)])
 
 
+ALL = ("forgery", "stereo", "dense")
+# What does not fit, its code, and who takes such an argument.
+WRONG: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
+    ({"device": "abacus"}, "unknown-device", ALL),
+    ({"device": "meta"}, "unusable-device", ALL),
+    ({"device": torch.device("meta")}, "unusable-device", ALL),
+    ({"max_pixels": 0}, "out-of-range", ALL),
+    ({"workers": 0}, "out-of-range", ("forgery", "dense")),
+    ({"batch_size": -1}, "out-of-range", ("forgery",)),
+    ({"precision": "fp8"}, "out-of-range", ALL),
+    ({"checkpoint": "gone.safetensors", "network": None}, "usage", ("forgery", "stereo")),
+    ({"checkpoint": "gone.safetensors"}, "usage", ("dense",)),
+]
+
+
 @pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        ({"device": "abacus"}, "unknown-device"),
-        ({"device": "meta"}, "unusable-device"),
-        ({"device": torch.device("meta")}, "unusable-device"),
-        ({"max_pixels": 0}, "out-of-range"),
-        ({"workers": 0}, "out-of-range"),
-        ({"batch_size": -1}, "out-of-range"),
-        ({"precision": "fp8"}, "out-of-range"),
-        ({"checkpoint": "gone.safetensors", "network": None}, "usage"),
-    ],
+    ("case", "options", "code"),
+    [(kind, options, code) for options, code, kinds in WRONG for kind in kinds],
+    indirect=["case"],
 )
 def test_arguments_that_do_not_fit(case: Case, options: dict[str, Any], code: str) -> None:
-    parameters = inspect.signature(case.kind).parameters
-    options = {name: value for name, value in options.items() if name in parameters}
-    if not options or set(options) == {"network"}:
-        pytest.skip("it has no such argument")
     with pytest.raises(UsageError) as caught:
         case.make(**options)
     (name, value) = next(iter(options.items()))
@@ -166,10 +168,9 @@ def test_arguments_that_do_not_fit(case: Case, options: dict[str, Any], code: st
         assert name in str(caught.value) and caught.value.value == value
 
 
+@pytest.mark.parametrize("case", ["forgery", "stereo"], indirect=True)
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_precision_is_by_autocast(case: Case, precision: str) -> None:
-    if "precision" not in inspect.signature(case.kind).parameters:
-        pytest.skip("it has no such argument")
     seen = []
 
     class Noting(Judge, Match):

@@ -12,7 +12,17 @@ import cv2
 import numpy as np
 import torch
 
-from vision.apis.base import ImageInput, Inferencer, check_least, is_image, load_image, name_of, read_ahead
+from vision.apis.base import (
+    ImageInput,
+    Inferencer,
+    autocast,
+    check_least,
+    check_precision,
+    is_image,
+    load_image,
+    name_of,
+    read_ahead,
+)
 from vision.checkpoint import load_strict, read_checkpoint
 from vision.device import usable_device
 from vision.engine.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
@@ -34,6 +44,7 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         workers: threads that decode.
         max_pixels: refuse larger files, by their header.
+        precision: "fp32", "bf16" or "fp16"; the last two by autocast.
 
     Raises:
         UsageError: the config or the device cannot be used, or the framework is not installed.
@@ -47,12 +58,15 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         device: str | torch.device | None = "cpu",
         workers: int = 2,
         max_pixels: int = MAX_PIXELS,
+        precision: str = "fp32",
     ) -> None:
         from vision.engine.config import load_config
 
         check_least(1, workers=workers)
         check_least(1, "pixels", max_pixels=max_pixels)
+        check_precision(precision)
         self.device, self.workers, self.max_pixels = usable_device(device), workers, max_pixels
+        self.precision = precision
         self.cfg = load_config(config)
         self.scope = scope_of(self.cfg)
         if self.scope not in FRAMEWORKS:
@@ -104,7 +118,7 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         from vision.engine.compat import MissingOpError
 
         image = checked_array(image, "array")
-        with registries_of(self.scope), torch.no_grad():
+        with registries_of(self.scope), torch.no_grad(), autocast(self.device, self.precision):
             # Pipelines take what OpenCV reads.
             data = self.pipeline({"img": cv2.cvtColor(image, cv2.COLOR_RGB2BGR), "img_id": 0})
             batch = {"inputs": [data["inputs"]], "data_samples": [data["data_samples"]]}
