@@ -122,7 +122,7 @@ def _block_matrix(wavelet: str) -> Tensor:
 
 @lru_cache
 def _block_values(wavelet: str) -> tuple[float, ...]:
-    """The matrix, row by row, as numbers: see `wavelet_taps`. Pixel (y, x) has a share in the tokens of its 2x2 alone."""
+    """The matrix, row by row, as numbers (see `wavelet_taps`). A pixel has a share in the tokens of its 2x2 alone."""
     low, high = wavelet_taps(wavelet)
     subbands = ((low, low), (high, low), (low, high), (high, high))
     return tuple(
