@@ -153,6 +153,12 @@ def test_a_layer_in_training_unpacks(layer: nn.Module) -> None:
     assert not is_packed(layer)
 
 
+def test_a_layer_of_another_type_keeps_no_copy(layer: nn.Module) -> None:
+    check(layer)
+    check(layer.double(), layer.x.double())
+    assert "forward" not in vars(layer)
+
+
 def test_packing_again_takes_what_was_written_to_data(layer: nn.Module) -> None:
     check(layer)
     layer.weight.data.mul_(2)
@@ -170,16 +176,16 @@ def test_packing_again_takes_what_was_written_to_data(layer: nn.Module) -> None:
     ],
     ids=["sgd", "foreach", "fused"],
 )
-def test_a_layer_unpacks_as_it_learns(layer: nn.Module, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
+def test_copies_follow_a_layer_that_learns(layer: nn.Module, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
     steps = optimizer(layer.parameters())
     for _ in range(3):
-        check(pack_for_inference(layer))
-        assert is_packed(layer)
+        check(layer)
         layer(layer.x).square().sum().backward()
         steps.step()
-        steps.zero_grad()
-        check(layer)
         assert not is_packed(layer)
+        steps.zero_grad()
+    check(layer)
+    assert is_packed(layer)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])

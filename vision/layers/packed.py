@@ -33,9 +33,9 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
     (with gradients, traced, compiled, exported, under function transforms, with subclasses of tensors) the layers work
     as ever.
 
-    A layer that is trained (called in training mode, or for gradients of its weight), loads weights, or moves to
-    another device or dtype drops its copy in the next call and is a plain layer from then on. Copies of a model make
-    their own. Writing to weights in other ways, such as through `.data`, is the caller's affair: call this again then.
+    A layer that is in training mode, has loaded weights, or has moved to another device or dtype drops its copy in the
+    next call and is a plain layer from then on. Copies of a model make their own. Writing to weights in other ways,
+    such as through `.data`, is the caller's affair: call this again then.
 
     Args:
         model: any module; linear layers and convolutions of other classes than `nn.Linear` and `nn.Conv2d` themselves,
@@ -45,9 +45,11 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
         The same model, in eval mode.
     """
     kinds = {nn.Linear: _PackedLinear, nn.Conv2d: _PackedConv2d}
-    for layer in model.eval().modules() if _can_pack() else ():
+    model.eval()
+    for layer in model.modules() if _can_pack() else ():
         kind = kinds.get(type(layer))
-        if kind is None or layer.weight.device.type != "cpu" or layer.weight.dtype not in _DTYPES:
+        weight = layer._parameters.get("weight")
+        if kind is None or weight is None or not _is_packable(weight):
             continue
         if type(layer.__dict__.get("forward")) in (type(None), kind):  # else someone has put in a forward of their own
             layer.__dict__["forward"] = kind(layer)
@@ -108,10 +110,11 @@ class _PackedLayer:
             return None  # first, so that nothing else gets into a graph, not even the sizes asked for below
         parameters = self.layer._parameters
         weight, bias = parameters.get("weight"), parameters.get("bias")
-        # Some optimizers write to a weight without leaving a new version. Before any of them does, the layer was called
-        # in training mode, or for gradients of the weight.
-        if self.layer.training or (weight is not None and weight.requires_grad and torch.is_grad_enabled()):
+        if self.layer.training or (weight is not None and not _is_packable(weight)):
             self.unpack()
+            return None
+        if weight is not None and weight.requires_grad and torch.is_grad_enabled():
+            self._made = None  # some optimizers write to a weight without leaving a new version
             return None
         dtype = None if weight is None else _inference_dtype(x, weight)
         if weight is None or dtype is None or not self.takes(x):
@@ -182,6 +185,10 @@ class _PackedConv2d(_PackedLayer):
 
     def _geometry(self) -> tuple[Any, ...]:
         return self.layer.padding, self.layer.stride, self.layer.dilation, self.layer.groups
+
+
+def _is_packable(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype in _DTYPES
 
 
 def _fusible(layer: nn.Module) -> _PackedLinear | None:

@@ -53,7 +53,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         threshold: decide two ways, at this probability. By default the calibration's two thresholds decide three ways.
         robust: judge also copies recompressed as JPEG 90 and 75; without one verdict for all, it is "inconclusive".
         heatmap: judge also overlapping tiles, for `ForgeryResult.heatmap`. Takes several times as long.
-        network: a network with `logits` and `calibration` to use instead of a named one; it is put in eval mode.
+        network: a network with `logits` and `calibration` to use instead of a named one; it is packed, in eval mode.
         precision: "fp32", "bf16" or "fp16"; the last two by autocast. The shipped calibration is for fp32.
 
     Raises:

@@ -70,7 +70,7 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
             matched).
         max_pixels: refuse larger files, by their header.
         network: a network with the interface of `vision.models.MatchStereo` to use instead of a named one; it is put in
-            eval mode.
+            eval mode and packed (`vision.layers.pack_for_inference`).
         on_tile: called with the number of tiles of a pair that are done, and that of all its tiles.
 
     Raises:
