@@ -18,7 +18,7 @@ TINY_CONFIG = """
 _base_ = {base!r}
 
 model = dict(
-    type="ForgeryDetector",
+    type="ForgeryTrainer",
     backbone=dict(type="DualFrequencyNet", width=4, depths=(1, 1)),
     head=dict(type="ForgeryHead", in_channels=32),
 )

@@ -51,8 +51,10 @@ def test_registries_come_in_any_order_and_again(first: str) -> None:
         f"import {first}\n"
         f"import vision.registry, backbones.registry, heads.registry, {REGISTRIES}.forgery\n"
         "from mmengine.registry import DATASETS, MODELS\n"
-        "names = 'NAT DiNAT DiNATS ConvFormer DualFrequencyNet ForgeryHead MatchDecoder StereoMatcher TimmClassifier'\n"
+        "names = 'NAT DiNAT DiNATS ConvFormer DualFrequencyNet ForgeryHead MatchDecoder StereoTrainer TimmClassifier'\n"
         "assert all(MODELS.get(name) for name in names.split())\n"
+        "assert MODELS.get('ForgeryDetector') is MODELS.get('ForgeryTrainer')  # as earlier configs say\n"
+        "assert MODELS.get('StereoMatcher') is MODELS.get('StereoTrainer')\n"
         "assert DATASETS.get('SintelDataset') and DATASETS.get('TimmImageDataset')\n"
     )
 
