@@ -6,7 +6,7 @@ data_root = "data/forensics/"  # <source>/{0_real,1_fake}/*
 held_out = []  # sources to leave out of training; see the holdout folder
 
 model = dict(
-    type="ForgeryDetector",
+    type="ForgeryTrainer",
     backbone=dict(type="DualFrequencyNet", width=32, residual=True, pool="avg"),
     head=dict(type="ForgeryHead", in_channels=256, dropout=0.2, label_smoothing=0.04),
 )

@@ -2,7 +2,7 @@
 _base_ = ["../_base_/runtime/forgery.py", "../_base_/datasets/forgery_progan.py"]
 
 model = dict(
-    type="ForgeryDetector",
+    type="ForgeryTrainer",
     backbone=dict(type="DualFrequencyNet"),
     head=dict(type="ForgeryHead", in_channels=512),
 )

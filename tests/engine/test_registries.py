@@ -53,6 +53,8 @@ def test_registries_come_in_any_order_and_again(first: str) -> None:
         "from mmengine.registry import DATASETS, MODELS\n"
         "names = 'NAT DiNAT DiNATS ConvFormer DualFrequencyNet ForgeryHead MatchDecoder StereoMatcher TimmClassifier'\n"
         "assert all(MODELS.get(name) for name in names.split())\n"
+        "assert MODELS.get('StereoMatcher') is MODELS.get('StereoTrainer')\n"
+        "assert MODELS.get('ForgeryDetector') is MODELS.get('ForgeryTrainer')\n"
         "assert DATASETS.get('SintelDataset') and DATASETS.get('TimmImageDataset')\n"
     )
 
