@@ -197,3 +197,13 @@ def test_layers_of_other_classes_stay_as_they_are() -> None:
     expected = layer(torch.ones(1, 4))
     assert_same(pack_for_inference(nn.Sequential(layer))(torch.ones(1, 4)), expected)
     assert "forward" not in vars(layer) and packed(pack_for_inference(nn.Linear(4, 4).double())) == []
+
+
+def test_training_mode_unpacks_at_once_however_weights_are_written(plain: Net, net: Net) -> None:
+    net.train()
+    assert packed(net) == [] and not any("train" in vars(module) for module in net.modules())
+    for model in (plain, net):
+        for parameter in model.parameters():
+            parameter.data.add_(0.125)
+    assert_same(run(net.eval()), run(plain))
+    assert packed(net) == []

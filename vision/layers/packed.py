@@ -33,9 +33,9 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
     (with gradients, traced, compiled, exported, under function transforms, with subclasses of tensors) the layers work
     as ever.
 
-    A layer that is in training mode, has loaded weights, or has moved to another device or dtype drops its copy in the
-    next call and is a plain layer from then on. Copies of a model make their own. Writing to weights in other ways,
-    such as through `.data`, is the caller's affair: call this again then.
+    A layer that goes into training mode, loads weights, or moves to another device or dtype drops its copy and is a
+    plain layer from then on. Copies of a model make their own. Writing to weights in other ways, such as through
+    `.data`, is the caller's affair: call this again then.
 
     Args:
         model: any module; linear layers and convolutions of other classes than `nn.Linear` and `nn.Conv2d` themselves,
@@ -52,7 +52,8 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
         if kind is None or weight is None or not _is_packable(weight):
             continue
         if type(layer.__dict__.get("forward")) in (type(None), kind):  # else someone has put in a forward of their own
-            layer.__dict__["forward"] = kind(layer)
+            layer.__dict__["forward"] = packed = kind(layer)
+            layer.__dict__["train"] = _Train(packed)
     return model
 
 
@@ -132,6 +133,7 @@ class _PackedLayer:
         """Give the layer its own `forward` back."""
         if self.layer.__dict__.get("forward") is self:
             self.layer.__dict__.pop("forward", None)
+            self.layer.__dict__.pop("train", None)
         self._made = None
 
     def takes(self, x: Tensor) -> bool:
@@ -141,6 +143,19 @@ class _PackedLayer:
     def pack(self, weight: Tensor, x: Tensor) -> Tensor:
         """The weight in oneDNN's order for inputs like `x`; it is right for all others, too."""
         raise NotImplementedError
+
+
+class _Train:
+    """The `train` of a packed layer: what is trained and evaluated again is plain, whatever was written in between."""
+
+    def __init__(self, packed: _PackedLayer) -> None:
+        self.packed = packed
+
+    def __call__(self, mode: bool = True) -> nn.Module:
+        layer = self.packed.layer
+        if mode:
+            self.packed.unpack()
+        return type(layer).train(layer, mode)
 
 
 class _PackedLinear(_PackedLayer):
