@@ -14,7 +14,7 @@ from PIL import Image
 
 from vision import engine
 from vision.datasets.transforms import build_transform
-from vision.models import StereoMatcher
+from vision.models import StereoTrainer
 from vision.models.stereo.checkpoint import variant_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,16 +65,16 @@ def test_data_transforms_and_evaluators_are_known(path: Path) -> None:
 
 def test_half_precision_of_the_tool_reaches_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.dtype] = []
-    plain = StereoMatcher.forward
+    plain = StereoTrainer.forward
 
-    def watched(self: StereoMatcher, *args: Any, **options: Any) -> Any:
+    def watched(self: StereoTrainer, *args: Any, **options: Any) -> Any:
         hook = self.decoder.stages[0][0].mlp.fc1.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
         try:
             return plain(self, *args, **options)
         finally:
             hook.remove()
 
-    monkeypatch.setattr(StereoMatcher, "forward", watched)
+    monkeypatch.setattr(StereoTrainer, "forward", watched)
     options = {**SMALL, "train_dataloader.dataset.size": (192, 224), "train_dataloader.dataset.num_textures": 4}
     engine.train(
         ROOT / "configs/stereo/match-stereo_nano_synthetic.py", work_dir=tmp_path, cfg_options=options, amp=True
