@@ -14,7 +14,7 @@ from vision.cli.reporter import Reporter, Subject
 
 Capture = pytest.CaptureFixture[str]
 SUBJECT = Subject(
-    noun="shelf",
+    noun="rack",
     done="counted",
     source="path",
     fields=["path", "books", "error", "warnings"],
@@ -50,10 +50,10 @@ def test_the_table(capsys: Capture) -> None:
     assert err.splitlines() == [
         "vision library: a: warning: dusty",
         "vision library: a: warning: steep",
-        "2 shelfs: 1 counted; 1 could not be counted",
+        "2 racks: 1 counted; 1 could not be counted",
     ]
     assert report(GOOD).exit_code == 0
-    assert capsys.readouterr().err.splitlines()[-1] == "1 shelf: 1 counted"
+    assert capsys.readouterr().err.splitlines()[-1] == "1 rack: 1 counted"
 
 
 def test_json_and_csv(tmp_path: Path, capsys: Capture) -> None:
