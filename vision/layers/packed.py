@@ -12,6 +12,7 @@ in registers; plain layers write the product and read it again.
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -88,7 +89,7 @@ class _Made(NamedTuple):
         return same and parameter.is_set_to(self.memory)
 
 
-class _PackedLayer:
+class _PackedLayer(ABC):
     """The `forward` of a packed layer, an attribute of the instance: its class, hooks and parameters are torch's own.
 
     It keeps the copy of the weight. Copies and pickles of the layer make one of their own.
@@ -136,13 +137,13 @@ class _PackedLayer:
             self.layer.__dict__.pop("train", None)
         self._made = None
 
+    @abstractmethod
     def takes(self, x: Tensor) -> bool:
         """Whether oneDNN computes this shape as torch does; torch's errors are readable, oneDNN's are not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pack(self, weight: Tensor, x: Tensor) -> Tensor:
         """The weight in oneDNN's order for inputs like `x`; it is right for all others, too."""
-        raise NotImplementedError
 
 
 class _Train:
