@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,9 @@ def test_doctor_table_and_exit_code(capsys: pytest.CaptureFixture[str], monkeypa
 
 def test_doctor_says_why_a_package_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
-        raise doctor.metadata.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     findings = {finding.name: finding for finding in doctor.examine()}
     assert findings["torch"].state == "missing" and "pip install torch" in findings["torch"].detail
     assert findings["natten"].state == "absent" and "neighborhood-vision[natten]" in findings["natten"].detail
@@ -61,10 +62,10 @@ def test_doctor_says_why_a_package_is_not_there(monkeypatch: pytest.MonkeyPatch)
 def test_doctor_names_the_stack(monkeypatch: pytest.MonkeyPatch, installed: set[str], state: str, words: str) -> None:
     def version(name: str) -> str:
         if name not in installed:
-            raise doctor.metadata.PackageNotFoundError(name)
+            raise metadata.PackageNotFoundError(name)
         return "1.0"
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     (finding,) = [finding for finding in doctor.examine() if finding.name == "stack"]
     assert finding.state == state and words in finding.detail
 

@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any, NamedTuple
 
 
@@ -99,6 +98,8 @@ def _package(package: _Package) -> Finding:
 
 
 def _version(distributions: Sequence[str]) -> str | None:
+    from importlib import metadata  # takes longer than all else that `vision --help` imports
+
     for name in distributions:
         try:
             return f"{metadata.version(name)} ({name})"
