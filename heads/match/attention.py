@@ -1,4 +1,4 @@
-"""Attention round a pixel's own match candidates and round its match in the other view (arXiv 2510.14260)."""
+"""Attention around a pixel's own match candidates and around its match in the other view (arXiv 2510.14260)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MatchSelfAttention(nn.Module):
 
 
 class MatchCrossAttention(nn.Module):
-    """Gated attention of every pixel to the window round its match in the other view.
+    """Gated attention of every pixel to the window around its match in the other view.
 
     The weights themselves are projected, too: where in the window the match is moves the match.
 

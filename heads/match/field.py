@@ -26,7 +26,7 @@ def consistency(field: Tensor, grid: Tensor, threshold: float = 2.0) -> Tensor:
 
 
 def convex_upsample(field: Tensor, mask: Tensor, factor: int) -> Tensor:
-    """Enlarge a field: each new pixel is a convex combination of the 3x3 old ones round it (RAFT, arXiv 2003.12039).
+    """Enlarge a field: each new pixel is a convex combination of the 3x3 old ones around it (RAFT, arXiv 2003.12039).
 
     Args:
         field: displacements in pixels, `[B, H, W, C]`; zero outside.

@@ -58,9 +58,9 @@ def match_rows(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         logits = _pick(volume, x * w + target.clamp(0, w - 1)) * inside
         volumes.append(_pick(logits.softmax(-1), nearest * w + d))
     cv = torch.cat(volumes)  # [2B, H, W, D]
-    # The mean over all disparities would lie between two like places, so it is taken round the peak; blurred, so that a
-    # lone high value does not win over a broad one. Where the peak is has no gradient, the mean has one. The peak is
-    # kept two pixels from either end, so that all taps are there.
+    # The mean over all disparities would lie between two similar places, so it is taken around the peak. The peak is
+    # sought in a blurred copy, so that a lone high value does not win over a broad one, and kept two pixels from either
+    # end, so that all taps are there. Its position has no gradient, the mean has one.
     blurred = F.avg_pool1d(cv.detach().flatten(0, 2), _TAPS, stride=1, padding=_TAPS // 2).view(cv.shape)
     peak = blurred.argmax(-1, keepdim=True).clamp(_TAPS // 2, w - 1 - _TAPS // 2)
     taps = peak + torch.arange(_TAPS, device=q.device) - _TAPS // 2
@@ -74,7 +74,7 @@ def match_anywhere(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     """Field and probabilities of the other view's pixels, from features of both `[B, H, W, C]`.
 
     The published model blurs the matrix `[HW, HW]` as if it were an image; what comes after is ours, by analogy with
-    rows: the peak is kept two pixels from the border, and the expectation is over the 5x5 pixels round it.
+    rows: the peak is kept two pixels from the border, and the expectation is over the 5x5 pixels around it.
     """
     h, w, c = q.shape[1:]
     correlation = (q.flatten(1, 2) * c**-0.5) @ k.flatten(1, 2).transpose(-1, -2)  # [B, HW, HW]

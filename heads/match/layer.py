@@ -73,7 +73,7 @@ class MatchLayer(nn.Module):
 
 
 class ConvGLU(nn.Module):
-    """Gated MLP whose gate looks at the 3x3 pixels round it (TransNeXt, arXiv 2311.17132).
+    """Gated MLP whose gate looks at the 3x3 pixels around it (TransNeXt, arXiv 2311.17132).
 
     Args:
         dim: channels of input and output.

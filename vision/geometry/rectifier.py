@@ -25,8 +25,8 @@ class Rectifier:
         calibration: of the rectified pair.
 
     Raises:
-        CalibrationError: the calibration is for other images, describes cameras above each other or the wrong way
-            round, or cannot be rectified.
+        CalibrationError: the calibration is for other images, describes cameras above each other or in the wrong
+            order, or cannot be rectified.
     """
 
     def __init__(self, cameras: CameraPair, width: int, height: int) -> None:

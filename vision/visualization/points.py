@@ -21,7 +21,7 @@ def render_points(
         points: `[N, 3]` in the camera's coordinates: x right, y down, z forward.
         colors: uint8 `[N, 3]`.
         size: height and width of the image.
-        yaw: degrees that the camera goes round the cloud to the right.
+        yaw: degrees that the camera goes around the cloud to the right.
         pitch: degrees that it goes up (negative) or down.
         background: color where there is no point.
 

@@ -1,4 +1,4 @@
-# Many sets at once, for networks that shall work on any image: SceneFlow, CREStereo, Spring, Middlebury;
+# Many sets at once, for networks that should work on any image: SceneFlow, CREStereo, Spring, Middlebury;
 # judged on ETH3D.
 _base_ = "./stereo_augment.py"
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kSubWindows = 4;  // north-west, north-east, south-west, south-east
 
-// The four sub-windows are those round the four pixels next to the center, so each lacks one row and one column of the
+// The four sub-windows are those around the four pixels next to the center, so each lacks one row and one column of the
 // window. Membership is kept as ones and zeros to multiply with: sums over all four then take one pass, without
 // branches. Slots go row by row; whole vectors of them are computed, and those past the last one repeat the first pixel
 // and belong to no sub-window.
@@ -48,7 +48,7 @@ struct Place {
                x.first * view.axis[2] + head * view.head;
     }
 
-    // How much each sub-window counts: bilinear weights of the four pixels round the center.
+    // How much each sub-window counts: bilinear weights of the four pixels around the center.
     NBV_INLINE T share(int w) const {
         return (w % 2 == 0 ? 1 - x.fraction : x.fraction) * (w < 2 ? 1 - y.fraction : y.fraction);
     }

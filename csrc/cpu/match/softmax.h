@@ -1,4 +1,4 @@
-// BilinearSoftmax: a softmax inside each of the four sub-windows, mixed by the shares of the pixels round the center.
+// BilinearSoftmax: a softmax inside each of the four sub-windows, mixed by the shares of the pixels around the center.
 #pragma once
 
 #include "../common/log2.h"

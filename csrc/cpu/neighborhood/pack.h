@@ -38,7 +38,7 @@ NBV_INLINE void store_scaled(const T* from, int64_t dim, T factor, S* to) {
     for (; d < dim; ++d) from_compute(from[d] * factor, to + d);
 }
 
-// kLanes tokens of kLanes dims, turned round.
+// kLanes tokens of kLanes dims, transposed.
 template <class V, int N>
 NBV_INLINE void transpose(V (&v)[N]) {
     V copy[N];

@@ -5,7 +5,7 @@
 namespace nbv {
 namespace {
 
-// Keys and values that one pair of query rows reads. The next pair reads most of them again, and shall find them in the
+// Keys and values that one pair of query rows reads. The next pair reads most of them again, and must find them in the
 // second-level cache: half of the 1 MB that a core of Zen 4 has, for scores, queries and outputs need room, too.
 constexpr int64_t kRowBytes = 512 << 10;
 // Those of the whole tile, which each thread holds: they are packed once and read for every pair of rows. More saves

@@ -86,7 +86,7 @@ struct Sizes {
         score_vectors = p.axis[0].kernel * max_keys(p.axis[1], 2) * row_vectors + extra_vectors;
         key_rows = max_keys(p.axis[0], p.tile[0]) * max_keys(p.axis[1], p.tile[1]);
         keys = key_rows * width;
-        // Scores of a block shall stay in the cache from the product to the softmax: at most 2^14, 64 KB in float.
+        // Scores of a block should stay in the cache from the product to the softmax: at most 2^14, 64 KB in float.
         block = larger(1, smaller(kQueryBlock, (1 << 14) / (score_vectors * lanes * 2)));
     }
 };

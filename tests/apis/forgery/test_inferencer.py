@@ -51,7 +51,7 @@ class Constant(nn.Module):
 
 
 class Detail(Constant):
-    """Logit +4 for images with much fine detail, -4 for others: recompression turns it round."""
+    """Logit +4 for images with much fine detail, -4 for others: recompression turns it around."""
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         detail = (images[..., 1:] - images[..., :-1]).abs().mean((1, 2, 3))

@@ -17,7 +17,7 @@ def features(h: int, w: int, c: int = 6) -> tuple[Tensor, Tensor]:
 
 
 def expected_disparity(probability: list[float]) -> float:
-    """Of one pixel: peak of the blurred distribution, then the mean of what is likely round it."""
+    """Of one pixel: peak of the blurred distribution, then the mean of what is likely around it."""
     d = len(probability)
     padded = [0.0, 0.0, *probability, 0.0, 0.0]
     blurred = [sum(padded[i : i + 5]) for i in range(d)]

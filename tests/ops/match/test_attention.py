@@ -203,7 +203,7 @@ def test_windows_stay_inside_maps_so_wide_that_floats_lose_the_margin(backend: s
     query, key, value = torch.randn(3, 1, 4, width, 1, 1).unbind(0)
     offset = torch.full((1, 4, width, 1, 2), 1e9)
     out, attn = match_attention(query, key, value, offset, 1, backend=backend)
-    # The center is the last pixel that has a whole window round it: of the four columns, the first has no weight.
+    # The center is the last pixel that has a whole window around it: of the four columns, the first has no weight.
     assert attn.view(4, width, 4, 4)[:, :, :, 0].abs().max() < 1e-3
     window = value[0, :, -4:, 0, 0]
     torch.testing.assert_close(out.flatten(1).squeeze(), (attn.view(4 * width, 16) @ window.flatten()).view(1, -1)[0])

@@ -143,7 +143,7 @@ def _stamp(
 
 
 def _blades(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Grass, fur, straw, foliage, scratches: short strokes round one direction."""
+    """Grass, fur, straw, foliage, scratches: short strokes around one direction."""
     image = np.empty((size, size, 3), np.float32)
     image[:] = color(rng) * rng.uniform(0.3, 1)
     colors = palette(rng, 16, 40)

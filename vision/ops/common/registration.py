@@ -39,7 +39,7 @@ def define(
         save: called as `save(ctx, inputs=..., output=...)`; keeps in autograd's context what `gradient` needs.
         gradient: from that context and the gradients of the outputs, those of the inputs.
         kernel: computes it in PyTorch on any device; None if it has compiled kernels only.
-        autocast: arguments as they shall be under autocast on a type of device; None leaves them as they are.
+        autocast: arguments as they must be under autocast on a type of device; None leaves them as they are.
         can_fold: whether an axis of vmap can be a part of the batch, from where it is in each argument, and these
             arguments; None: always.
         shared: which argument has no batch axis.

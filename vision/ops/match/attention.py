@@ -1,4 +1,4 @@
-"""Match attention: a query attends to a window round a point of its own choice (MatchAttention, arXiv 2510.14260)."""
+"""Match attention: a query attends to a window around a point of its own choice (MatchAttention, arXiv 2510.14260)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def match_attention(
     need_weights: bool = True,
     backend: str | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention by L1 distance to the pixels round a center that lies between pixels, differentiable by the center.
+    """Attention by L1 distance to the pixels around a center that lies between pixels, differentiable by the center.
 
     A window has the M = (2 radius + 2)^2 pixels `-radius .. radius + 1` from the pixel before the center. The weights
     are the softmax of `-scale * |query - key|_1` inside each of its four sub-windows of (2 radius + 1)^2 pixels, mixed

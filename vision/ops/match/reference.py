@@ -38,7 +38,7 @@ def match_attention(
 
 
 def bilinear_softmax(logits: Tensor, fraction: Tensor, radius: tuple[int, int]) -> Tensor:
-    """Softmax inside each of the four windows round the pixels next to a center, mixed as bilinear sampling mixes them.
+    """Softmax inside each of the four windows around the pixels next to a center, mixed as in bilinear sampling.
 
     Args:
         logits: `[..., (2 radius_y + 2) * (2 radius_x + 2)]`, row by row.
