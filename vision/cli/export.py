@@ -23,7 +23,7 @@ Write a stereo model as one ONNX file of standard operators.
 
 Inputs are left and right, float32 [1, 3, H, W], RGB 0..255; outputs are disparity and disparity_right, float32
 [1, H, W], positive, in pixels (of a flow model flow and flow_back [1, H, W, 2]). The size is fixed: resize images to
-it, and multiply disparities by the quotient of the widths. vision stereo enlarges small images for the shipped model;
+it, and multiply disparities by the ratio of the widths. vision stereo enlarges small images for the shipped model;
 with --scale 1 it gives what the file does. Making the file takes a minute or two."""
 
 _EPILOG = """\

@@ -31,8 +31,8 @@ _DESCRIPTION = """\
 Tell real images from AI-generated ones.
 
 Each image is looked at in crops at its native resolution, never resized. It gets a calibrated probability of being
-generated and a verdict: real, ai-generated, or inconclusive where the evidence does not reach. What the file says
-about its own origin (EXIF, XMP, C2PA, generators' texts) is listed apart and is no part of the score."""
+generated and a verdict: real, ai-generated, or inconclusive where the evidence is too weak. What the file says
+about its own origin (EXIF, XMP, C2PA, generators' texts) is listed separately and does not change the score."""
 
 _EPILOG = """\
 exit codes:
@@ -63,7 +63,7 @@ def add_command(commands: Any) -> None:
     output = parser.add_argument_group("output")
     kind = output.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
-    kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as each is there")
+    kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as it is ready")
     output.add_argument("--csv", metavar="FILE", help="also write a CSV file")
     output.add_argument(
         "--heatmap", metavar="DIR", help="also draw where the evidence lies (evidence, not localization)"
@@ -72,11 +72,11 @@ def add_command(commands: Any) -> None:
     decision = parser.add_argument_group("decision")
     rule = decision.add_mutually_exclusive_group()
     rule.add_argument(
-        "--fpr", type=between(0, 1), metavar="X", help="two verdicts, at this rate of false alarms (0.05)"
+        "--fpr", type=between(0, 1), metavar="X", help="two verdicts, at this rate of false alarms, such as 0.05"
     )
     rule.add_argument("--threshold", type=between(0, 1), metavar="P", help="two verdicts, at this probability")
     decision.add_argument(
-        "--robust", action="store_true", help="judge recompressed copies too; inconclusive unless all agree"
+        "--robust", action="store_true", help="also judge recompressed copies; inconclusive unless all agree"
     )
     decision.add_argument(
         "--model", default=default_model(FORGERY), metavar="NAME", help="see vision models (%(default)s)"
@@ -84,8 +84,8 @@ def add_command(commands: Any) -> None:
     decision.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     work = parser.add_argument_group("work")
     work.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
-    work.add_argument("--batch-size", type=count, default=8, metavar="N", help="crops in a forward pass (%(default)s)")
-    work.add_argument("--workers", type=count, default=2, metavar="N", help="threads that decode (%(default)s)")
+    work.add_argument("--batch-size", type=count, default=8, metavar="N", help="crops per forward pass (%(default)s)")
+    work.add_argument("--workers", type=count, default=2, metavar="N", help="threads that decode images (%(default)s)")
     work.add_argument(
         "--max-pixels", type=count, default=MAX_PIXELS, metavar="N", help="refuse larger images (%(default)s)"
     )

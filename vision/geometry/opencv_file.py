@@ -147,7 +147,7 @@ def _check_side(shift: np.ndarray, source: str) -> None:
     if abs(shift[1]) > abs(shift[0]):
         raise CalibrationError(f"{source}: the cameras stand above each other; turn the images by 90 degrees first")
     if shift[0] < 0:
-        raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and LEFT and RIGHT")
+        raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and the images")
 
 
 def _parse(name: str, text: str) -> dict[str, np.ndarray]:

@@ -153,14 +153,14 @@ def test_a_bad_pair_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_swapped_views_are_noticed() -> None:
     left, right = told_pair(12)
     found = pair_warnings(*shifted_pair(12)[::-1])
-    assert len(found) == 1 and "look swapped: 100% of" in found[0] and "exchange LEFT and RIGHT" in found[0]
+    assert len(found) == 1 and "look swapped: 100% of" in found[0] and "exchange left and right" in found[0]
 
     class Negative(Told):
         def forward(self, *views: Tensor, **options: Any) -> dict[str, Tensor]:
             return {"field_up": -super().forward(*views, **options)["field_up"]}
 
     (result,) = StereoInferencer(network=Negative())([(left, right)])
-    assert result.warnings == ["the views look swapped: 100% of the disparities are negative; exchange LEFT and RIGHT"]
+    assert result.warnings == ["the views look swapped: 100% of the disparities are negative; exchange left and right"]
     (result,) = StereoInferencer(network=Negative(), checks=False)([(left, right)])
     assert result.warnings == []
 

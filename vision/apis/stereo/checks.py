@@ -104,7 +104,7 @@ def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, re
         warnings.append(
             Notice(
                 f"the views look swapped: {found.negative:.0%} of {found.matches} matches have a negative disparity; "
-                "exchange LEFT and RIGHT",
+                "exchange left and right",
                 "views-swapped",
                 found.negative,
             )
@@ -130,7 +130,7 @@ def swapped_warning(disparity: np.ndarray) -> Notice | None:
     share = float(np.mean(disparity < -0.5))
     if share <= 0.5:
         return None
-    text = f"the views look swapped: {share:.0%} of the disparities are negative; exchange LEFT and RIGHT"
+    text = f"the views look swapped: {share:.0%} of the disparities are negative; exchange left and right"
     return Notice(text, "views-swapped", share)
 
 

@@ -24,9 +24,9 @@ order); or one CSV file with columns left and right, whose paths start at its fo
 folders of frames. The left image is what the camera on the left took; both must be rectified (or see --rectify)."""
 
 _EPILOG = """\
-files in DIR, called after the left image:
+files in DIR, named after the left image:
   NAME_disp.pfm          disparity in pixels, positive: x_right = x_left - disparity (always)
-  NAME_stereo.png        the image beside its disparity (or no: --no-image)
+  NAME_stereo.png        the image beside its disparity (left out by --no-image)
   NAME_disp.png .npy     png16: KITTI's 16-bit PNG, disparity * 256, 0 unknown; npy: float32
   NAME_color.png         disparity in colors
   NAME_confidence.png    0..255, how well left and right agree
@@ -36,8 +36,8 @@ files in DIR, called after the left image:
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
-With --view right or both, NAME_..._right has the same of the right view; stereo.png and ply are of the left one
-always. A second image of one name is NAME-2.
+With --view right or both, NAME_..._right are the same files for the right view; stereo.png and ply always show the
+left one. A second image of the same name becomes NAME-2.
 
 exit codes:
   0   every pair was matched; warnings change nothing
@@ -115,9 +115,12 @@ def _check(command: argparse.Namespace) -> None:
 
 
 def _add_output(group: Any) -> None:
-    group.add_argument("-o", "--output", metavar="DIR", default=".", help="folder of the files (the current one)")
+    group.add_argument("-o", "--output", metavar="DIR", default=".", help="folder to write to (the current one)")
     group.add_argument(
-        "--save", type=several(KINDS), metavar="LIST", help=f"also these, separated by commas: {','.join(KINDS[1:])}"
+        "--save",
+        type=several(KINDS),
+        metavar="LIST",
+        help=f"save these too, separated by commas: {','.join(KINDS[1:])}",
     )
     group.add_argument(
         "--view", choices=["left", "right", "both"], default="left", help="whose disparity is saved (%(default)s)"
@@ -126,7 +129,7 @@ def _add_output(group: Any) -> None:
     add_old_name(group, "--no-picture", "--no-image", action="store_true")
     kind = group.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
-    kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as each is there")
+    kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as it is ready")
     group.add_argument("--csv", metavar="FILE", help="also write the figures as a CSV file")
 
 
@@ -135,14 +138,20 @@ def _add_geometry(group: Any) -> None:
         "--calib",
         action="append",
         metavar="FILE",
-        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV YAML; saves depth and ply. Again for a second file",
+        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV YAML; saves depth and ply. May be given twice",
     )
     group.add_argument("--rectify", action="store_true", help="rectify raw pairs first, by an OpenCV --calib")
-    group.add_argument("--focal", type=number, metavar="PX", help="instead of --calib: focal length in pixels, and")
-    group.add_argument("--baseline", type=number, metavar="B", help="distance of the cameras, whose unit depths have")
-    group.add_argument("--cx", type=number, metavar="PX", help="principal point (the middle)")
-    group.add_argument("--cy", type=number, metavar="PX", help="principal point (the middle)")
-    group.add_argument("--doffs", type=number, metavar="PX", help="right less left principal point's x (0)")
+    group.add_argument(
+        "--focal", type=number, metavar="PX", help="instead of --calib, with --baseline: focal length in pixels"
+    )
+    group.add_argument(
+        "--baseline", type=number, metavar="B", help="distance between the cameras; depth is in its unit"
+    )
+    group.add_argument("--cx", type=number, metavar="PX", help="x of the principal point (the middle)")
+    group.add_argument("--cy", type=number, metavar="PX", help="y of the principal point (the middle)")
+    group.add_argument(
+        "--doffs", type=number, metavar="PX", help="x of the right principal point minus that of the left one (0)"
+    )
     group.add_argument("--max-depth", type=positive, metavar="Z", help="leave farther points out of the point cloud")
 
 
@@ -188,4 +197,4 @@ def _add_video(group: Any) -> None:
     group.add_argument("--video", action="store_true", help="INPUT is video: each frame starts from the one before")
     group.add_argument("--side-by-side", action="store_true", help="one INPUT, with the left view in its left half")
     group.add_argument("--fps", type=positive, metavar="N", help="frames per second (the file's; 25 for folders)")
-    group.add_argument("--no-warm-start", action="store_true", help="match every frame for itself")
+    group.add_argument("--no-warm-start", action="store_true", help="match every frame on its own")
