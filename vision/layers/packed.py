@@ -238,10 +238,6 @@ def _can_pack() -> bool:
 
 def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
     """What oneDNN computes this call in; None where it is no plain inference on a CPU in float32 or bfloat16."""
-    if torch.compiler.is_compiling():  # first, so that nothing else gets into a graph
-        return None
-    if torch.jit.is_tracing():  # before sizes are asked for, which a trace would record
-        return None
     if not _can_pack() or torch.is_grad_enabled() or type(x) is not Tensor or type(weight) is not nn.Parameter:
         return None
     plain = (

@@ -44,10 +44,9 @@ class PairMatcher:
         device: where it is.
         precision: "fp32", "bf16" or "fp16", by autocast.
         is_flow: whether pixels move along y, too.
-        scale: how many times images are enlarged before matching (below 1: reduced), and the fields reduced after.
-            None takes up to 2, as far as there are not more than 1 million pixels after it, or than tile x tile, and as
-            memory allows.
-        max_size: no longer images are matched, whatever the scale.
+        scale: how many times images are enlarged before matching (below 1: reduced); fields are scaled back. None
+            enlarges up to 2 times, to at most 1 million pixels, tile x tile, and what fits into memory.
+        max_size: longest side of the images that are matched, whatever the scale.
         tile: larger images than tile x tile pixels are matched reduced first, then in tiles of at most that many
             pixels, each starting from the reduced field. None matches any image whole.
         coarse_to_fine: match copies of half the size first, and start from their field: a quarter more work, for large
@@ -78,7 +77,7 @@ class PairMatcher:
 
         Args:
             left, right: of one size.
-            size: what they are matched at, of `size_for`.
+            size: what they are matched at, as `size_for` says.
             start: a field to start from, such as that of the frame before.
 
         Raises:

@@ -54,7 +54,7 @@ class MatchLoss:
         decay: weight of a layer's fields relative to the next one's; the last has weight 1.
         initial_weight: of the cross-entropy of the initial correlation (stereo).
         self_weight: of the fields after self attention, relative to those after cross attention.
-        consistency_weight: of the mean distance between a pixel and where the two views' fields lead it.
+        consistency_weight: of the disagreement of the two views, see `consistency_error`.
     """
 
     def __init__(
