@@ -19,7 +19,7 @@ XMP = (
 ).encode()
 JUMBF = b"\0\0\0\x26jumb\0\0\0\x1ejumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71\x03c2pa\0"
 C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-PICTURE = Image.new("RGB", (16, 16), "gray")
+IMAGE = Image.new("RGB", (16, 16), "gray")
 
 
 def exif() -> Image.Exif:
@@ -34,7 +34,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_with(path: Path, *chunks: bytes) -> Path:
-    PICTURE.save(path, format="PNG")
+    IMAGE.save(path, format="PNG")
     data = path.read_bytes()
     path.write_bytes(data[:33] + b"".join(chunks) + data[33:])
     return path
@@ -47,7 +47,7 @@ def test_exif_and_xmp(tmp_path: Path, suffix: str) -> None:
     if suffix == "png":
         options = {"pnginfo": PngImagePlugin.PngInfo()}
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())
-    PICTURE.save(path, exif=exif(), **options)
+    IMAGE.save(path, exif=exif(), **options)
     assert read_provenance(path) == {
         "exif_software": "Editor 1.0",
         "exif_make": "Maker",
@@ -62,7 +62,7 @@ def test_tiff(tmp_path: Path) -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[305], tags[271], tags[700], tags[0xCD41] = "Editor 1.0", "Maker", XMP, b"store"
     tags.tagtype[0xCD41] = 7
-    PICTURE.save(tmp_path / "a.tif", tiffinfo=tags)
+    IMAGE.save(tmp_path / "a.tif", tiffinfo=tags)
     found = read_provenance(tmp_path / "a.tif")
     assert (found["exif_software"], found["exif_make"]) == ("Editor 1.0", "Maker")
     assert found["xmp_digital_source_type"] == SOURCE_TYPE
@@ -80,18 +80,18 @@ def test_tiff(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
 def test_spellings_of_xmp(tmp_path: Path, packet: str, encoding: str) -> None:
-    PICTURE.save(tmp_path / "a.webp", xmp=f"<x:xmpmeta>{packet}</x:xmpmeta>".encode(encoding))
+    IMAGE.save(tmp_path / "a.webp", xmp=f"<x:xmpmeta>{packet}</x:xmpmeta>".encode(encoding))
     assert read_provenance(tmp_path / "a.webp") == {"xmp_digital_source_type": SOURCE_TYPE}
 
 
 def test_xmp_entities_are_not_expanded(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
-    PICTURE.save(tmp_path / "a.webp", xmp=f'{bomb}<d xmp:CreatorTool="&b;&f;"/>'.encode())
+    IMAGE.save(tmp_path / "a.webp", xmp=f'{bomb}<d xmp:CreatorTool="&b;&f;"/>'.encode())
     assert read_provenance(tmp_path / "a.webp") == {"xmp_creator_tool": "&b;&f;"}
 
 
 def test_c2pa_in_jpeg(tmp_path: Path) -> None:
-    PICTURE.save(tmp_path / "a.jpg")
+    IMAGE.save(tmp_path / "a.jpg")
     data = (tmp_path / "a.jpg").read_bytes()
 
     def app11(box: bytes) -> bytes:
@@ -106,10 +106,10 @@ def test_c2pa_in_jpeg(tmp_path: Path) -> None:
 
 def test_c2pa_in_png_webp_and_avif(tmp_path: Path) -> None:
     png_with(tmp_path / "a.png", chunk(b"caBX", JUMBF))
-    PICTURE.save(tmp_path / "a.webp", exif=exif())
+    IMAGE.save(tmp_path / "a.webp", exif=exif())
     with (tmp_path / "a.webp").open("ab") as file:
         file.write(b"C2PA" + struct.pack("<I", len(JUMBF)) + JUMBF)
-    PICTURE.save(tmp_path / "a.avif")
+    IMAGE.save(tmp_path / "a.avif")
     data = (tmp_path / "a.avif").read_bytes()
     box = b"uuid" + C2PA_UUID + bytes(20)
     (tmp_path / "a.avif").write_bytes(data + struct.pack(">I", 4 + len(box)) + box)
@@ -123,7 +123,7 @@ def test_texts_of_generators(tmp_path: Path) -> None:
     info.add_itxt("workflow", '{"é": 1}', zip=True)
     info.add_text("Software", "NovelAI")
     info.add_text("Author", "not a generator's keyword")
-    PICTURE.save(tmp_path / "a.png", pnginfo=info)
+    IMAGE.save(tmp_path / "a.png", pnginfo=info)
     assert read_provenance(tmp_path / "a.png") == {
         "png_text": 'parameters: a cat Steps: 20; workflow: {"é": 1}; Software: NovelAI'
     }
@@ -132,7 +132,7 @@ def test_texts_of_generators(tmp_path: Path) -> None:
 def test_values_are_short_lines_without_control_characters(tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("prompt", "\x1b[31mred\x07\r\n" + "long " * 20_000)
-    PICTURE.save(tmp_path / "a.png", pnginfo=info)
+    IMAGE.save(tmp_path / "a.png", pnginfo=info)
     value = read_provenance(tmp_path / "a.png")["png_text"]
     assert value.startswith("prompt: [31mred long") and value.endswith("…")
     assert len(value) == 200 and value.isprintable()
@@ -154,7 +154,7 @@ def test_decompression_bombs_are_not_inflated(tmp_path: Path, monkeypatch: pytes
 
 
 def test_nothing_to_find(tmp_path: Path) -> None:
-    PICTURE.save(tmp_path / "plain.png")
+    IMAGE.save(tmp_path / "plain.png")
     (tmp_path / "empty").touch()
     (tmp_path / "text").write_text("no image")
     for path in (tmp_path / "plain.png", tmp_path / "empty", tmp_path / "text", tmp_path / "missing", tmp_path):
@@ -164,7 +164,7 @@ def test_nothing_to_find(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif", "jp2"])
 def test_malformed_files_never_raise(tmp_path: Path, suffix: str) -> None:
     whole = tmp_path / f"whole.{suffix}"
-    PICTURE.save(whole, **({"exif": exif()} if suffix != "jp2" else {}))
+    IMAGE.save(whole, **({"exif": exif()} if suffix != "jp2" else {}))
     data = np.frombuffer(whole.read_bytes(), np.uint8)
     rng = np.random.default_rng(0)
     for _ in range(300):

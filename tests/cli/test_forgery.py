@@ -109,7 +109,7 @@ def test_no_read_permission(forgery: Forgery, photos: Path, capsys: Capture, mon
 @pytest.mark.parametrize(
     "name", ["gray", "gray16", "rgba", "cmyk", "palette", "animated", "rotated", "日本語 ß", "n" * 240]
 )
-def test_unusual_pictures_are_judged(forgery: Forgery, tmp_path: Path, name: str, capsys: Capture) -> None:
+def test_unusual_images_are_judged(forgery: Forgery, tmp_path: Path, name: str, capsys: Capture) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
     exif = Image.Exif()

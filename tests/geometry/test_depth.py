@@ -20,7 +20,7 @@ def test_depth_follows_the_formula() -> None:
     assert np.isnan(depth[0, :4]).all() and np.isfinite(depth[1:]).all()
 
 
-def test_depth_of_scaled_pictures_is_the_same() -> None:
+def test_depth_of_scaled_images_is_the_same() -> None:
     full = depth_of(np.full((10, 20), 4, np.float32), CALIBRATION)
     half = depth_of(np.full((5, 10), 2, np.float32), CALIBRATION)
     assert half[0, 0] == full[0, 0]
@@ -30,7 +30,7 @@ def test_depth_of_scaled_pictures_is_the_same() -> None:
         depth_of(np.ones((20, 20), np.float32), CALIBRATION)
 
 
-def test_rounded_sizes_of_scaled_pictures_fit() -> None:
+def test_rounded_sizes_of_scaled_images_fit() -> None:
     calibration = StereoCalibration(focal=100, baseline=1, size=(2964, 1988))
     assert calibration.fitted(741, 497).focal == pytest.approx(25)
     assert calibration.fitted(707, 474).focal == pytest.approx(100 * 707 / 2964)

@@ -162,7 +162,7 @@ def test_numpy_files_that_are_refused(tmp_path: Path) -> None:
         read_disparity(path)
 
 
-def test_gray_pictures(tmp_path: Path) -> None:
+def test_gray_images(tmp_path: Path) -> None:
     mask = np.array([[0, 255], [255, 0]], dtype=np.uint8)
     Image.fromarray(mask).convert("1").save(tmp_path / "bits.png")
     Image.fromarray(np.dstack([mask] * 3)).save(tmp_path / "rgb.png")

@@ -56,7 +56,7 @@ def test_any_size_is_drawn(size: tuple[int, int], flow: bool) -> None:
     assert picture.mode == "RGB" and 700 < picture.width <= 2100 and 60 < picture.height <= 1200
 
 
-def test_the_left_panel_is_the_picture_the_right_one_its_disparity() -> None:
+def test_the_left_panel_is_the_image_the_right_one_its_disparity() -> None:
     picture = np.asarray(render_stereo(result_of((400, 400)))).astype(int)
     middle, quarter = picture.shape[0] // 2, picture.shape[1] // 4
     assert picture[middle, quarter].tolist() == [128, 128, 128]

@@ -1,4 +1,4 @@
-"""Rectifies raw pairs: afterwards, what is on a row of the left image is on the same row of the right one."""
+"""Rectifies raw pairs: afterward, what is on a row of the left image is on the same row of the right one."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ struct Problem {
     int64_t tile[3] = {1, 1, 1};       // queries of a tile along each axis of a residue group
     int64_t num_tiles[3] = {1, 1, 1};  // of the longest group
 
-    // Backward only. Each task owns one slot of each: summed afterwards, in the order of the tasks.
+    // Backward only. Each task owns one slot of each: summed afterward, in the order of the tasks.
     View grad_out, grad_query;
     const void* grad_lse = nullptr;
     void* delta = nullptr;  // [batch, z, y, x, heads]: dO . out - d lse, what the softmax takes off a weight's gradient

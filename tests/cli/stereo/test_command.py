@@ -76,7 +76,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_pair_gives_a_pfm_and_a_picture(stereo: Stereo, pair: tuple[Path, Path], capsys: Capture) -> None:
+def test_a_pair_gives_a_pfm_and_an_image(stereo: Stereo, pair: tuple[Path, Path], capsys: Capture) -> None:
     assert stereo(*pair, "-o", "out/deep") == 0
     folder = pair[0].parent / "out/deep"
     assert names(folder) == {"left_disp.pfm", "left_stereo.png"}
@@ -172,7 +172,7 @@ def test_folders_of_equal_names(stereo: Stereo, tmp_path: Path, capsys: Capture)
     assert f"warning: without a partner of the same name: {os.path.join('left', 'alone.png')}\n" in err
 
 
-def test_unmatched_pictures_are_a_warning(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+def test_unmatched_images_are_a_warning(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
     save_pair(tmp_path, "left/a.png", "right/a.jpg")
     save_pair(tmp_path, "left/b.png", "right/c.png")
     assert stereo("left", "right", "-o", "o", "--no-image") == 0
@@ -288,7 +288,7 @@ def test_calibrations_that_cannot_be_used(
     assert names(tmp_path) == before
 
 
-def test_a_calibration_for_other_pictures(
+def test_a_calibration_for_other_images(
     stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture
 ) -> None:
     (tmp_path / "calib.txt").write_text(CALIB.replace("width=240", "width=300"))

@@ -32,7 +32,7 @@ CUT = 32
 class Reach(NamedTuple):
     """How far the fields of the two views go, in pixels, along one axis: ((before, after), (before, after)).
 
-    "Before" is towards 0: the left view's fields point there, by the disparity. All numbers are 0 or more.
+    "Before" is toward 0: the left view's fields point there, by the disparity. All numbers are 0 or more.
     """
 
     left: tuple[int, int]

@@ -123,7 +123,7 @@ def stroke(path: np.ndarray, widths: np.ndarray) -> np.ndarray:
 
 
 def leaf(rng: np.random.Generator, bend: float = 0.5) -> Shape:
-    """One bent leaf or blade from (0, 1) upwards."""
+    """One bent leaf or blade from (0, 1) upward."""
     s = np.linspace(0, 1, 14)
     turn = rng.uniform(-bend, bend)
     path = np.stack([turn * s**2, 1 - 2 * s], 1)
