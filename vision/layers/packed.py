@@ -24,6 +24,8 @@ from torch.nn.modules import module as hooks
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 _DTYPES = (torch.float32, torch.bfloat16)
+# Methods after which a layer may have to be plain: training mode, and all that moves it or changes its dtype.
+_WATCHED = ("train", "_apply")
 
 
 def pack_for_inference(model: AnyModule) -> AnyModule:
@@ -31,12 +33,12 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
 
     Values are the same up to rounding, parameters and state dict stay as they are, and the copies take the memory of
     the weights once more. They are made in the first call without gradients, in float32 or bfloat16. In all other calls
-    (with gradients, traced, compiled, exported, under function transforms, with subclasses of tensors) the layers work
-    as ever.
+    (with gradients, traced, compiled, exported, under function transforms or modes, with subclasses of tensors) the
+    layers work as ever. What packed convolutions give lies in memory as channels-last, as for a model of that format.
 
     A layer that goes into training mode, loads weights, or moves to another device or dtype drops its copy and is a
     plain layer from then on. Copies of a model make their own. Writing to weights in other ways, such as through
-    `.data`, is the caller's affair: call this again then.
+    `.data`, is the caller's affair: call this again then. `torch.jit.script` takes plain layers only.
 
     Args:
         model: any module; linear layers and convolutions of other classes than `nn.Linear` and `nn.Conv2d` themselves,
@@ -54,7 +56,7 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
             continue
         if type(layer.__dict__.get("forward")) in (type(None), kind):  # else someone has put in a forward of their own
             layer.__dict__["forward"] = packed = kind(layer)
-            layer.__dict__["train"] = _Train(packed)
+            layer.__dict__.update({name: _Watched(packed, name) for name in _WATCHED})
     return model
 
 
@@ -118,8 +120,10 @@ class _PackedLayer(ABC):
         if weight is not None and weight.requires_grad and torch.is_grad_enabled():
             self._made = None  # some optimizers write to a weight without leaving a new version
             return None
-        dtype = None if weight is None else _inference_dtype(x, weight)
-        if weight is None or dtype is None or not self.takes(x):
+        if weight is None or "bias" not in parameters:
+            return None  # computed from others: parametrized, pruned
+        dtype = _inference_dtype(x, weight)
+        if dtype is None or not self.takes(x, weight) or (bias is not None and bias.shape != weight.shape[:1]):
             return None
         made = self._made  # read once: another thread may replace it
         if made is not None and not made.is_of(weight):
@@ -133,30 +137,36 @@ class _PackedLayer(ABC):
     def unpack(self) -> None:
         """Give the layer its own `forward` back."""
         if self.layer.__dict__.get("forward") is self:
-            self.layer.__dict__.pop("forward", None)
-            self.layer.__dict__.pop("train", None)
+            for name in ("forward", *_WATCHED):
+                self.layer.__dict__.pop(name, None)
         self._made = None
 
     @abstractmethod
-    def takes(self, x: Tensor) -> bool:
-        """Whether oneDNN computes this shape as torch does; torch's errors are readable, oneDNN's are not."""
+    def takes(self, x: Tensor, weight: Tensor) -> bool:
+        """Whether oneDNN computes these shapes as torch does; torch's errors are readable, oneDNN's are not."""
 
     @abstractmethod
     def pack(self, weight: Tensor, x: Tensor) -> Tensor:
         """The weight in oneDNN's order for inputs like `x`; it is right for all others, too."""
 
 
-class _Train:
-    """The `train` of a packed layer: what is trained and evaluated again is plain, whatever was written in between."""
+class _Watched:
+    """A method of a packed layer that goes on as ever, then unpacks the layer where that is due.
 
-    def __init__(self, packed: _PackedLayer) -> None:
-        self.packed = packed
+    At once and not in the next call: what is trained and evaluated again is plain, whatever was written in between, and
+    replicas of a layer on other devices, which share its `__dict__`, find nothing packed.
+    """
 
-    def __call__(self, mode: bool = True) -> nn.Module:
+    def __init__(self, packed: _PackedLayer, name: str) -> None:
+        self.packed, self.name = packed, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         layer = self.packed.layer
-        if mode:
+        out = getattr(type(layer), self.name)(layer, *args, **kwargs)
+        weight = layer._parameters.get("weight")
+        if layer.training or (weight is not None and not _is_packable(weight)):
             self.packed.unpack()
-        return type(layer).train(layer, mode)
+        return out
 
 
 class _PackedLinear(_PackedLayer):
@@ -171,14 +181,14 @@ class _PackedLinear(_PackedLayer):
             return None
         x, weight, bias = operands
         if shortcut is not None:
-            if shortcut.dtype != x.dtype or shortcut.shape != (*x.shape[:-1], self.layer.out_features):
+            if shortcut.dtype != x.dtype or shortcut.shape != (*x.shape[:-1], weight.shape[0]):
                 return None
             return torch.ops.mkldnn._linear_pointwise.binary(x, shortcut, weight, bias, "add")
         activation, variant = ("gelu", "none") if gelu else ("none", "")  # "none" is the exact GELU, by erf
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)
 
-    def takes(self, x: Tensor) -> bool:
-        return x.shape[-1] == self.layer.in_features
+    def takes(self, x: Tensor, weight: Tensor) -> bool:
+        return x.dim() > 0 and weight.dim() == 2 and x.shape[-1] == weight.shape[1]
 
     def pack(self, weight: Tensor, x: Tensor) -> Tensor:
         return torch.ops.mkldnn._reorder_linear_weight(weight)
@@ -192,9 +202,13 @@ class _PackedConv2d(_PackedLayer):
         x, weight, bias = operands
         return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *self._geometry(), "none", [], "")
 
-    def takes(self, x: Tensor) -> bool:
-        is_zero_padded = self.layer.padding_mode == "zeros" and not isinstance(self.layer.padding, str)
-        return is_zero_padded and x.dim() == 4 and x.shape[1] == self.layer.in_channels
+    def takes(self, x: Tensor, weight: Tensor) -> bool:
+        padding, _, dilation, groups = self._geometry()
+        if self.layer.padding_mode != "zeros" or isinstance(padding, str) or x.dim() != 4 or weight.dim() != 4:
+            return False
+        sides = zip(x.shape[2:], padding, dilation, weight.shape[2:], strict=True)
+        reaches = all(side + 2 * pad > step * (kernel - 1) for side, pad, step, kernel in sides)
+        return reaches and x.shape[1] == groups * weight.shape[1]
 
     def pack(self, weight: Tensor, x: Tensor) -> Tensor:
         return torch.ops.mkldnn._reorder_convolution_weight(weight, *self._geometry(), tuple(x.shape))
@@ -230,6 +244,7 @@ def _can_pack() -> bool:
         (torch.ops.mkldnn, "_reorder_convolution_weight"),
         (torch.ops.mkldnn, "_is_mkldnn_bf16_supported"),
         (torch._C, "_len_torch_dispatch_stack"),
+        (torch._C, "_len_torch_function_stack"),
         (torch._C._functorch, "peek_interpreter_stack"),
         (forward_ad, "_current_level"),
     ]
@@ -248,6 +263,7 @@ def _inference_dtype(x: Tensor, weight: Tensor) -> torch.dtype | None:
         and weight.numel() > 0
         and not weight.is_inference()
         and torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._len_torch_function_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
         and forward_ad._current_level < 0  # tangents survive no_grad
         and torch.backends.mkldnn.enabled
