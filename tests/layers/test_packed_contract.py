@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -207,3 +209,29 @@ def test_training_mode_unpacks_at_once_however_weights_are_written(plain: Net, n
             parameter.data.add_(0.125)
     assert_same(run(net.eval()), run(plain))
     assert packed(net) == []
+
+
+def test_a_move_unpacks_at_once(net: Net) -> None:
+    run(net)
+    assert packed(net.to("cpu").float()) != []  # nothing has moved
+    net.to("meta")
+    assert packed(net) == [] and not any("_apply" in vars(module) for module in net.modules())
+
+
+def test_packed_layers_are_in_no_cycle(net: Net) -> None:
+    run(net)
+    weight = weakref.ref(net.mlp.fc1.weight)
+    gc.disable()
+    try:
+        net.mlp.fc1 = nn.Identity()  # type: ignore[assignment]
+        assert weight() is None
+    finally:
+        gc.enable()
+
+
+def test_a_shallow_copy_says_what_it_needs(net: Net) -> None:
+    run(net)
+    twin, x = copy.copy(net.mlp.fc1), torch.ones(1, net.mlp.fc1.in_features)
+    net.mlp.fc1 = nn.Identity()  # type: ignore[assignment]
+    with torch.no_grad(), pytest.raises(RuntimeError, match="deepcopy"):
+        twin(x)

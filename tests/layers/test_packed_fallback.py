@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize, prune
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from vision.layers import pack_for_inference
@@ -197,6 +199,31 @@ def test_parametrized_weights(net: Net, x: Tensor) -> None:
             assert_same(net(x), plain(net, x))
 
 
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_masks_and_parametrizations_are_heeded(net: Net, x: Tensor, name: str) -> None:
+    torch.no_grad()(net)(x)
+    for layer in (net.fc1, net.conv):
+        prune.random_unstructured(layer, name, 0.5)
+    with torch.no_grad():
+        assert_same(net(x), plain(net, x))
+    for layer in (net.fc1, net.conv):
+        prune.remove(layer, name)
+        parametrize.register_parametrization(layer, name, nn.Tanh())
+    with torch.no_grad():
+        assert_same(net(x), plain(net, x))
+
+
+def test_modes_see_the_products(net: Net, x: Tensor) -> None:
+    class Zeros(TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            out = function(*args, **(kwargs or {}))
+            return out * 0 if function in (F.linear, F.conv2d) else out
+
+    with torch.no_grad(), Zeros():
+        for out in (net.conv(x), net.fc1(torch.ones(2, 8)), linear_gelu(net.fc1, torch.ones(2, 8))):
+            assert not out.any()
+
+
 def test_without_onednn(net: Net, x: Tensor, expected: Tensor) -> None:
     with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
         assert_same(net(x), expected)
@@ -234,6 +261,32 @@ def test_shortcuts_of_other_shapes_are_broadcast(x: Tensor) -> None:
     with torch.no_grad():
         for shape in ((4,), (8, 1, 1, 1, 4), (1, 1, 1, 4), (2, 3, 9, 1)):
             assert_same(linear_add(layer, x, torch.ones(shape)), torch.ones(shape) + product)
+
+
+def test_the_shape_of_the_weight_counts_not_what_the_layer_was_made_for() -> None:
+    layer, x = pack_for_inference(nn.Linear(8, 8)), torch.randn(2, 8)
+    layer.weight, layer.bias = nn.Parameter(torch.randn(4, 8)), nn.Parameter(torch.randn(4))
+    with torch.no_grad():
+        expected = F.linear(x, layer.weight, layer.bias)
+        assert_same(layer(x), expected)
+        assert_same(linear_add(layer, x, torch.ones_like(expected)), 1 + expected)
+        with pytest.raises(RuntimeError, match="must match"):
+            linear_add(layer, x, torch.ones(2, 8))
+
+
+def test_a_bias_is_broadcast_as_torch_does(x: Tensor) -> None:
+    layer = pack_for_inference(nn.Linear(8, 4))
+    layer.bias = nn.Parameter(torch.randn(1))
+    with torch.no_grad():
+        assert_same(layer(x), F.linear(x, layer.weight, layer.bias))
+
+
+def test_wrong_shapes_are_named(net: Net) -> None:
+    with torch.no_grad():
+        with pytest.raises(RuntimeError, match="at least 1D"):
+            net.fc1(torch.tensor(1.0))
+        with pytest.raises(RuntimeError, match=r"Kernel size can't be greater than actual input size"):
+            pack_for_inference(nn.Conv2d(3, 4, 5))(torch.ones(1, 3, 8, 4))
 
 
 def test_wrong_channels_are_named(net: Net, x: Tensor) -> None:

@@ -12,6 +12,7 @@ in registers; plain layers write the product and read it again.
 from __future__ import annotations
 
 import functools
+import weakref
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeVar
 
@@ -37,7 +38,7 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
     layers work as ever. What packed convolutions give lies in memory as channels-last, as for a model of that format.
 
     A layer that goes into training mode, loads weights, or moves to another device or dtype drops its copy and is a
-    plain layer from then on. Copies of a model make their own. Writing to weights in other ways, such as through
+    plain layer from then on. Copies (`copy.deepcopy`) make their own. Writing to weights in other ways, such as through
     `.data`, is the caller's affair: call this again then. `torch.jit.script` takes plain layers only.
 
     Args:
@@ -98,8 +99,16 @@ class _PackedLayer(ABC):
     """
 
     def __init__(self, layer: nn.Module) -> None:
-        self.layer = layer
+        self._layer = weakref.ref(layer)  # the layer has us: a cycle would keep weights until garbage is collected
         self._made: _Made | None = None
+
+    @property
+    def layer(self) -> nn.Module:
+        """Whose `forward` this is."""
+        layer = self._layer()
+        if layer is None:  # this is a shallow copy's
+            raise RuntimeError("the packed layer that this is a shallow copy of is gone; use copy.deepcopy")
+        return layer
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.layer,)
