@@ -186,6 +186,18 @@ def test_precision_is_by_autocast(case: Case, precision: str) -> None:
     assert seen[0].dtype == {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
+def test_networks_are_packed(case: Case, infer: Inferencer) -> None:
+    if case.kind in (ForgeryInferencer, StereoInferencer):
+        network = Judge() if case.kind is ForgeryInferencer else Match()
+        network.layer = nn.Linear(4, 4)
+        case.make(network=network)
+        assert "forward" in vars(network.layer)
+    else:
+        backbone, head = infer.model.backbone, infer.model.decode_head  # type: ignore[attr-defined]
+        is_packed = [[type(m) for m in part.modules() if "forward" in vars(m)] for part in (backbone, head)]
+        assert set(is_packed[0]) == {nn.Conv2d, nn.Linear} and is_packed[1] == []
+
+
 def test_reading_ahead_keeps_the_order_and_tells_errors_when_their_turn_comes() -> None:
     def read(number: int, value: int) -> int:
         return 12 // value + number

@@ -54,6 +54,17 @@ def is_image(value: object) -> bool:
     return isinstance(value, str | os.PathLike | np.ndarray)
 
 
+def listed(images: ImageInput | Iterable[ImageInput]) -> Iterable[ImageInput]:
+    """Images as they are; a single one as a list of one."""
+    return [images] if is_image(images) else images  # type: ignore[list-item, return-value]
+
+
+def check_type(index: int, image: object) -> None:
+    """Raise TypeError for what stands for no image, by its place among the inputs."""
+    if not is_image(image):
+        raise TypeError(f"image {index} is a {type(image).__name__}; expected a path or a uint8 RGB array")
+
+
 def load_image(image: ImageInput, name: str, max_pixels: int, white: int = WHITE) -> np.ndarray:
     """Pixels of a path or an array, uint8 RGB `[H, W, 3]`; `name` stands for the path of an array in errors.
 

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
 from vision.apis.base import (
     ImageInput,
@@ -18,7 +19,8 @@ from vision.apis.base import (
     autocast,
     check_least,
     check_precision,
-    is_image,
+    check_type,
+    listed,
     load_image,
     name_of,
     read_ahead,
@@ -28,6 +30,7 @@ from vision.device import usable_device
 from vision.engine.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
 from vision.errors import UsageError, notice_of
 from vision.images import MAX_PIXELS, ImageError, checked_array
+from vision.layers import pack_for_inference
 from vision.structures.dense import DenseResult, label_shares
 
 
@@ -35,7 +38,7 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
     """Detects or segments what images show, as the config says: mmdet's instances, or mmseg's class of every pixel.
 
     Images are decoded in threads while the model works on one after another. An image that cannot be read gives a
-    result with `error` set, and the others go on.
+    result with `error` set, and the others go on. On a CPU the backbone is packed (`vision.layers.pack_for_inference`).
 
     Args:
         config: path of a config whose default scope is mmdet or mmseg, with a `test_dataloader` whose pipeline prepares
@@ -78,6 +81,8 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         if checkpoint is not None:
             load_strict(self.model, read_checkpoint(checkpoint)[0], checkpoint)
         self.model.to(self.device)
+        # The backbone alone: packed convolutions give channels-last maps, and heads of frameworks may `view` theirs.
+        pack_for_inference(getattr(self.model, "backbone", nn.Identity()))
         with registries_of(self.scope):
             self.classes, self.palette = _names_and_colors(dataset)
             self.pipeline = _pipeline(dataset)
@@ -88,15 +93,13 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         Raises:
             UsageError: as `predict`.
         """
-        inputs = [images] if is_image(images) else images
-        for result in read_ahead(self._read, inputs, self.workers, ahead=2 * self.workers):  # type: ignore[arg-type]
+        for result in read_ahead(self._read, listed(images), self.workers, ahead=2 * self.workers):
             if result.image is not None:
                 result.sample = self.predict(result.image)
             yield result
 
     def _read(self, index: int, image: ImageInput) -> DenseResult:
-        if not is_image(image):
-            raise TypeError(f"image {index} is a {type(image).__name__}; expected a path or a uint8 RGB array")
+        check_type(index, image)
         result = DenseResult(name_of(image, f"array {index}"))
         try:
             result.image = load_image(image, result.path, self.max_pixels)

@@ -532,7 +532,7 @@ def test_frames_start_from_the_last_field_within_a_scene() -> None:
     assert network.starts == [None, -10, -12, None, None, -10] and video.cuts == 2
     assert results[1].left == "frame 1 left" and (results[2].disparity == 14).all()
     cold = Remembers()
-    list(StereoVideo(StereoInferencer(network=cold), warm=False)(frames))
+    list(StereoVideo(StereoInferencer(network=cold), warm=False).stream(frames))
     assert cold.starts == [None] * 3
 
 

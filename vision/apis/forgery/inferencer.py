@@ -16,7 +16,8 @@ from vision.apis.base import (
     autocast,
     check_least,
     check_precision,
-    is_image,
+    check_type,
+    listed,
     not_a_number,
     read_ahead,
     renamed,
@@ -108,11 +109,10 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
     @renamed(pictures="images")
     def stream(self, images: ImageInput | Iterable[ImageInput]) -> Iterator[ForgeryResult]:
         """As a call, but yields each result as soon as it is there; threads are at most two images each ahead."""
-        inputs = [images] if is_image(images) else images
         jobs: deque[Job] = deque()
         # Crops without a logit. Those of several images fill one batch, and those of one image may take several.
         waiting: deque[tuple[Job, int]] = deque()
-        for job in read_ahead(self._read, inputs, self.workers, ahead=2 * self.workers):  # type: ignore[arg-type]
+        for job in read_ahead(self._read, listed(images), self.workers, ahead=2 * self.workers):
             jobs.append(job)
             waiting.extend((job, index) for index in range(len(job.crops)))
             while len(waiting) >= self.batch_size:
@@ -125,8 +125,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             yield self._result(jobs.popleft())
 
     def _read(self, index: int, image: ImageInput) -> Job:
-        if not is_image(image):
-            raise TypeError(f"image {index} is a {type(image).__name__}; expected a path or a uint8 RGB array")
+        check_type(index, image)
         options = self.crop_size, self.max_crops, self.max_pixels, self.robust, self.heatmap
         return prepare(image, f"array {index}", *options)
 

@@ -38,6 +38,10 @@ class StereoVideo:
         self.is_cut = True
 
     def __call__(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[StereoResult]:
+        """As `stream`: results of all frames at once would exceed memory."""
+        return self.stream(frames)
+
+    def stream(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[StereoResult]:
         """Match uint8 RGB frames `[H, W, 3]`; the first with something to see is checked for views that are swapped or
         unrectified. A warning of one kind (`Notice.code`) is given once.
 

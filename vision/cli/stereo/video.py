@@ -95,7 +95,7 @@ def run_video(command: argparse.Namespace) -> int:
     ):
         matcher = StereoVideo(inferencer_of(command, geometry, progress.on_part), warm=not command.no_warm_start)
         painter = _Painter()
-        for number, result in enumerate(matcher(_guarded(frames))):
+        for number, result in enumerate(matcher.stream(_guarded(frames))):
             record = record_of(result) | {"files": []}
             if result.error is None and folder is not None:
                 record["files"], record["error"] = writer.write(result, folder.base_for(f"{number:06d}.png"))
