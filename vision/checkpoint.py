@@ -22,6 +22,9 @@ from vision.files import replacing_path
 class CheckpointError(UsageError):
     """A weights file cannot be used; the message says which, why and what to do."""
 
+    def __init__(self, message: str = "", *, code: str = "bad-checkpoint", value: Any = None) -> None:
+        super().__init__(message, code=code, value=value)
+
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a `.safetensors` file, or of a PyTorch file (a training checkpoint, a flat dict).

@@ -149,8 +149,8 @@ WRONG: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"workers": 0}, "out-of-range", ("forgery", "dense")),
     ({"batch_size": -1}, "out-of-range", ("forgery",)),
     ({"precision": "fp8"}, "out-of-range", ALL),
-    ({"checkpoint": "gone.safetensors", "network": None}, "usage", ("forgery", "stereo")),
-    ({"checkpoint": "gone.safetensors"}, "usage", ("dense",)),
+    ({"checkpoint": "gone.safetensors", "network": None}, "bad-checkpoint", ("forgery", "stereo")),
+    ({"checkpoint": "gone.safetensors"}, "bad-checkpoint", ("dense",)),
 ]
 
 
@@ -239,3 +239,27 @@ def test_every_code_is_in_the_table() -> None:
         found |= set(re.findall(r'\bcode(?:: str)? ?= ?"([a-z0-9-]+)"', text))
         found |= set(re.findall(r'Notice\([^()]*?"([a-z]+(?:-[a-z]+)+)"', text))
     assert found <= set(CODES)
+
+
+def test_files_that_do_not_fit_are_told_by_code(tmp_path: Path) -> None:
+    from vision.checkpoint import read_checkpoint
+    from vision.datasets.forgery.folders import list_samples
+    from vision.datasets.stereo.files import checked_root
+    from vision.engine.config import load_config
+    from vision.stereo_io import write_disparity
+    from vision.stereo_io.pair_list import read_pair_list
+
+    gone = str(tmp_path / "gone.png")
+    calls: list[tuple[Callable[[], Any], str, Any]] = [
+        (lambda: read_pair_list(gone), "bad-list", gone),
+        (lambda: list_samples(gone), "bad-data-root", gone),
+        (lambda: checked_root(gone, "pairs"), "bad-data-root", gone),
+        (lambda: load_config(gone), "bad-config", gone),
+        (lambda: read_checkpoint(gone), "bad-checkpoint", None),
+        (lambda: write_disparity(gone, np.zeros((2, 2, 1), np.float32)), "bad-array", ("float32", (2, 2, 1))),
+        (lambda: write_disparity(gone, np.full((2, 2), 300.0), kind="kitti"), "out-of-range", 300.0),
+    ]
+    for call, code, value in calls:
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert (caught.value.code, caught.value.value) == (code, value)

@@ -74,7 +74,9 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         self.scope = scope_of(self.cfg)
         if self.scope not in FRAMEWORKS:
             raise UsageError(
-                f"{config} is no detector or segmentor: default_scope is {self.scope!r}, not mmdet or mmseg"
+                f"{config} is no detector or segmentor: default_scope is {self.scope!r}, not mmdet or mmseg",
+                code="bad-config",
+                value=self.scope,
             )
         dataset = _test_dataset(self.cfg)
         self.model = build_model(self.cfg)
@@ -128,10 +130,14 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
             try:
                 sample = self.model.test_step(batch)[0].cpu()  # type: ignore[operator]
             except MissingOpError as error:
-                raise UsageError(str(error)) from error
+                raise UsageError(str(error), code="missing-package") from error
         wanted = "pred_sem_seg" if self.segments_pixels else "pred_instances"
         if wanted not in sample:
-            raise UsageError(f"the model predicts {', '.join(sorted(sample.keys()))}; expected {wanted}")
+            raise UsageError(
+                f"the model predicts {', '.join(sorted(sample.keys()))}; expected {wanted}",
+                code="bad-config",
+                value=sorted(sample.keys()),
+            )
         return sample
 
     @property
@@ -166,7 +172,11 @@ def _test_dataset(cfg: Any) -> Any:
     while dataset is not None and "pipeline" not in dataset:
         dataset = dataset.get("dataset") or (dataset.get("datasets") or [None])[0]
     if dataset is None:
-        raise UsageError(f"config {os.fspath(cfg.filename)} has no test_dataloader whose dataset has a pipeline")
+        raise UsageError(
+            f"config {os.fspath(cfg.filename)} has no test_dataloader whose dataset has a pipeline",
+            code="bad-config",
+            value=os.fspath(cfg.filename),
+        )
     return dataset
 
 
@@ -176,7 +186,11 @@ def _names_and_colors(dataset: Any) -> tuple[list[str], list[tuple[int, int, int
     with DATASETS.switch_scope_and_registry(None) as registry:
         kind = registry.get(dataset.type)
     if kind is None:
-        raise UsageError(f"the config's dataset type {dataset.type!r} is registered nowhere; see custom_imports")
+        raise UsageError(
+            f"the config's dataset type {dataset.type!r} is registered nowhere; see custom_imports",
+            code="bad-config",
+            value=dataset.type,
+        )
     known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
     palette = known.get("palette") or []
     colors = [(int(r), int(g), int(b)) for r, g, b in palette] if not isinstance(palette, str) else []

@@ -18,11 +18,11 @@ def load_config(
     """Read a config, override what `cfg_options` names (dots between levels), refuse keys that nothing would read."""
     compat.apply()
     if not Path(config).is_file():
-        raise UsageError(f"config not found: {config}")
+        raise UsageError(f"config not found: {config}", code="bad-config", value=str(config))
     try:
         cfg = Config.fromfile(str(config))
     except (SyntaxError, OSError) as error:
-        raise UsageError(f"config {config} cannot be read: {error}") from error
+        raise UsageError(f"config {config} cannot be read: {error}", code="bad-config", value=str(config)) from error
     cfg.merge_from_dict(dict(cfg_options or {}))
     check_top_level_keys(cfg)
     if work_dir is not None:

@@ -36,7 +36,11 @@ def check_top_level_keys(cfg: Config) -> None:
         return
     hints = {key: difflib.get_close_matches(key, known, n=1) for key in unknown}
     named = ", ".join(f"{key!r}" + (f" (did you mean {hint[0]!r}?)" if hint else "") for key, hint in hints.items())
-    raise UsageError(f"{cfg.filename}: nothing reads the top-level config key {named}; remove or rename it")
+    raise UsageError(
+        f"{cfg.filename}: nothing reads the top-level config key {named}; remove or rename it",
+        code="bad-config",
+        value=named,
+    )
 
 
 def runner_keys() -> frozenset[str]:

@@ -29,7 +29,11 @@ def registries_of(scope: str) -> Iterator[None]:
         try:
             importlib.import_module(f"{scope}.utils").register_all_modules(init_default_scope=False)
         except ModuleNotFoundError as error:
-            raise UsageError(f"the config needs {scope} ({error}): pip install {FRAMEWORKS[scope]}") from error
+            raise UsageError(
+                f"the config needs {scope} ({error}): pip install {FRAMEWORKS[scope]}",
+                code="missing-package",
+                value=FRAMEWORKS[scope],
+            ) from error
     with DefaultScope.overwrite_default_scope(scope):
         yield
 
@@ -52,6 +56,6 @@ def build_model(cfg: Any) -> nn.Module:
     from mmengine.registry import MODELS
 
     if cfg.get("model") is None:
-        raise UsageError(f"config {cfg.filename} has no model")
+        raise UsageError(f"config {cfg.filename} has no model", code="bad-config", value=cfg.filename)
     with registries_of(scope_of(cfg)):
         return revert_sync_batchnorm(MODELS.build(cfg.model)).eval()

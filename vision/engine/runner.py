@@ -39,7 +39,11 @@ def train(
     """
     cfg = load_config(config, work_dir, cfg_options)
     if cfg.get("train_dataloader") is None or cfg.get("optim_wrapper") is None:
-        raise UsageError(f"{config} cannot be trained: it needs a train_dataloader and an optim_wrapper")
+        raise UsageError(
+            f"{config} cannot be trained: it needs a train_dataloader and an optim_wrapper",
+            code="bad-config",
+            value=str(config),
+        )
     if resume is not None:
         cfg.resume = True
         cfg.load_from = None if resume == "auto" else _existing_checkpoint(resume)
@@ -66,7 +70,7 @@ def test(
     """
     cfg = load_config(config, work_dir, cfg_options)
     if cfg.get("test_dataloader") is None:
-        raise UsageError(f"{config} cannot be tested: it has no test_dataloader")
+        raise UsageError(f"{config} cannot be tested: it has no test_dataloader", code="bad-config", value=str(config))
     cfg.load_from = _existing_checkpoint(checkpoint)
     cfg.resume = False
     if amp:
@@ -97,7 +101,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 def _existing_checkpoint(checkpoint: str | Path) -> str:
     path = str(checkpoint)
     if "://" not in path and not Path(path).is_file():
-        raise UsageError(f"checkpoint not found: {path}")
+        raise UsageError(f"checkpoint not found: {path}", code="bad-checkpoint", value=str(path))
     return path
 
 

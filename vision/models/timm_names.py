@@ -23,7 +23,7 @@ def check_timm_name(name: str) -> None:
         return
     close = difflib.get_close_matches(name, timm.list_models(), n=3)
     advice = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() has them all"
-    raise UsageError(f"timm has no model {name!r}; {advice}")
+    raise UsageError(f"timm has no model {name!r}; {advice}", code="unknown-model", value=name)
 
 
 def timm_image_size(name: str) -> tuple[int, int]:

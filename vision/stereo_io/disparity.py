@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from vision.errors import UsageError
 from vision.images import MAX_PIXELS, ImageError
 from vision.stereo_io.files import read_hdf5, read_npy, write_npy
 from vision.stereo_io.pfm import read_pfm, write_pfm
@@ -51,13 +52,15 @@ def read_disparity(
 
     Raises:
         ImageError: the file cannot be used; also when not a single pixel is known.
-        ValueError: an unknown kind, or a scale that is not positive.
+        UsageError: an unknown kind, or a scale that is not positive.
     """
     kind = _kind_of(path) if kind is None else kind
     if kind not in DISPARITY_KINDS:
-        raise ValueError(f"disparity kind is {kind!r}; expected one of {', '.join(DISPARITY_KINDS)}")
+        raise UsageError(
+            f"disparity kind is {kind!r}; expected one of {', '.join(DISPARITY_KINDS)}", code="out-of-range", value=kind
+        )
     if scale is not None and not 0 < scale < float("inf"):
-        raise ValueError(f"disparity scale is {scale}; expected a positive number")
+        raise UsageError(f"disparity scale is {scale}; expected a positive number", code="out-of-range", value=scale)
     disparity = _stored(path, kind, scale, max_pixels)
     disparity[~np.isfinite(disparity)] = np.nan
     known = disparity[~np.isnan(disparity)]
@@ -76,11 +79,15 @@ def write_disparity(path: str | os.PathLike[str], disparity: np.ndarray, kind: s
             unknown is 0; negative values become unknown, what rounds to 0 becomes 1/256); by default by the suffix.
 
     Raises:
-        ValueError: another shape or kind, or for `kitti` a disparity of 256 pixels or more.
+        UsageError: another shape or kind, or for `kitti` a disparity of 256 pixels or more.
     """
     disparity = np.asarray(disparity)
     if disparity.ndim != 2 or disparity.size == 0:
-        raise ValueError(f"disparity for {os.fspath(path)} is {disparity.shape}; expected [H, W], not empty")
+        raise UsageError(
+            f"disparity for {os.fspath(path)} is {disparity.shape}; expected [H, W], not empty",
+            code="bad-array",
+            value=(str(disparity.dtype), disparity.shape),
+        )
     if kind is None:
         kind = {".pfm": "pfm", ".npy": "npy", ".png": "kitti"}.get(os.path.splitext(path)[1].lower(), "unknown")
     known = np.isfinite(disparity)
@@ -91,7 +98,11 @@ def write_disparity(path: str | os.PathLike[str], disparity: np.ndarray, kind: s
     elif kind == "kitti":
         write_png(path, _to_kitti(path, disparity, known))
     else:
-        raise ValueError(f"cannot write disparities of kind {kind!r} to {os.fspath(path)}; expected .pfm, .npy or .png")
+        raise UsageError(
+            f"cannot write disparities of kind {kind!r} to {os.fspath(path)}; expected .pfm, .npy or .png",
+            code="out-of-range",
+            value=kind,
+        )
 
 
 def _kind_of(path: str | os.PathLike[str]) -> str:
@@ -151,8 +162,10 @@ def _to_kitti(path: str | os.PathLike[str], disparity: np.ndarray, known: np.nda
     known = known & (disparity >= 0)
     levels = np.rint(np.where(known, disparity, 0) * KITTI_SCALE)
     if levels.max() > 65535:
-        raise ValueError(
+        raise UsageError(
             f"disparity for {os.fspath(path)} reaches {levels.max() / KITTI_SCALE:g} pixels; the 16-bit PNG holds less "
-            "than 256, write .pfm or .npy"
+            "than 256, write .pfm or .npy",
+            code="out-of-range",
+            value=levels.max() / KITTI_SCALE,
         )
     return np.where(known, np.maximum(levels, 1), 0).astype(np.uint16)

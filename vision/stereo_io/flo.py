@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 
+from vision.errors import UsageError
 from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
 from vision.stereo_io.files import check_size
@@ -48,11 +49,15 @@ def write_flo(path: str | os.PathLike[str], flow: np.ndarray) -> None:
     """Write a flow field `[H, W, 2]` whole or not at all; where it is not finite, the file says unknown.
 
     Raises:
-        ValueError: another shape, or empty.
+        UsageError: another shape, or empty.
     """
     flow = np.asarray(flow)
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.size == 0:
-        raise ValueError(f"flow for {os.fspath(path)} is {flow.shape}; expected [H, W, 2], not empty")
+        raise UsageError(
+            f"flow for {os.fspath(path)} is {flow.shape}; expected [H, W, 2], not empty",
+            code="bad-array",
+            value=(str(flow.dtype), flow.shape),
+        )
     known = np.isfinite(flow).all(axis=2, keepdims=True)
     data = np.ascontiguousarray(np.where(known, flow, _UNKNOWN), dtype="<f4")
     write_bytes(path, _HEADER.pack(_TAG, flow.shape[1], flow.shape[0]), data.data)

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from vision.errors import UsageError
 from vision.images import MAX_PIXELS, ImageError
 from vision.stereo_io.files import read_hdf5, read_npy, write_npy
 from vision.stereo_io.flo import read_flo, write_flo
@@ -53,11 +54,15 @@ def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> None:
     """Write a flow field `[H, W, 2]`, not finite where unknown, as `.flo`, `.png` (KITTI) or `.npy`.
 
     Raises:
-        ValueError: another shape or suffix, or for `.png` a motion of 512 pixels or more.
+        UsageError: another shape or suffix, or for `.png` a motion of 512 pixels or more.
     """
     flow = np.asarray(flow)
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.size == 0:
-        raise ValueError(f"flow for {os.fspath(path)} is {flow.shape}; expected [H, W, 2], not empty")
+        raise UsageError(
+            f"flow for {os.fspath(path)} is {flow.shape}; expected [H, W, 2], not empty",
+            code="bad-array",
+            value=(str(flow.dtype), flow.shape),
+        )
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".flo":
         write_flo(path, flow)
@@ -66,7 +71,11 @@ def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> None:
     elif suffix == ".png":
         write_png(path, _to_kitti(path, flow))
     else:
-        raise ValueError(f"cannot write flow to {os.fspath(path)}; expected .flo, .png or .npy")
+        raise UsageError(
+            f"cannot write flow to {os.fspath(path)}; expected .flo, .png or .npy",
+            code="out-of-range",
+            value=os.fspath(path),
+        )
 
 
 def _pair(path: str | os.PathLike[str], values: np.ndarray, channels: int) -> np.ndarray:
@@ -86,7 +95,9 @@ def _to_kitti(path: str | os.PathLike[str], flow: np.ndarray) -> np.ndarray:
     levels = np.rint(np.where(known[..., None], flow, 0) * _STEPS) + _ZERO
     if levels.min() < 0 or levels.max() > 65535:
         largest = np.abs(flow[known]).max()
-        raise ValueError(
-            f"flow for {os.fspath(path)} reaches {largest:g} pixels; KITTI's PNG holds less than 512, write .flo"
+        raise UsageError(
+            f"flow for {os.fspath(path)} reaches {largest:g} pixels; KITTI's PNG holds less than 512, write .flo",
+            code="out-of-range",
+            value=largest,
         )
     return np.dstack([levels, known]).astype(np.uint16)

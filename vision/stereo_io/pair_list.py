@@ -38,13 +38,15 @@ def read_pair_list(
             reader.fieldnames = columns
             pairs = [(reader.line_num, _cells(name, reader.line_num, row, is_strict)) for row in reader]
     except OSError as error:
-        raise UsageError(f"{name}: cannot be read ({error.strerror}); expected a CSV file of pairs") from None
+        raise UsageError(
+            f"{name}: cannot be read ({error.strerror}); expected a CSV file of pairs", code="bad-list", value=name
+        ) from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{name}: not a CSV file in UTF-8 ({error})") from None
+        raise UsageError(f"{name}: not a CSV file in UTF-8 ({error})", code="bad-list", value=name) from None
     except csv.Error as error:
-        raise UsageError(f"{name}: not a CSV file ({error})") from None
+        raise UsageError(f"{name}: not a CSV file ({error})", code="bad-list", value=name) from None
     if not pairs:
-        raise UsageError(f"{name}: lists no pair; expected lines below the header")
+        raise UsageError(f"{name}: lists no pair; expected lines below the header", code="bad-list", value=name)
     return pairs
 
 
@@ -53,22 +55,28 @@ def _check_columns(name: str, columns: list[str], optional: Sequence[str] | None
     found = ", ".join(columns)[:200] or "missing"
     if optional is None:
         if missing:
-            raise UsageError(f"{name}, line 1: the columns are {found}; expected left and right")
+            raise UsageError(
+                f"{name}, line 1: the columns are {found}; expected left and right", code="bad-list", value=name
+            )
         return
     unknown = [column for column in columns if column not in (*REQUIRED, *optional)]
     if missing or unknown or len(set(columns)) < len(columns):
         raise UsageError(
             f"{name}, line 1: the columns are {found}; "
-            f"expected {', '.join(REQUIRED)} and, if wanted, {', '.join(optional)}, each once"
+            f"expected {', '.join(REQUIRED)} and, if wanted, {', '.join(optional)}, each once",
+            code="bad-list",
+            value=name,
         )
 
 
 def _cells(name: str, line: int, row: dict[str, str | None], is_strict: bool) -> dict[str, str]:
     # csv puts what is beyond the header under the key None.
     if is_strict and None in row:
-        raise UsageError(f"{name}, line {line}: more cells than the header has; quote commas in names")
+        raise UsageError(
+            f"{name}, line {line}: more cells than the header has; quote commas in names", code="bad-list", value=name
+        )
     cells = {column: (cell or "").strip() for column, cell in row.items() if isinstance(column, str)}
     for side in REQUIRED:
         if not cells[side]:
-            raise UsageError(f"{name}, line {line}: no {side} image; expected a file name")
+            raise UsageError(f"{name}, line {line}: no {side} image; expected a file name", code="bad-list", value=name)
     return cells

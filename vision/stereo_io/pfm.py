@@ -12,6 +12,7 @@ import re
 
 import numpy as np
 
+from vision.errors import UsageError
 from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
 from vision.stereo_io.files import check_size
@@ -70,11 +71,15 @@ def write_pfm(path: str | os.PathLike[str], array: np.ndarray, little_endian: bo
         little_endian: byte order.
 
     Raises:
-        ValueError: the array has another shape or is empty.
+        UsageError: the array has another shape or is empty.
     """
     array = np.asarray(array)
     if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
-        raise ValueError(f"array for {os.fspath(path)} is {array.shape}; expected [H, W] or [H, W, 3], not empty")
+        raise UsageError(
+            f"array for {os.fspath(path)} is {array.shape}; expected [H, W] or [H, W, 3], not empty",
+            code="bad-array",
+            value=(str(array.dtype), array.shape),
+        )
     kind, scale = "Pf" if array.ndim == 2 else "PF", "-1.0" if little_endian else "1.0"
     header = f"{kind}\n{array.shape[1]} {array.shape[0]}\n{scale}\n".encode()
     data = np.ascontiguousarray(array[::-1], dtype="<f4" if little_endian else ">f4")

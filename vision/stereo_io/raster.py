@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vision.errors import UsageError
 from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
 from vision.stereo_io.files import check_size
@@ -84,19 +85,25 @@ def write_png(path: str | os.PathLike[str], values: np.ndarray) -> None:
     """Write uint8 or uint16 values, gray `[H, W]` or RGB `[H, W, 3]`, as a PNG file, whole or not at all.
 
     Raises:
-        ValueError: values of another type or shape.
+        UsageError: values of another type or shape.
     """
     values = np.asarray(values)
     shaped = values.ndim == 2 or (values.ndim == 3 and values.shape[2] == 3)
     if values.dtype not in (np.uint8, np.uint16) or not shaped or values.size == 0:
-        raise ValueError(
+        raise UsageError(
             f"values for {os.fspath(path)} are {values.dtype} {values.shape}; "
-            "expected uint8 or uint16 [H, W] or [H, W, 3]"
+            "expected uint8 or uint16 [H, W] or [H, W, 3]",
+            code="bad-array",
+            value=(str(values.dtype), values.shape),
         )
     pixels = values if values.ndim == 2 else values[..., ::-1]
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(pixels))
     if not done:
-        raise ValueError(f"OpenCV could not encode {values.shape} values for {os.fspath(path)}")
+        raise UsageError(
+            f"OpenCV could not encode {values.shape} values for {os.fspath(path)}",
+            code="bad-array",
+            value=(str(values.dtype), values.shape),
+        )
     write_bytes(path, encoded.data)
 
 

@@ -20,6 +20,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from vision.errors import UsageError
+
 REAL, FAKE = 0, 1
 SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _LABELS = {"0_real": REAL, "real": REAL, "1_fake": FAKE, "fake": FAKE}
@@ -65,25 +67,35 @@ def list_samples(
             DiffusionForensics: the domain).
 
     Raises:
-        ValueError: for a root without a known layout or without images, and for any name that does not occur.
+        UsageError: for a root without a known layout or without images, and for any name that does not occur.
     """
     root = os.path.abspath(os.fspath(root))
     if not os.path.isdir(root):
-        raise ValueError(
-            f"data root {root!r} is not a folder; expected a folder in one of the layouts {layout_names()}"
+        raise UsageError(
+            f"data root {root!r} is not a folder; expected a folder in one of the layouts {layout_names()}",
+            code="bad-data-root",
+            value=root,
         )
     folders = _list_folders(root)
     if layout == "auto":
         layout = detect_layout(root, folders)
     if layout not in _LAYOUTS:
-        raise ValueError(f"unknown layout {layout!r}; expected 'auto' or one of {layout_names()}")
+        raise UsageError(
+            f"unknown layout {layout!r}; expected 'auto' or one of {layout_names()}", code="out-of-range", value=layout
+        )
     groups = list(_LAYOUTS[layout](root, folders))
     if not groups:
-        raise ValueError(f"{root}: no label folders of layout {layout!r}; expected {_PATTERNS[layout]}")
+        raise UsageError(
+            f"{root}: no label folders of layout {layout!r}; expected {_PATTERNS[layout]}",
+            code="bad-data-root",
+            value=root,
+        )
     samples = [sample for group in groups for sample in _images_of(group)]
     if not samples:
-        raise ValueError(
-            f"{root}: the label folders of layout {layout!r} hold no image files ({groups[0].folder}, ...)"
+        raise UsageError(
+            f"{root}: the label folders of layout {layout!r} hold no image files ({groups[0].folder}, ...)",
+            code="bad-data-root",
+            value=root,
         )
     samples = _keep(root, samples, "split", None if split is None else [split])
     samples = _keep(root, samples, "category", classes)
@@ -99,7 +111,7 @@ def detect_layout(root: str, folders: dict[str, list[str]] | None = None) -> str
         folders: the tree as a map from relative folder to the names of its sub-folders; read from disk if missing.
 
     Raises:
-        ValueError: naming the root and every layout that was looked for.
+        UsageError: naming the root and every layout that was looked for.
     """
     folders = _list_folders(root) if folders is None else folders
     if any(True for _ in _genimage(root, folders)):
@@ -110,7 +122,7 @@ def detect_layout(root: str, folders: dict[str, list[str]] | None = None) -> str
     if groups:
         return "cnndetection" if any(group.category for group in groups) else "plain"
     patterns = "; ".join(f"{name}: {pattern}" for name, pattern in _PATTERNS.items())
-    raise ValueError(f"{root}: no known layout found. Looked for {patterns}")
+    raise UsageError(f"{root}: no known layout found. Looked for {patterns}", code="bad-data-root", value=root)
 
 
 def layout_names() -> list[str]:
@@ -221,7 +233,11 @@ def _drop_sources(root: str, samples: list[Sample], unwanted: Iterable[str] | No
     _check_known(root, samples, "source", names)
     kept = [sample for sample in samples if sample.source not in names]
     if not kept:
-        raise ValueError(f"{root}: exclude_sources {sorted(names)} leaves no image; exclude fewer sources")
+        raise UsageError(
+            f"{root}: exclude_sources {sorted(names)} leaves no image; exclude fewer sources",
+            code="bad-data-root",
+            value=root,
+        )
     return kept
 
 
@@ -238,7 +254,11 @@ def _check_known(root: str, samples: list[Sample], field: str, names: set[str]) 
     if missing:
         what = {"split": "split folder", "category": "class", "source": "source"}[field]
         listed = ", ".join(f"{name} ({count})" for name, count in sorted(known.items()) if name) or "none"
-        raise ValueError(f"{root}: no {what} named {', '.join(map(repr, missing))}; there are: {listed}")
+        raise UsageError(
+            f"{root}: no {what} named {', '.join(map(repr, missing))}; there are: {listed}",
+            code="bad-data-root",
+            value=root,
+        )
 
 
 def _located(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, list[str]]]:

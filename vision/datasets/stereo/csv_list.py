@@ -42,7 +42,9 @@ def _pair(
         files[name] = str(folder / value) if value else ""
         if value and not os.path.isfile(files[name]):
             raise UsageError(
-                f"{os.fspath(path)}, line {line}: {name} {files[name]!r} is no file; paths start at {folder}"
+                f"{os.fspath(path)}, line {line}: {name} {files[name]!r} is no file; paths start at {folder}",
+                code="bad-list",
+                value=files[name],
             )
     return StereoFiles(
         files["left"],

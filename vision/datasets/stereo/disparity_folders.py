@@ -208,7 +208,9 @@ def folders_in(path: str) -> list[str]:
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Refuse a word that is not among those allowed, with an UsageError."""
     if value not in allowed:
-        raise UsageError(f"{name} is {value!r}; expected {' or '.join(map(repr, allowed))}")
+        raise UsageError(
+            f"{name} is {value!r}; expected {' or '.join(map(repr, allowed))}", code="out-of-range", value=value
+        )
 
 
 def _scene_flow_pairs(left: str, frames: str, disparity: str, root: str) -> Iterator[StereoFiles]:

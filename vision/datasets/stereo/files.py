@@ -57,7 +57,10 @@ def read_sample(files: StereoFiles, max_pixels: int = MAX_PIXELS) -> dict[str, A
         if value is not None and value.shape[:2] != left.shape[:2]:
             size = f"{value.shape[1]} x {value.shape[0]}"
             raise ImageError(
-                getattr(files, key), f"is {size} pixels; expected {left.shape[1]} x {left.shape[0]} as {files.left}"
+                getattr(files, key),
+                f"is {size} pixels; expected {left.shape[1]} x {left.shape[0]} as {files.left}",
+                code="sizes-differ",
+                value=(value.shape[:2], left.shape[:2]),
             )
     if not files.visible and files.disparity and files.disparity_right:
         sample |= _seen(sample["disparity"], sample["disparity_right"])
@@ -95,7 +98,7 @@ def checked_root(root: str | os.PathLike[str], expected: str) -> str:
     """
     path = os.path.abspath(os.fspath(root))
     if not os.path.isdir(path):
-        raise UsageError(f"data root {path!r} is not a folder; expected {expected}")
+        raise UsageError(f"data root {path!r} is not a folder; expected {expected}", code="bad-data-root", value=path)
     return path
 
 
@@ -106,7 +109,9 @@ def checked(pairs: list[StereoFiles], root: str, expected: str) -> list[StereoFi
         UsageError: there are none.
     """
     if not pairs:
-        raise UsageError(f"{root}: found no pair of images; looked for {expected}")
+        raise UsageError(
+            f"{root}: found no pair of images; looked for {expected}", code="bad-data-root", value=os.fspath(root)
+        )
     return pairs
 
 
