@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import vision
 from vision.cli.main import main
@@ -90,6 +91,14 @@ def test_names_are_importable(module: str) -> None:
     found = importlib.import_module(module)
     missing = [name for name in NAMES[module].split() if not hasattr(found, name)]
     assert not missing, f"{module} no longer has {missing}"
+
+
+def test_arguments_keep_their_names(tmp_path: Path) -> None:
+    build_stereo_transform = importlib.import_module("vision.datasets.stereo").build_stereo_transform
+    assert build_stereo_transform(transform=len) is len
+    save_picture = importlib.import_module("vision.visualization.dense").save_picture
+    save_picture(picture=Image.new("RGB", (8, 8)), path=tmp_path / "a.png")
+    assert (tmp_path / "a.png").is_file()
 
 
 def test_version_comes_from_the_module_and_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,10 +17,12 @@ from vision.errors import CODES, Notice, UsageError
 class Result:
     """A result that failed."""
 
+    error: str | None = Notice("has 9 pixels", "too-many-pixels", 9)
+    warnings = (Notice("rows differ", "views-unrectified"), "plain")
+
     def to_dict(self) -> dict[str, object]:
-        """Its fields."""
-        notices = [Notice("rows differ", "views-unrectified"), "plain"]
-        return {"left": "a", "error": Notice("has 9 pixels", "too-many-pixels", 9), "warnings": notices}
+        """Its fields, as plain text."""
+        return {"left": "a", "error": str(self.error), "warnings": [str(warning) for warning in self.warnings]}
 
 
 def test_a_code_brings_its_advice() -> None:

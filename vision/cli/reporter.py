@@ -20,7 +20,9 @@ Record = dict[str, Any]
 
 
 class Result(Protocol):
-    """What an inferencer returns: data, with an error where there is no result."""
+    """What an inferencer returns: data, with an error where there is no result. It may have `warnings`, too."""
+
+    error: str | None
 
     def to_dict(self) -> Record:
         """Flat and JSON-ready, always with the same fields."""
@@ -168,11 +170,11 @@ class Reporter:
 
 def record_of(result: Result) -> Record:
     """The fields of a result, its error and its warnings with advice about options."""
-    record = result.to_dict()
-    if record["error"] is not None:
-        record["error"] = advised(record["error"])
+    record = result.to_dict()  # its texts are plain; those of the result know their codes
+    if result.error is not None:
+        record["error"] = advised(result.error)
     if "warnings" in record:
-        record["warnings"] = [advised(warning) for warning in record["warnings"]]
+        record["warnings"] = [advised(warning) for warning in getattr(result, "warnings", ())]
     return record
 
 

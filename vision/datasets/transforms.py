@@ -20,7 +20,7 @@ def register_transform(kind: Kind) -> Kind:
     return kind
 
 
-def build_transform(config: Callable[..., Any] | dict[str, Any]) -> Callable[..., Any]:
+def build_transform(transform: Callable[..., Any] | dict[str, Any]) -> Callable[..., Any]:
     """Make a transform from a dict with its class, or the name of it, as `type`; callables pass through.
 
     Our names come first, then those of mmengine's TRANSFORMS registry, if mmengine is installed.
@@ -30,11 +30,11 @@ def build_transform(config: Callable[..., Any] | dict[str, Any]) -> Callable[...
         ValueError: the name is not ours, and there is no mmengine.
         KeyError: mmengine does not know the name either.
     """
-    if callable(config):
-        return config
-    if not isinstance(config, dict) or "type" not in config:
-        raise TypeError(f"cannot build a transform from {config!r}; expected a callable or a dict with a `type`")
-    arguments = dict(config)
+    if callable(transform):
+        return transform
+    if not isinstance(transform, dict) or "type" not in transform:
+        raise TypeError(f"cannot build a transform from {transform!r}; expected a callable or a dict with a `type`")
+    arguments = dict(transform)
     kind = arguments.pop("type")
     kind = _TRANSFORMS.get(kind, kind) if isinstance(kind, str) else kind
     if callable(kind):
@@ -43,7 +43,7 @@ def build_transform(config: Callable[..., Any] | dict[str, Any]) -> Callable[...
         from mmengine.registry import TRANSFORMS
     except ImportError:
         raise ValueError(f"unknown transform {kind!r}; expected one of {transform_names()}") from None
-    return TRANSFORMS.build(config)
+    return TRANSFORMS.build(transform)
 
 
 def transform_names() -> list[str]:

@@ -48,6 +48,7 @@ class ForgeryResult:
     def to_dict(self) -> dict[str, Any]:
         """Flat, JSON-ready, always with the same fields: the judgment, the provenance, the recompression check."""
         judgment = {name: getattr(self, name) for name in ("path", "verdict", "probability", "logit", "crops", "error")}
+        judgment["error"] = self.error and str(self.error)  # plain text, which any format takes
         robust = {name: getattr(self, name) for name in _ROBUST_FIELDS}
         record = judgment | {name: self.metadata.get(name) for name in PROVENANCE_FIELDS} | robust
         return {name: round(value, 6) if isinstance(value, float) else value for name, value in record.items()}

@@ -73,7 +73,11 @@ class StereoResult:
         record["confidence"] = None if self.confidence is None else round(float(self.confidence.mean()), 4)
         record["scale"] = self.scale
         record["seconds"] = None if self.seconds is None else round(self.seconds, 3)
-        return record | {"warnings": list(self.warnings), "error": self.error}
+        # Plain text, which any format takes.
+        return record | {
+            "warnings": [str(warning) for warning in self.warnings],
+            "error": self.error and str(self.error),
+        }
 
 
 def result_fields() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -12,7 +13,6 @@ from vision.structures.dense import label_shares
 from vision.visualization.canvas import BRIGHT, font_of, save_image, strip
 
 _LEGEND_CLASSES = 12
-save_picture = save_image  # the name it had before
 
 
 class DenseModel(Protocol):
@@ -52,6 +52,11 @@ def draw_prediction(
         drawn = _draw_segmentation(inferencer, image, sample, opacity)
         return _with_legend(Image.fromarray(drawn), inferencer, sample)
     return Image.fromarray(_draw_instances(inferencer, image, sample, score_threshold, opacity))
+
+
+def save_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
+    """The name that `vision.visualization.canvas.save_image` had before."""
+    save_image(picture, path)
 
 
 def _draw_instances(

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from vision.apis import ForgeryInferencer, ForgeryResult, verdict
-from vision.errors import UsageError
+from vision.errors import Notice, UsageError
 from vision.models.forgery.calibration import Calibration
 from vision.normalize import normalize_imagenet
 from vision.provenance import PROVENANCE_FIELDS
@@ -251,6 +251,8 @@ def test_fields_come_in_the_documented_order(tmp_path: Path) -> None:
     assert list(judged.to_dict()) == list(failed.to_dict()) == result_fields()
     assert result_fields()[: len(fields)] == fields
     assert judged.to_dict()["exif_software"] == "Editor 1.0"
+    assert type(failed.to_dict()["error"]) is str  # such as YAML takes; the result's own has a code
+    assert isinstance(failed.error, Notice) and failed.error.code == "unreadable-file"
     assert judged.metadata == {"exif_software": "Editor 1.0"}
     assert json.loads(json.dumps(judged.to_dict(), allow_nan=False)) == judged.to_dict()
 

@@ -17,7 +17,7 @@ from vision.apis import StereoInferencer, StereoResult, StereoVideo
 from vision.apis.stereo.checks import alignment, pair_warnings
 from vision.apis.stereo.fields import agreement
 from vision.apis.stereo.memory import free_memory, needed_memory
-from vision.errors import UsageError
+from vision.errors import Notice, UsageError
 from vision.geometry import CameraPair, StereoCalibration
 
 WIDTH = 400
@@ -583,3 +583,10 @@ def test_the_real_network_starts_from_a_field(nano: nn.Module) -> None:
 def test_results_without_anything() -> None:
     result = StereoResult("a", "b", error="no such file")
     assert result.to_dict()["error"] == "no such file" and result.path == "a"
+
+
+def test_a_record_has_plain_text() -> None:
+    notice = Notice("both are odd", "same-images")
+    record = StereoResult("a", "b", warnings=[notice], error=notice).to_dict()
+    assert [*record["warnings"], record["error"]] == [notice, notice]
+    assert {type(text) for text in (*record["warnings"], record["error"])} == {str}
