@@ -59,6 +59,22 @@ def test_registries_come_in_any_order_and_again(first: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["default", "mmdet", "mmseg"])
+def test_the_earlier_runtime_configs_go_on_working(name: str) -> None:
+    path = ROOT / f"configs/_base_/{name}_runtime.py"
+    code = (
+        "from mmengine.config import Config\n"
+        "from mmengine.registry import DATASETS, MODELS, OPTIM_WRAPPERS\n"
+        f"config = Config.fromfile({str(path)!r})\n"
+        "print(config.default_scope, config.default_hooks.timer.type)\n"
+        "assert MODELS.get('DiNAT') and OPTIM_WRAPPERS.get('Bf16OptimWrapper')\n"
+        f"if {name!r} == 'default':\n"
+        "    assert MODELS.get('ForgeryDetector') and MODELS.get('StereoMatcher') and DATASETS.get('SintelDataset')\n"
+    )
+    scope = "mmengine" if name == "default" else name
+    assert run(code) == f"{scope} IterTimerHook\n"
+
+
 def test_another_class_of_the_same_name_is_refused() -> None:
     code = (
         "from mmengine.registry import MODELS\n"
