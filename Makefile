@@ -82,14 +82,15 @@ $(VENV)/.installed: setup.cfg setup.py pyproject.toml
 	@$(VENV)/bin/python $(PIP) --no-build-isolation -e ".[openmmlab,dev]"
 	@touch $@
 
-# Prints the requirements of the extras named, `install_requires` among them.
+# Prints the requirements of the extras named, `install_requires` among them, without the extras that they take in.
 define LIST_REQUIREMENTS
 import sys
 from configparser import ConfigParser
 config = ConfigParser()
 config.read("setup.cfg")
 extras = {"install_requires": config["options"]["install_requires"], **config["options.extras_require"]}
-print(*(extras[name] for name in sys.argv[1:]))
+lines = (line for name in sys.argv[1:] for line in extras[name].splitlines())
+print(*(line for line in lines if not line.startswith("neighborhood-vision[")), sep="\n")
 endef
 export LIST_REQUIREMENTS
 
