@@ -1,0 +1,70 @@
+#include "memory.h"
+
+#include <cstring>
+
+#include "machine.h"
+#include "races.h"
+
+namespace nbv::simt {
+namespace {
+
+constexpr int kChunk = 16;
+
+void arrive(const Copy& copy) {
+    note_arrival(copy.to);
+    note_access(copy.to, kChunk, Kind::kWrite, {nullptr, copy.place});
+    std::memcpy(copy.to, copy.bytes, kChunk);
+}
+
+}  // namespace
+
+unsigned char* shared_memory() { return machine.shared.begin(); }
+
+void async_copy(void* to, const void* from, bool predicate, const Place& place) {
+    Lane& lane = machine.lane();
+    const auto at = reinterpret_cast<uintptr_t>(to), source = reinterpret_cast<uintptr_t>(from);
+    if (!machine.shared.holds(to, kChunk))
+        fail("cp.async at %s writes byte %lld of %lld bytes of shared memory", text(place),
+             static_cast<long long>(machine.shared.offset(to)), static_cast<long long>(machine.shared.bytes()));
+    if (at % kChunk != 0 || source % kChunk != 0)
+        fail("cp.async at %s from %p to byte %lld of shared memory: both must be multiples of 16", text(place), from,
+             static_cast<long long>(machine.shared.offset(to)));
+    Copy copy{static_cast<unsigned char*>(to), {}, lane.group, place};
+    if (predicate) {
+        note_access(from, kChunk, Kind::kRead, {nullptr, place});
+        std::memcpy(copy.bytes, from, kChunk);
+        machine.counters.global_read += kChunk;
+    }
+    note_access(to, kChunk, Kind::kWrite, {nullptr, place});
+    note_departure(to);
+    std::memset(to, 0xFF, kChunk);
+    lane.copies.push_back(copy);
+    ++machine.counters.cp_async;
+    machine.counters.shared_written += kChunk;
+}
+
+void async_commit() { ++machine.lane().group; }
+
+void async_wait(int pending) {
+    Lane& lane = machine.lane();
+    const int64_t arrived = lane.group - pending;  // groups below this one
+    size_t count = 0;
+    for (; count < lane.copies.size() && lane.copies[count].group < arrived; ++count) arrive(lane.copies[count]);
+    lane.copies.erase(lane.copies.begin(), lane.copies.begin() + count);
+}
+
+void note_atomic(const void* address, int64_t bytes, const Place& place) {
+    const bool shared = machine.shared.is_near(address);
+    if (shared && !machine.shared.holds(address, bytes))
+        fail("an atomic at %s on byte %lld of %lld bytes of shared memory", text(place),
+             static_cast<long long>(machine.shared.offset(address)), static_cast<long long>(machine.shared.bytes()));
+    note_access(address, bytes, Kind::kAtomic, {nullptr, place});
+    Counters& counters = machine.counters;
+    ++counters.atomics;
+    (shared ? counters.shared_read : counters.global_read) += bytes;
+    (shared ? counters.shared_written : counters.global_written) += bytes;
+}
+
+void add_tiles(int64_t count) { machine.counters.tiles += count; }
+
+}  // namespace nbv::simt
