@@ -60,8 +60,7 @@ void start_fiber(Fiber& fiber, void (*entry)()) {
     makecontext(&fiber.context, entry, 0);
 #else
     void** top = reinterpret_cast<void**>(fiber.stack + fiber.stack_bytes);
-    *--top = nullptr;  // keeps the alignment that a call leaves, and ends a debugger's walk
-    *--top = nullptr;
+    *--top = nullptr;  // ends a debugger's walk, and leaves the alignment that a call does
     *--top = reinterpret_cast<void*>(entry);
     for (int saved = 0; saved < 6; ++saved) *--top = nullptr;
     fiber.pointer = top;

@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "position.h"
 #include "races.h"
+#include "symbols.h"
 
 namespace nbv::simt {
 
@@ -32,14 +33,15 @@ bool is_private(const void* address) {
 }
 
 void on_access(const void* address, size_t bytes, bool write, const void* code) {
-    if (machine.current < 0 || is_private(address)) return;
+    // No stacks: before main, when the machine itself may not be made yet.
+    if (machine.stacks == nullptr || machine.current < 0 || is_private(address)) return;
     Counters& counters = machine.counters;
     const int64_t count = static_cast<int64_t>(bytes);
     if (machine.shared.is_near(address)) {
         const int64_t offset = machine.shared.offset(address);
         if (!machine.shared.holds(address, count))
-            fail("accesses byte %lld of %lld bytes of shared memory; %s", static_cast<long long>(offset),
-                 static_cast<long long>(machine.shared.bytes()), whereabouts(machine.lane()));
+            fail("accesses byte %lld of %lld bytes of shared memory at %s", static_cast<long long>(offset),
+                 static_cast<long long>(machine.shared.bytes()), line_of(code).c_str());
         (write ? counters.shared_written : counters.shared_read) += count;
         touches.push_back({code, machine.current, 0, offset, count});
     } else {

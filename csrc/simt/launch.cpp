@@ -36,7 +36,6 @@ void lane_main() {
 
 void check_limits(dim3 grid, dim3 block, int64_t shared_bytes, const LaunchOptions& options) {
     const uint64_t threads = uint64_t{block.x} * block.y * block.z;
-    if (machine.running) throw Fault("a kernel cannot launch another");
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7FFFFFFFu || grid.y > 65535 || grid.z > 65535)
         fail("a grid of %u x %u x %u blocks: expected 1 to 2147483647 x 65535 x 65535", grid.x, grid.y, grid.z);
     if (threads == 0 || threads > kMaxThreads || block.z > 64)
@@ -50,7 +49,7 @@ void check_limits(dim3 grid, dim3 block, int64_t shared_bytes, const LaunchOptio
 }
 
 void read_order() {
-    const char* order = std::getenv("NBV_SIMT_ORDER");
+    const char* const order = std::getenv("NBV_SIMT_ORDER");
     machine.order = Order::kForward;
     if (order == nullptr || std::strcmp(order, "forward") == 0) return;
     if (std::strcmp(order, "reverse") == 0) {
@@ -82,6 +81,16 @@ void make_lanes(dim3 block) {
     for (size_t w = 0; w < machine.warps.size(); ++w) machine.warps[w].lanes = &machine.lanes[w * kWarp];
 }
 
+// All lanes to their ends, or to a fault. Apart, because little outlives a jump out of a signal's handler.
+void run_lanes() {
+    int first = machine.order == Order::kReverse ? machine.threads - 1 : 0;
+    if (machine.order == Order::kRandom) first = static_cast<int>(machine.random() % machine.threads);
+    machine.current = first;
+    position.thread = machine.lanes[first].thread;
+    if (sigsetjmp(machine.escape, 1) == 0) switch_fiber(machine.main, machine.lanes[machine.current].fiber);
+    machine.current = -1;
+}
+
 // True if a fault ended it.
 bool run_block(int64_t index) {
     const dim3 grid = position.grid_dim;
@@ -102,14 +111,7 @@ bool run_block(int64_t index) {
     }
     begin_block_of_races();
     ++machine.counters.blocks;
-    int first = machine.order == Order::kReverse ? machine.threads - 1 : 0;
-    if (machine.order == Order::kRandom) first = static_cast<int>(machine.random() % machine.threads);
-    if (sigsetjmp(machine.escape, 1) == 0) {
-        machine.current = first;
-        position.thread = machine.lanes[first].thread;
-        switch_fiber(machine.main, machine.lanes[first].fiber);
-    }
-    machine.current = -1;
+    run_lanes();
     end_epoch_of_races();
     const int64_t damage = machine.shared.damage();
     if (machine.fault.empty() && damage != 0) {
@@ -168,7 +170,7 @@ class Signals {
     }
 
   private:
-    alignas(16) char memory_[64 << 10];
+    alignas(16) static inline char memory_[64 << 10];
     stack_t old_stack_{};
     struct sigaction old_segv_{}, old_bus_{};
 };
@@ -186,8 +188,10 @@ std::vector<uint32_t> block_order(dim3 grid) {
 
 Counters launch_body(dim3 grid, dim3 block, int64_t shared_bytes, Body body, const void* closure,
                      LaunchOptions options) {
-    static std::recursive_mutex mutex;
-    const std::lock_guard<std::recursive_mutex> lock(mutex);
+    static std::mutex mutex;
+    static thread_local bool launching = false;
+    if (launching) fail("a kernel cannot launch another");
+    const std::lock_guard<std::mutex> lock(mutex);
     check_limits(grid, block, shared_bytes, options);
     read_order();
     adopt_thread(machine.main);
@@ -200,13 +204,13 @@ Counters launch_body(dim3 grid, dim3 block, int64_t shared_bytes, Body body, con
     position.block_dim = block;
     position.grid_dim = grid;
     begin_launch_of_races();
-    machine.running = true;
+    launching = true;
     {
         const Signals signals;
         for (const uint32_t index : block_order(grid))
             if (run_block(index)) break;
     }
-    machine.running = false;
+    launching = false;
     end_launch_of_races();
     if (!machine.fault.empty()) throw Fault(machine.fault);
     return machine.counters;

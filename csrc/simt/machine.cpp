@@ -14,21 +14,26 @@ Machine machine;
 
 namespace {
 
-// The next ready lane after `from` in the launch's order, around the block; -1 if there is none.
-int next_ready(int from) {
-    const int words = static_cast<int>(machine.ready.size()), lanes = words * kWarp;
-    if (machine.order == Order::kRandom) from = static_cast<int>(machine.random() % lanes);
-    const bool down = machine.order == Order::kReverse;
-    const int start = (from + (down ? lanes - 1 : 1)) % lanes;
-    for (int step = 0; step <= words; ++step) {
-        const int word = (start / kWarp + (down ? words - step : step)) % words;
-        uint32_t bits = machine.ready[word];
-        const int bit = start % kWarp;
-        // The first word counts from `start` on; the last visit is to its other side.
-        const uint32_t ahead = down ? ~0u >> (kWarp - 1 - bit) : ~0u << bit;
-        if (step == 0) bits &= ahead;
-        if (step == words) bits &= ~ahead;
-        if (bits != 0) return word * kWarp + (down ? 31 - __builtin_clz(bits) : __builtin_ctz(bits));
+// A ready lane; -1 if there is none. In order it is the first or last, so that a warp runs ahead of the others until
+// something holds it: what holds it too late shows.
+int next_ready() {
+    const std::vector<uint32_t>& ready = machine.ready;
+    const int words = static_cast<int>(ready.size());
+    if (machine.order == Order::kReverse) {
+        for (int word = words - 1; word >= 0; --word)
+            if (ready[word] != 0) return word * kWarp + kWarp - 1 - __builtin_clz(ready[word]);
+        return -1;
+    }
+    int start = 0;
+    if (machine.order == Order::kRandom) {
+        const int lane = static_cast<int>(machine.random() % (words * kWarp));
+        const uint32_t after = ready[lane / kWarp] >> lane % kWarp;
+        if (after != 0) return lane + __builtin_ctz(after);
+        start = lane / kWarp + 1;
+    }
+    for (int step = 0; step < words; ++step) {
+        const int word = (start + step) % words;
+        if (ready[word] != 0) return word * kWarp + __builtin_ctz(ready[word]);
     }
     return -1;
 }
@@ -48,7 +53,7 @@ int next_ready(int from) {
 }  // namespace
 
 void pass_on() {
-    const int from = machine.current, next = next_ready(from);
+    const int from = machine.current, next = next_ready();
     if (next == from) return;
     if (next < 0) {
         if (machine.done < machine.threads) fail_of_deadlock();

@@ -63,7 +63,7 @@ struct Machine {
     std::vector<Warp> warps;
     std::vector<uint32_t> ready;  // a bit per lane
     int threads = 0, current = -1, done = 0, at_barrier = 0, first_at_barrier = 0;
-    bool running = false, abandoned = true;  // abandoned: stacks hold what will never end
+    bool abandoned = true;  // stacks hold what will never end
     int pooled = 0;
     Body body = nullptr;
     const void* closure = nullptr;

@@ -19,8 +19,9 @@ void async_wait(int pending);
 void note_atomic(const void* address, int64_t bytes, const Place& place);
 void add_tiles(int64_t count);
 
+// Its own loads and stores are no plain accesses.
 template <class T>
-T atomic_add(T* to, T value, const Place& place) {
+__attribute__((no_sanitize_thread)) T atomic_add(T* to, T value, const Place& place) {
     note_atomic(to, sizeof(T), place);
     const T old = *to;
     *to = old + value;
