@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +86,60 @@ def run_tool(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run
+
+
+# Flags of a kernel's source, of the emulator's, of the linker. "hooks": loads and stores call csrc/simt/hooks.cpp.
+SANITIZE = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SIMT_MODES: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "plain": (["-O1"], ["-O2"], []),
+    "hooks": (["-O1", "-fsanitize=thread"], ["-O2"], []),
+    "sanitized": (SANITIZE, SANITIZE, SANITIZE),
+    "ucontext": (["-O1", "-DNBV_SIMT_UCONTEXT"], ["-O1", "-DNBV_SIMT_UCONTEXT"], []),
+}
+
+
+@pytest.fixture(scope="session")
+def compile_simt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function that compiles kernels, as they are, for the SIMT emulator: sources and a mode -> a program.
+
+    What it makes is kept in pytest's cache, by the content of the sources and of all headers.
+    """
+    if shutil.which("g++") is None:
+        pytest.skip("g++ compiles the emulator")
+    cache = getattr(request.config, "cache", None)
+    folder = cache.mkdir("simt") if cache else tmp_path_factory.mktemp("simt")
+    for old in folder.iterdir():
+        if old.stat().st_mtime < time.time() - 7 * 86400:
+            old.unlink(missing_ok=True)
+    headers = [path for part in ("csrc/simt", "csrc/cuda", "csrc/geometry", "tests/simt", "tests/cuda")
+               for path in sorted((ROOT / part).rglob("*.h"))]  # fmt: skip
+    known = b"".join(path.read_bytes() for path in headers) + subprocess.check_output(["g++", "--version"])
+
+    def make(name: str, content: bytes, command: list[str]) -> Path:
+        key = hashlib.sha256(known + content + " ".join(command).encode()).hexdigest()[:24]
+        target = folder / f"{name}-{key}"
+        if target.exists():
+            os.utime(target)
+            return target
+        part = folder / f"{name}-{key}.{os.getpid()}"
+        done = subprocess.run([*command, "-o", str(part)], text=True, capture_output=True, timeout=280)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr[-8000:]}"
+        return part.replace(target)
+
+    def compile_one(source: Path, flags: Sequence[str]) -> Path:
+        warnings = ["-Wall", "-Wextra", "-Wno-unknown-pragmas"]
+        command = ["g++", "-std=c++20", "-g1", "-fPIC", "-fno-strict-aliasing", *warnings, *flags, "-x", "c++"]
+        return make(f"{source.stem}.o", source.read_bytes(), [*command, "-c", str(source)])
+
+    def compile_all(*sources: Path, mode: str = "plain", flags: Sequence[str] = ()) -> Path:
+        ours, emulator, link = SIMT_MODES[mode]
+        jobs = [(source, [*ours, *flags]) for source in sources]
+        jobs += [(source, emulator) for source in sorted((ROOT / "csrc/simt").glob("*.cpp"))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = [str(path) for path in pool.map(lambda job: compile_one(*job), jobs)]
+        return make(sources[0].stem, b"", ["g++", *link, *objects, "-ldl", "-lpthread"])
+
+    return compile_all
 
 
 def _picture(rng: np.random.Generator, size: int, fake: bool) -> np.ndarray:

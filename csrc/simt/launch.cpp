@@ -84,7 +84,10 @@ void make_lanes(dim3 block) {
 // All lanes to their ends, or to a fault. Apart, because little outlives a jump out of a signal's handler.
 void run_lanes() {
     int first = machine.order == Order::kReverse ? machine.threads - 1 : 0;
-    if (machine.order == Order::kRandom) first = static_cast<int>(machine.random() % machine.threads);
+    if (machine.order == Order::kRandom) {
+        first = static_cast<int>(machine.random() % machine.threads);
+        machine.patience = 1u << machine.random() % 12;
+    }
     machine.current = first;
     position.thread = machine.lanes[first].thread;
     if (sigsetjmp(machine.escape, 1) == 0) switch_fiber(machine.main, machine.lanes[machine.current].fiber);

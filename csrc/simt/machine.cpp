@@ -26,10 +26,12 @@ int next_ready() {
     }
     int start = 0;
     if (machine.order == Order::kRandom) {
-        const int lane = static_cast<int>(machine.random() % (words * kWarp));
+        int lane = static_cast<int>(machine.random() % (words * kWarp));
+        const bool stays = machine.random() % machine.patience != 0;
+        if (stays && ready[machine.current / kWarp] != 0) lane = machine.current / kWarp * kWarp + lane % kWarp;
         const uint32_t after = ready[lane / kWarp] >> lane % kWarp;
         if (after != 0) return lane + __builtin_ctz(after);
-        start = lane / kWarp + 1;
+        start = lane / kWarp;
     }
     for (int step = 0; step < words; ++step) {
         const int word = (start + step) % words;

@@ -71,6 +71,7 @@ struct Machine {
     Counters counters;
     Order order = Order::kForward;
     std::minstd_rand random;
+    unsigned patience = 1;  // in random order: how long a warp is likely to go on, drawn for each block
     std::string fault;
     sigjmp_buf escape;
 

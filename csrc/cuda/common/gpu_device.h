@@ -6,6 +6,8 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 // The block's dynamic shared memory, as bytes: the only shared memory there is.
 #define NBV_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
