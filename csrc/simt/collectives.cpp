@@ -25,23 +25,24 @@ struct BallotCall {
          other.mask, text(other.place));
 }
 
-// Lanes of a warp that wait must agree on who takes part, in what and where.
-void check_company(const Lane& lane, Warp& warp) {
-    const uint32_t mask = lane.mask;
+// Who waits for the same as the lane does. Two that wait for each other must agree in what and where; one that waits
+// with others first may still come.
+uint32_t find_company(const Lane& lane, Warp& warp) {
+    const uint32_t mask = lane.mask, bit = 1u << (&lane - warp.lanes);
     if ((mask & warp.done) != 0) {
         const Lane& other = warp.lanes[__builtin_ctz(mask & warp.done)];
         fail("waits with mask 0x%08x at %s, but %s left the kernel %s", mask, text(lane.place), text(other),
              whereabouts(other));
     }
-    if ((warp.waiting & mask) != 0) {
-        const Lane& other = warp.lanes[__builtin_ctz(warp.waiting & mask)];
-        if (other.mask != mask || other.exchange != lane.exchange || !same(other.place, lane.place))
-            fail_of_difference(lane, other);
-    }
-    for (uint32_t rest = warp.waiting & ~mask; rest != 0; rest &= rest - 1) {
+    uint32_t company = bit;
+    for (uint32_t rest = warp.waiting & mask; rest != 0; rest &= rest - 1) {
         const Lane& other = warp.lanes[__builtin_ctz(rest)];
-        if ((other.mask & mask) != 0) fail_of_difference(lane, other);
+        if ((other.mask & bit) == 0) continue;
+        if (other.mask != mask || other.exchange != lane.exchange) fail_of_difference(lane, other);
+        if (company == bit && !same(other.place, lane.place)) fail_of_difference(lane, other);
+        company |= rest & -rest;
     }
+    return company;
 }
 
 void exchange_shuffle(Warp& warp, uint32_t mask) {
@@ -87,13 +88,13 @@ void join(uint32_t mask, Exchange exchange, void* data, const Place& place, bool
     lane.data = data;
     lane.place = place;
     lane.has_place = true;
-    check_company(lane, warp);
+    const uint32_t company = find_company(lane, warp);
     lane.state = State::kWarp;
     warp.waiting |= bit;
     uint32_t& ready = machine.ready[machine.current / kWarp];
     ready &= ~bit;
     mask = lane.mask;
-    if ((warp.waiting & mask) == mask) {
+    if (company == mask) {
         exchange(warp, mask);
         note_join(warp, mask, orders);
         warp.waiting &= ~mask;

@@ -53,6 +53,13 @@ void check_votes() {
             __syncwarp(0xFFFF0000u);
         }
     });
+    // A part of the warp meets first, while the others wait for all.
+    simt::launch({1}, {32}, 0, [] {
+        if (threadIdx.x >= 2) __syncwarp(~0x3u);
+        expect(__ballot_sync(kAll, 1) == kAll, "ballot after a part has met", threadIdx.x);
+        if (threadIdx.x < 2) __syncwarp(0x3u);
+        __syncwarp();
+    });
     simt::launch({1}, {48}, 0, [] {  // the second warp has 16 lanes
         const bool second = threadIdx.x >= 32;
         expect(__ballot_sync(kAll, 1) == (second ? 0x0000FFFFu : kAll), "ballot of a short warp", threadIdx.x);
