@@ -147,7 +147,7 @@ __device__ __forceinline__ void cp_async_wait() {
 #endif
 }
 
-// The emulator counts tiles that a kernel visits.
+// The emulator counts tiles that a kernel visits: for one thread of the block to call.
 __device__ __forceinline__ void count_tile() {}
 
 }  // namespace nbv
