@@ -41,12 +41,19 @@ nbv_simt_switch:
 namespace nbv::simt {
 
 void adopt_thread(Fiber& fiber) {
-    pthread_attr_t attributes;
-    void* stack = nullptr;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) std::abort();
-    pthread_attr_getstack(&attributes, &stack, &fiber.stack_bytes);
-    pthread_attr_destroy(&attributes);
-    fiber.stack = static_cast<char*>(stack);
+    static thread_local char* stack =
+        nullptr;  // looked up once: for the first thread that reads all of /proc/self/maps
+    static thread_local size_t bytes = 0;
+    if (stack == nullptr) {
+        pthread_attr_t attributes;
+        void* lowest = nullptr;
+        if (pthread_getattr_np(pthread_self(), &attributes) != 0) std::abort();
+        pthread_attr_getstack(&attributes, &lowest, &bytes);
+        pthread_attr_destroy(&attributes);
+        stack = static_cast<char*>(lowest);
+    }
+    fiber.stack = stack;
+    fiber.stack_bytes = bytes;
 }
 
 void start_fiber(Fiber& fiber, void (*entry)()) {

@@ -113,6 +113,14 @@ void barrier_against_shuffle() {
     if (lane() != 0) __syncthreads();
 }
 
+void barrier_against_warp_barrier() {
+    if (lane() == 0) {
+        __syncthreads();
+    } else {
+        __syncwarp();
+    }
+}
+
 template <int kOffset>
 void write_at() {
     NBV_SHARED(memory);
@@ -197,6 +205,7 @@ const std::map<std::string, std::function<void()>> kernels = {
     {"masks_that_differ", [] { run(masks_that_differ); }},
     {"mask_without_itself", [] { run(mask_without_itself); }},
     {"barrier_against_shuffle", [] { run(barrier_against_shuffle); }},
+    {"barrier_against_warp_barrier", [] { run(barrier_against_warp_barrier, 32); }},
     {"write_behind", [] { run(write_at<1024>); }},
     {"write_behind_a_part", [] { run(write_at<100>, 64, 100); }},
     {"write_before", [] { run(write_at<-4>); }},
