@@ -100,7 +100,7 @@ SIMT_MODES: dict[str, tuple[list[str], list[str], list[str]]] = {
 
 @pytest.fixture(scope="session")
 def compile_simt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that compiles kernels, as they are, for the SIMT emulator: sources and a mode -> a program.
+    """A function that compiles kernels, as they are, for the SIMT emulator: sources, a mode -> a program or library.
 
     What it makes is kept in pytest's cache, by the content of the sources and of all headers.
     """
@@ -128,16 +128,28 @@ def compile_simt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
     def compile_one(source: Path, flags: Sequence[str]) -> Path:
         warnings = ["-Wall", "-Wextra", "-Wno-unknown-pragmas"]
-        command = ["g++", "-std=c++20", "-g1", "-fPIC", "-fno-strict-aliasing", *warnings, *flags, "-x", "c++"]
+        command = [
+            "g++",
+            "-std=c++20",
+            "-g1",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-fno-strict-aliasing",
+            *warnings,
+            *flags,
+            "-x",
+            "c++",
+        ]
         return make(f"{source.stem}.o", source.read_bytes(), [*command, "-c", str(source)])
 
-    def compile_all(*sources: Path, mode: str = "plain", flags: Sequence[str] = ()) -> Path:
+    def compile_all(*sources: Path, mode: str = "plain", flags: Sequence[str] = (), library: bool = False) -> Path:
         ours, emulator, link = SIMT_MODES[mode]
         jobs = [(source, [*ours, *flags]) for source in sources]
         jobs += [(source, emulator) for source in sorted((ROOT / "csrc/simt").glob("*.cpp"))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = [str(path) for path in pool.map(lambda job: compile_one(*job), jobs)]
-        return make(sources[0].stem, b"", ["g++", *link, *objects, "-ldl", "-lpthread"])
+        name = f"{sources[0].stem}.so" if library else sources[0].stem
+        return make(name, b"", ["g++", *(["-shared"] if library else []), *link, *objects, "-ldl", "-lpthread"])
 
     return compile_all
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
@@ -242,6 +244,19 @@ def test_planted_faults_are_found(compile_simt: Compile, planted: str, mode: str
     for order in ORDERS if mode == "plain" else ORDERS[:3]:
         said = run(program, planted, order=order, check=mode != "sanitized")
         assert re.search(report, said), f"{order}: {said[-2000:]}"
+
+
+def test_python_calls_a_kernel(compile_simt: Compile) -> None:
+    """A library of the kernel and the emulator, on arrays of numpy; what is wrong comes back as text."""
+    library = ctypes.CDLL(str(compile_simt(HERE / "library.cpp", library=True)))
+    library.scale.restype = ctypes.c_char_p
+    x = np.arange(100, dtype=np.float32)
+    out = np.full_like(x, np.nan)
+    pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (x, out)]
+    assert library.scale(*pointers, ctypes.c_int(100), ctypes.c_float(3)) == b""
+    np.testing.assert_array_equal(out, 3 * x)
+    said = library.scale(None, pointers[1], ctypes.c_int(100), ctypes.c_float(3))
+    assert b"block (0, 0, 0), thread (0, 0, 0): accessed" in said
 
 
 def test_host_has_every_name_that_the_device_has() -> None:
