@@ -12,7 +12,7 @@ ONEDL_TESTS := tests/engine tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
-.PHONY: help install demo test check $(CHECKS) format test-onedl clean
+.PHONY: help install demo test check $(CHECKS) format test-onedl cuda-check clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ format: $(VENV)/.installed  ## Format the sources in place
 
 test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in .venv-onedl
 	$(RUN_ONEDL) -m pytest $(ONEDL_TESTS) $(PYTEST_ARGS)
+
+# CUDA_ARCHITECTURES="80 90" compiles for these alone, and writes no page.
+cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU), write what they need to docs/cuda-resources.md
+	$(RUN) tools/cuda_resources.py $(if $(CUDA_ARCHITECTURES),--architectures $(CUDA_ARCHITECTURES),--output docs/cuda-resources.md)
 
 clean:  ## Remove both environments and what runs left behind
 	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -82,6 +82,7 @@ def examine() -> list[Finding]:
         Finding("versions", "stack", *_stack()),
         *_hardware(),
         *(_extension(name, purpose) for name, purpose in EXTENSIONS),
+        *_cuda_extension(),
         *_backends(),
         *_weights(),
     ]
@@ -155,6 +156,19 @@ def _extension(name: str, purpose: str) -> Finding:
             "extension", name, "missing", f"{purpose}: built, but cannot be loaded ({error}); build it again"
         )
     return Finding("extension", name, "ok", f"{purpose}: loaded from {getattr(module, '__file__', None)}")
+
+
+def _cuda_extension() -> list[Finding]:
+    """The compiled operators for CUDA tensors, which only a torch with CUDA can load."""
+    if "torch" not in sys.modules:  # the hardware section has said why
+        return []
+    from vision.ops.common import cuda_kernels
+
+    name, purpose, reason = "vision._C_cuda", "match attention on CUDA", cuda_kernels.missing()
+    if reason is None:
+        return [Finding("extension", name, "ok", f"{purpose}: loaded from {sys.modules[name].__file__}")]
+    broken = "cannot be loaded" in reason
+    return [Finding("extension", name, "missing" if broken else "absent", f"{purpose}: {reason}")]
 
 
 def _backends() -> list[Finding]:

@@ -1,4 +1,4 @@
-"""The compiled kernels of all operators: `import vision._C` registers them."""
+"""The compiled kernels of all operators: `import vision._C` registers those for the CPU, `cuda_kernels` the others."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import torch
 
 
 def missing() -> str | None:
-    """Why there are no kernels on this machine, or None."""
+    """Why there are no kernels for the CPU on this machine, or None."""
     return _MISSING
 
 
-def why_not(device: str) -> str | None:
-    """Why there are no kernels for tensors of a type of device, here and now, or None."""
-    if device != "cpu":
+def why_not(device: str, *, has_cuda: bool = False) -> str | None:
+    """Why there are no kernels for tensors of a type of device, here and now, or None.
+
+    Args:
+        has_cuda: whether the operator has kernels for CUDA, too.
+    """
+    if device == "cuda" and has_cuda:
+        from vision.ops.common import cuda_kernels
+
+        reason = cuda_kernels.missing()
+    elif device == "cpu":
+        reason = _MISSING
+    else:
         return f"no kernels for {device} tensors"
-    if _MISSING is None and not torch.compiler.is_compiling() and _in_gradient_transform():
+    if reason is None and not torch.compiler.is_compiling() and _in_gradient_transform():
         return "no torch.func gradients (grad, vjp, jvp, jacrev), which torch.library operators cannot have"
-    return _MISSING
+    return reason
 
 
 def _in_gradient_transform() -> bool:

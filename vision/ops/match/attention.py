@@ -37,7 +37,7 @@ def match_attention(
         window_radius: one number, or (x, y); the map must have at least 2 radius + 2 pixels along each axis.
         scale: factor of the distances, `dim ** -0.5` if None.
         need_weights: return the weights; None in their place else, which is faster.
-        backend: "native" (C++ kernels for the CPU), "reference" (PyTorch), or None for the fastest that can.
+        backend: "native" (C++ and CUDA kernels), "reference" (PyTorch), or None for the fastest that can.
 
     Returns:
         Output like `query`, and the weights `[B, H, W, heads, M]`, row by row, in its dtype.

@@ -26,7 +26,7 @@ def _is_exporting() -> bool:
 BACKENDS: tuple[Backend[Call], ...] = (
     Backend(
         "native",
-        "C++ kernels for the CPU",
+        "C++ kernels for the CPU, CUDA kernels for GPUs",
         native.match_attention,
         kernels.missing,
         native.why_not,

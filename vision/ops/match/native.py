@@ -1,6 +1,6 @@
 """The operators `nbv::match_attention` and its backward: schema, shapes, autograd, autocast and vmap.
 
-Their kernels are C++, in `csrc`, for float32 and float64; half precision is computed in float32, and rounded.
+Their kernels are C++ and CUDA, in `csrc`, for float32 and float64; half precision is computed in float32, and rounded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from vision.ops.common.vmap import dense_last
 from vision.ops.match import reference
 from vision.ops.match.arguments import Call
 
-MAX_SLOTS = 1024  # of a window: kMostMatchSlots of csrc/cpu/match/problem.h
+MAX_SLOTS = (
+    1024  # of a window: kMostMatchSlots of csrc/cpu/match/problem.h, kMostMatchCudaSlots of csrc/cuda/match/args.h
+)
+MAX_CUDA_ELEMENTS = 2**31 - 1  # of a tensor: the kernels count them in 32 bits
 
 
 def match_attention(call: Call) -> tuple[Tensor, Tensor | None]:
@@ -33,7 +36,12 @@ def why_not(call: Call) -> str | None:
     slots = _count_slots(call.radius_x, call.radius_y)
     if slots > MAX_SLOTS:
         return f"windows of at most {MAX_SLOTS} pixels, not {slots}"
-    return kernels.why_not(call.query.device.type)
+    device = call.query.device.type
+    if device == "cuda":
+        most = call.query.numel() // call.query.shape[-1] * max(call.query.shape[-1], slots)
+        if most > MAX_CUDA_ELEMENTS:
+            return f"tensors of at most 2^31 - 1 elements on CUDA, not {most}"
+    return kernels.why_not(device, has_cuda=True)
 
 
 def _count_slots(radius_x: int, radius_y: int) -> int:

@@ -1,0 +1,132 @@
+"""Compile the CUDA kernels for each architecture, and say what each needs: registers, stack, spills, shared memory.
+
+Needs nvcc, no GPU. Ends with exit code 1 where a kernel spills more registers than it may.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vision.files import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_SPILLED = {"backward": 64}  # bytes, by what a kernel's name contains; 0 for others
+
+
+class Resources(NamedTuple):
+    """What one kernel needs on one architecture, in bytes but for registers."""
+
+    kernel: str
+    architecture: str
+    registers: int
+    stack: int
+    spilled: int
+    shared: int
+
+    @property
+    def may_spill(self) -> int:
+        """How much of it may be spilled."""
+        return next((most for word, most in MOST_SPILLED.items() if word in self.kernel), 0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the arguments, compile and print a table; a mistake in them ends with one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sources", metavar="FILE", nargs="*", type=Path, help="(all .cu files in csrc/cuda)")
+    parser.add_argument("--architectures", metavar="NUMBER", nargs="+", help="such as 80 90 (all that setup.py builds)")
+    parser.add_argument("--output", metavar="PAGE", type=Path, help="Markdown file to write, beside printing")
+    args = parser.parse_args(argv)
+    setup = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
+    nvcc = setup["find_nvcc"](os.environ)
+    if nvcc is None:
+        parser.error("no nvcc was found; put it on PATH, or set CUDA_HOME to the toolkit's folder")
+    architectures = args.architectures or re.findall(r"\d+", setup["CUDA_ARCHITECTURES"].replace(".", ""))
+    sources = args.sources or sorted((ROOT / "csrc/cuda").rglob("*.cu"))
+    found: list[Resources] = []
+    for source in sources:
+        for architecture in architectures:
+            try:
+                found += compile_one(nvcc, source, architecture, setup["NVCC_FLAGS"])
+            except subprocess.CalledProcessError as error:
+                print(f"{source} does not compile for sm_{architecture}:\n{error.stderr}", file=sys.stderr)
+                return 1
+    release, _, _ = setup["ask_nvcc"](nvcc)
+    page = make_page(found, architectures, release)
+    print(page)
+    if args.output:
+        write_text(args.output, page)
+    too_much = [one for one in found if one.spilled > one.may_spill]
+    for one in too_much:
+        print(f"{one.kernel} spills {one.spilled} bytes on sm_{one.architecture}, not at most {one.may_spill}",
+              file=sys.stderr)  # fmt: skip
+    return int(bool(too_much))
+
+
+def compile_one(nvcc: Path, source: Path, architecture: str, flags: Sequence[str]) -> list[Resources]:
+    """What the kernels of a file need on one architecture."""
+    command = [str(nvcc), "-cubin", f"-arch=sm_{architecture}", *flags, "-Xptxas", "-v", str(source), "-o", os.devnull]
+    done = subprocess.run(command, text=True, capture_output=True, check=True)
+    return read_report(done.stderr)
+
+
+def read_report(report: str) -> list[Resources]:
+    """From what `ptxas -v` prints."""
+    found = []
+    for part in re.split(r"Compiling entry function ", report)[1:]:
+        head = re.match(r"'(\S+)' for 'sm_(\w+)'", part)
+        # Functions that a kernel calls have properties of their own; a kernel's own come first.
+        memory = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", part)
+        used = re.search(r"Used (\d+) registers([^\n]*)", part)
+        if head is None or memory is None or used is None:
+            raise ValueError(f"ptxas reports in a form that is not known: {part[:300]!r}")
+        shared = re.search(r"(\d+) bytes smem", used[2])
+        spilled = max(int(memory[2]), int(memory[3]))
+        found.append(
+            Resources(
+                _demangle(head[1]), head[2], int(used[1]), int(memory[1]), spilled, int(shared[1]) if shared else 0
+            )
+        )
+    return found
+
+
+def make_page(found: Sequence[Resources], architectures: Sequence[str], release: str) -> str:
+    """The table as a Markdown page: one row per kernel."""
+    heads = ["kernel", *(f"sm_{architecture}" for architecture in architectures), "stack", "spilled", "shared"]
+    lines = [
+        "# What the CUDA kernels need",
+        "",
+        f"Written by `make cuda-check` with nvcc {release}; do not edit. The columns of architectures are registers of a",
+        "thread; the others are bytes, the most on any of them. Shared memory is only what a kernel declares: what its",
+        "launch asks for depends on the sizes of the call.",
+        "",
+        f"| {' | '.join(heads)} |",
+        f"|---|{'---:|' * (len(heads) - 1)}",
+    ]
+    for kernel in sorted({one.kernel for one in found}):
+        rows = {one.architecture: one for one in found if one.kernel == kernel}
+        registers = [str(rows[a].registers) if a in rows else "" for a in architectures]
+        worst = [str(max(getattr(one, name) for one in rows.values())) for name in ("stack", "spilled", "shared")]
+        lines.append(f"| `{kernel}` | {' | '.join([*registers, *worst])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _demangle(symbol: str) -> str:
+    """`match_forward<float, 4>` from a symbol; the symbol itself where there is no c++filt."""
+    try:
+        name = subprocess.check_output(["c++filt", symbol], text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return symbol
+    name = name.replace("(anonymous namespace)::", "").replace("nbv::", "").removeprefix("void ")
+    return re.sub(r"\(\w+\)(\d)", r"\1", name).partition("(")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
