@@ -103,9 +103,9 @@ def make_page(found: Sequence[Resources], architectures: Sequence[str], release:
     lines = [
         "# What the CUDA kernels need",
         "",
-        f"Written by `make cuda-check` with nvcc {release}; do not edit. The columns of architectures are registers",
-        "of a thread; the others are bytes, the most on any of them. Shared memory is only what a kernel declares: what its",
-        "launch asks for depends on the sizes of the call.",
+        f"Written by `make cuda-check` with nvcc {release}; do not edit. Columns of architectures are registers of a",
+        "thread, the others bytes, the most on any of them. Shared memory is what a kernel declares; how much more a",
+        "launch takes depends on the sizes of the call.",
         "",
         f"| {' | '.join(heads)} |",
         f"|---|{'---:|' * (len(heads) - 1)}",

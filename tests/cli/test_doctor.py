@@ -77,9 +77,29 @@ def test_doctor_looks_at_extensions(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     sys.modules["loaded_extension"].__spec__ = types.SimpleNamespace(name="loaded_extension")  # type: ignore[assignment]
     names = ("missing_extension", "broken_extension", "loaded_extension")
     monkeypatch.setattr(doctor, "EXTENSIONS", tuple((name, "a purpose") for name in names))
-    findings = [finding for finding in doctor.examine() if finding.section == "extension"]
+    findings = [finding for finding in doctor.examine() if finding.section == "extension" and finding.name in names]
     assert [finding.state for finding in findings] == ["absent", "missing", "ok"]
     assert "not built" in findings[0].detail and "undefined symbol: f" in findings[1].detail
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "words"),
+    [
+        ("this torch is built without CUDA", "absent", "match attention on CUDA: this torch is built without CUDA"),
+        ("vision._C_cuda is built, but cannot be loaded (why)", "missing", "cannot be loaded (why)"),
+        (None, "ok", "match attention on CUDA: loaded from a file"),
+    ],
+)
+def test_doctor_says_why_there_are_no_cuda_kernels(
+    monkeypatch: pytest.MonkeyPatch, reason: str | None, state: str, words: str
+) -> None:
+    from vision.ops.common import cuda_kernels
+
+    monkeypatch.setattr(cuda_kernels, "_MISSING", reason)
+    monkeypatch.setitem(sys.modules, "vision._C_cuda", types.ModuleType("vision._C_cuda"))
+    sys.modules["vision._C_cuda"].__file__ = "a file"
+    (finding,) = [finding for finding in doctor.examine() if finding.name == "vision._C_cuda"]
+    assert finding.section == "extension" and finding.state == state and words in finding.detail
 
 
 def test_doctor_lists_backends_in_order_of_preference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,119 @@
+"""vision._C_cuda is loaded on demand, and what chooses, traces and casts calls on CUDA tensors needs no GPU."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+
+from vision.ops.common import cuda_kernels, kernels
+from vision.ops.common.backends import select
+from vision.ops.match import native
+from vision.ops.match.arguments import Call
+from vision.ops.match.backends import BACKENDS
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_call(size: int = 8, dtype: torch.dtype = torch.float32) -> Call:
+    """On CUDA, without values; for FakeTensorMode."""
+    x = torch.empty(1, size, size, 2, 4, device="cuda", dtype=dtype)
+    return Call(x, x, x, torch.empty(1, size, size, 2, 2, device="cuda"), 1, 1, 0.5)
+
+
+def test_is_not_loaded_before_it_is_needed() -> None:
+    code = "import sys, vision.ops; vision.ops.match_attention; print('vision.ops.common.cuda_kernels' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_reasons_why_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import vision
+
+    assert cuda_kernels._load(None) == "this torch is built without CUDA"
+    monkeypatch.delitem(sys.modules, "vision._C_cuda", raising=False)
+    monkeypatch.setattr(vision, "__path__", [str(tmp_path)])
+    assert cuda_kernels._load("13.0") == (
+        "vision._C_cuda is not built: FORCE_CUDA=1 pip install --no-build-isolation -e ."
+    )
+    (tmp_path / "_C_cuda.py").write_text("raise ImportError('undefined symbol: f')")
+    assert "is built, but cannot be loaded (undefined symbol: f)" in (cuda_kernels._load("13.0") or "")
+    monkeypatch.setitem(sys.modules, "vision._C_cuda", types.ModuleType("vision._C_cuda"))
+    assert cuda_kernels._load("13.0") is None
+
+
+def test_cuda_tensors_take_the_kernels_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeTensorMode():
+        call = make_call()
+        monkeypatch.setattr(cuda_kernels, "_MISSING", "the reason")
+        assert native.why_not(call) == "the reason" and select(BACKENDS, None, call).name == "reference"
+        monkeypatch.setattr(cuda_kernels, "_MISSING", None)
+        monkeypatch.setattr(kernels, "_MISSING", "no kernels for the CPU")
+        assert native.why_not(call) is None and select(BACKENDS, None, call).name == "native"
+        large = make_call(2**14)
+        assert native.why_not(large) == f"tensors of at most 2^31 - 1 elements on CUDA, not {2**28 * 2 * 16}"
+    assert kernels.why_not("cuda") == "no kernels for cuda tensors"  # of an operator that has none
+    assert kernels.why_not("xpu", has_cuda=True) == "no kernels for xpu tensors"
+
+
+def test_gradient_transforms_are_refused_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_kernels, "_MISSING", None)
+    reasons: list[str | None] = []
+
+    def ask(x: Tensor) -> Tensor:
+        reasons.append(kernels.why_not("cuda", has_cuda=True))
+        return x.sum()
+
+    torch.func.grad(ask)(torch.ones(2))
+    assert "torch.func gradients" in (reasons[0] or "")
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_shapes_and_dtypes_are_traced_on_cuda(autocast: bool) -> None:
+    was = torch.is_autocast_enabled("cuda")
+    torch.set_autocast_enabled("cuda", autocast)  # `torch.autocast` turns itself off where there is no GPU
+    try:
+        with FakeTensorMode():
+            call = make_call(dtype=torch.float16)
+            tensors: list[Any] = [call.query, call.key, call.value] if autocast else [call.query.float()] * 3
+            tensors[0].requires_grad_()
+            out, attn = torch.ops.nbv.match_attention(*tensors, call.offset, 1, 1, 0.5, True)
+            floats = [t.detach().float() for t in (*tensors, call.offset)]
+            grads = torch.ops.nbv.match_attention_backward(out, attn, *floats, 1, 1, 0.5)
+    finally:
+        torch.set_autocast_enabled("cuda", was)
+    assert out.requires_grad and out.shape == (1, 8, 8, 2, 4) and attn.shape == (1, 8, 8, 2, 16)
+    assert [grad.shape for grad in grads] == [t.shape for t in floats]
+    assert {t.dtype for t in (out, attn, *grads)} == {torch.float32}  # the kernels have no half precision
+    assert {t.device.type for t in (out, attn, *grads)} == {"cuda"}
+
+
+@pytest.mark.parametrize("reason", [None, "the reason"])
+def test_the_choice_compiles_in_one_graph(monkeypatch: pytest.MonkeyPatch, reason: str | None) -> None:
+    monkeypatch.setattr(cuda_kernels, "_MISSING", reason)
+
+    @torch.compile(fullgraph=True, backend="eager")
+    def choose(x: Tensor) -> Tensor:
+        return x + 1 if kernels.why_not("cuda", has_cuda=True) is None else x - 1
+
+    torch._dynamo.reset()
+    assert choose(torch.zeros(2)).tolist() == [1.0 if reason is None else -1.0] * 2
+
+
+def test_the_first_import_within_torch_compile(tmp_path: Path) -> None:
+    code = (
+        "import sys, torch; from vision.ops.common import kernels\n"
+        "f = torch.compile(lambda x: x if kernels.why_not('cuda', has_cuda=True) else x + 1, fullgraph=True, "
+        "backend='eager')\n"
+        "assert 'vision.ops.common.cuda_kernels' not in sys.modules\n"
+        "f(torch.zeros(2)); print('vision.ops.common.cuda_kernels' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0 and done.stdout == "True\n", done.stderr
