@@ -85,11 +85,16 @@ def extension_arguments() -> dict:
         [str(path) for path in sources],
         define_macros=macros,
         extra_compile_args=FLAGS,
-        depends=[str(path) for path in sorted(Path("csrc").rglob("*.h"))],
+        depends=headers("csrc/cpu", "csrc/geometry"),
         py_limited_api=True,
     )
     extensions = [extension] if cuda is None else [extension, cuda_extension(cuda)]
     return {"ext_modules": extensions, "cmdclass": {"build_ext": BuildExtension}}
+
+
+def headers(*folders: str) -> list[str]:
+    """A change in one of these compiles an extension again."""
+    return [str(path) for folder in folders for path in sorted(Path(folder).rglob("*.h"))]
 
 
 def cuda_extension(cuda: CudaBuild) -> Any:
@@ -103,7 +108,7 @@ def cuda_extension(cuda: CudaBuild) -> Any:
         define_macros=[TORCH_VERSION, ("USE_CUDA", None)],  # without the latter torch hides its functions for CUDA
         libraries=["torch_cuda"],
         extra_link_args=cuda.runtime,
-        depends=[str(path) for path in sorted([*folder.rglob("*.h"), *Path("csrc/geometry").rglob("*.h")])],
+        depends=headers("csrc/cuda", "csrc/geometry"),
         py_limited_api=True,
         optional=os.environ.get("FORCE_CUDA", "") == "",  # where nobody asked for it, an error of nvcc is a warning
     )
