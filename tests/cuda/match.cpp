@@ -12,7 +12,7 @@ using namespace nbv;
 std::string said;
 
 template <class Plan>
-const char* run(const Plan& plan) {
+const char* run(const MatchCudaArgs& args, const Plan& plan) {
     said.clear();
     try {
         plan([&](void (*kernel)(MatchCudaArgs), int64_t blocks, int64_t threads, int64_t bytes) {
@@ -33,13 +33,13 @@ NBV_EXPORT int64_t match_backward_scratch(const MatchCudaArgs& args) {
 }
 
 NBV_EXPORT const char* match_forward(const MatchCudaArgs& args) {
-    return run([&](const auto& run) {
+    return run(args, [&](const auto& run) {
         args.is_double ? plan_match_forward<double>(args, run) : plan_match_forward<float>(args, run);
     });
 }
 
 NBV_EXPORT const char* match_backward(const MatchCudaArgs& args) {
-    return run([&](const auto& run) {
+    return run(args, [&](const auto& run) {
         args.is_double ? plan_match_backward<double>(args, run) : plan_match_backward<float>(args, run);
     });
 }

@@ -2,6 +2,7 @@
 // a key belongs to is in the data. So the first kernel, a warp for each query, writes the gradients of queries and
 // offsets, and for the others the weights and the gradients of logits; the second (order.h) puts queries in the order
 // of their windows; the third, a warp for each pixel, gathers from the windows that hold it, always in the same order.
+// That costs scratch of two numbers per query and slot, and reading queries and their gradients once per slot.
 #pragma once
 
 #include "order.h"
@@ -26,7 +27,7 @@ __device__ __forceinline__ void offset_gradient(const MatchWindow<T>& window, co
 }
 
 template <class T>
-__global__ void __launch_bounds__(32 * kMatchWarps) match_backward_queries(const MatchCudaArgs p) {
+__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4) match_backward_queries(const MatchCudaArgs p) {
     NBV_SHARED(memory);
     const int index = warp_token(p), lane = threadIdx.x % 32;
     if (index < 0) return;
@@ -81,37 +82,29 @@ __global__ void __launch_bounds__(32 * kMatchWarps) match_backward_queries(const
     }
     __syncwarp();  // gradients of the logits are there
 
-    T* grad_query = static_cast<T*>(p.grad_query) + index * p.dim;
-    for (int d = first; d - first < dim; d += kChannelLanes) {
-        T sum = 0;
-        for (int m = group; m < window.slots; m += kSlotGroups)
-            if (d < dim) sum -= signed_as(grads[m] * scale, query[d] - window.pixel(p.key, token, m)[d]);
-        sum = sum_lanes(sum, kChannelLanes, 32);
-        if (group == 0 && d < dim) grad_query[d] = sum;
-    }
+    sum_slots(p, token, window, p.key, lane, static_cast<T*>(p.grad_query) + index * p.dim,
+              [&](int slot, int d, T key) { return -signed_as(grads[slot] * scale, query[d] - key); });
 }
-
-constexpr int kGatherVectors = 4;  // times kChannelLanes: the channels of one pass over the windows
 
 // A pixel is slot m of the windows whose first pixel lies m's row and column before it. Each group of lanes takes every
 // fourth slot, and the queries of one in their own order; the groups' sums are added at the end.
 template <class T>
-__global__ void __launch_bounds__(32 * kMatchWarps) match_backward_pixels(const MatchCudaArgs p) {
+__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4) match_backward_pixels(const MatchCudaArgs p) {
     const int index = warp_token(p), lane = threadIdx.x % 32;
     if (index < 0) return;
     const MatchToken token(p, index);
     const MatchScratch<T> scratch(p);
-    const int group = lane / kChannelLanes, lane_first = lane % kChannelLanes, dim = static_cast<int>(p.dim);
+    const int group = lane / kChannelLanes, first = lane % kChannelLanes, dim = static_cast<int>(p.dim);
     const int columns = static_cast<int>(2 * p.radius_x + 2), slots = static_cast<int>(p.slots());
     const int width = static_cast<int>(p.width), heads = static_cast<int>(p.heads);
     const int pixels = static_cast<int>(p.height) * width;
     const int64_t head = static_cast<int64_t>(token.batch * heads + token.head) * pixels;
     const T* key = token.in<T>(p.key);
     const T scale = static_cast<T>(p.scale);
-    for (int start = lane_first; start - lane_first < dim; start += kGatherVectors * kChannelLanes) {
-        T keys[kGatherVectors], grad_key[kGatherVectors] = {}, grad_value[kGatherVectors] = {};
+    for (int start = first; start - first < dim; start += kVectors * kChannelLanes) {
+        T keys[kVectors], grad_key[kVectors] = {}, grad_value[kVectors] = {};
 #pragma unroll
-        for (int i = 0; i < kGatherVectors; ++i) {
+        for (int i = 0; i < kVectors; ++i) {
             const int d = start + i * kChannelLanes;
             keys[i] = d < dim ? key[d] : T(0);
         }
@@ -120,13 +113,16 @@ __global__ void __launch_bounds__(32 * kMatchWarps) match_backward_pixels(const 
             if (y < 0 || x < 0) continue;
             const int window = y * width + x, end = scratch.end[head + window];
             for (int i = window > 0 ? scratch.end[head + window - 1] : 0; i < end; ++i) {
-                const int pixel = scratch.order[head + i], other = (token.batch * pixels + pixel) * heads + token.head;
-                const MatchToken from(p, other);
+                const int pixel = scratch.order[head + i];
+                MatchToken from = token;
+                from.y = pixel / width;
+                from.x = pixel % width;
                 const T *query = from.in<T>(p.query), *grad_out = from.in<T>(p.grad_out);
-                const int64_t at = static_cast<int64_t>(other) * slots + m;
+                const int64_t at =
+                    (static_cast<int64_t>(token.batch * pixels + pixel) * heads + token.head) * slots + m;
                 const T attn = scratch.attn[at], change = scratch.grad_logits[at] * scale;
 #pragma unroll
-                for (int j = 0; j < kGatherVectors; ++j) {
+                for (int j = 0; j < kVectors; ++j) {
                     const int d = start + j * kChannelLanes;
                     if (d >= dim) continue;
                     grad_key[j] += signed_as(change, query[d] - keys[j]);
@@ -135,7 +131,7 @@ __global__ void __launch_bounds__(32 * kMatchWarps) match_backward_pixels(const 
             }
         }
 #pragma unroll
-        for (int i = 0; i < kGatherVectors; ++i) {
+        for (int i = 0; i < kVectors; ++i) {
             const int d = start + i * kChannelLanes;
             const T to_key = sum_lanes(grad_key[i], kChannelLanes, 32);
             const T to_value = sum_lanes(grad_value[i], kChannelLanes, 32);

@@ -8,7 +8,7 @@ namespace nbv {
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(32 * kMatchWarps) match_forward(const MatchCudaArgs p) {
+__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 8 : 5) match_forward(const MatchCudaArgs p) {
     NBV_SHARED(memory);
     const int index = warp_token(p), lane = threadIdx.x % 32;
     if (index < 0) return;
@@ -39,14 +39,8 @@ __global__ void __launch_bounds__(32 * kMatchWarps) match_forward(const MatchCud
     }
     __syncwarp();  // weights are there
 
-    T* out = static_cast<T*>(p.out) + index * p.dim;
-    for (int d = first; d - first < dim; d += kChannelLanes) {
-        T sum = 0;
-        for (int m = group; m < window.slots; m += kSlotGroups)
-            if (d < dim) sum += weights[m] * window.pixel(p.value, token, m)[d];
-        sum = sum_lanes(sum, kChannelLanes, 32);
-        if (group == 0 && d < dim) out[d] = sum;
-    }
+    sum_slots(p, token, window, p.value, lane, static_cast<T*>(p.out) + index * p.dim,
+              [&](int slot, int, T value) { return weights[slot] * value; });
 }
 
 }  // namespace

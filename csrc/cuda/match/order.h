@@ -1,5 +1,7 @@
 // Queries of one head of one sample in the order of their windows' first pixels, those with the same one in their own
-// order: a counting sort by one block. Atomics are on integers, and what they count is the same in any order.
+// order: a counting sort by one block. Atomics are on integers, and what they count is the same in any order. Each
+// query is compared with all of its block's, so that a head of n queries takes n / 256 rounds of 256 steps, one after
+// another.
 #pragma once
 
 #include "../common/gpu.h"

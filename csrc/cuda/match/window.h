@@ -9,8 +9,9 @@
 namespace nbv {
 namespace {
 
-constexpr int kMatchWarps = 4;  // of a block, at most
+constexpr int kMatchWarps = 4;  // of a block, at most; kernels say how many blocks' registers fit without spilling
 constexpr int kChannelLanes = 8, kSlotGroups = 32 / kChannelLanes;
+constexpr int kVectors = 4;     // times kChannelLanes: the channels of one pass over the slots
 constexpr int kSubWindows = 4;  // north-west, north-east, south-west, south-east
 
 // A token of one head, from its place in contiguous tensors [batch, y, x, heads]: as many as 32 bits can count.
@@ -56,7 +57,7 @@ __device__ __forceinline__ T max_lanes(T x) {
 __device__ __forceinline__ float exponential(float x) { return expf(x); }
 __device__ __forceinline__ double exponential(double x) { return exp(x); }
 
-// The window of a token's query: pixels (x, y) from its first one; both views of them begin at that.
+// The window of a token's query. Slots go row by row.
 template <class T>
 struct MatchWindow {
     int columns, rows, slots;
@@ -87,6 +88,31 @@ struct MatchWindow {
         return (sub_window % 2 == 0 ? 1 - x.fraction : x.fraction) * (sub_window < 2 ? 1 - y.fraction : y.fraction);
     }
 };
+
+// to[d] = sum over the slots of term(slot, d, pixel[d]): pixels of `view`, a quarter of the slots to each group of
+// lanes.
+template <class T, class Term>
+__device__ __forceinline__ void sum_slots(const MatchCudaArgs& p, const MatchToken& token, const MatchWindow<T>& window,
+                                          const MatchCudaView& view, int lane, T* to, const Term& term) {
+    const int group = lane / kChannelLanes, first = lane % kChannelLanes, dim = static_cast<int>(p.dim);
+    for (int start = first; start - first < dim; start += kVectors * kChannelLanes) {
+        T sums[kVectors] = {};
+        for (int m = group; m < window.slots; m += kSlotGroups) {
+            const T* pixel = window.pixel(view, token, m);
+#pragma unroll
+            for (int i = 0; i < kVectors; ++i) {
+                const int d = start + i * kChannelLanes;
+                if (d < dim) sums[i] += term(m, d, pixel[d]);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < kVectors; ++i) {
+            const int d = start + i * kChannelLanes;
+            const T sum = sum_lanes(sums[i], kChannelLanes, 32);
+            if (group == 0 && d < dim) to[d] = sum;
+        }
+    }
+}
 
 // The softmax of each sub-window, with a maximum of its own: one for all would lose those whose keys are all far worse.
 template <class T>
