@@ -76,7 +76,7 @@ CASES = {
     "far apart": {"amplitude": 150.0, "size": (6, 6), "dim": 1},
     "one window": {"centers": "same", "radius": (0, 0), "size": (17, 19), "dim": 2, "heads": 1},
     "many windows": {"radius": (0, 1), "size": (17, 19), "dim": 40, "heads": 1},
-    "no dot": {"dim": 8, "heads": 4, "batch": 2, "size": (4, 5)},
+    "several heads": {"dim": 8, "heads": 4, "batch": 2, "size": (4, 5)},
 }
 
 
@@ -135,6 +135,16 @@ def test_windows_as_large_as_they_may_be(compile_simt: Compile, tmp_path: Path) 
     case = make_case(radius=(127, 1), size=(4, 256), heads=1, dim=1, dtype="float64")
     (found,) = run(compile_simt(HERE / "match.cpp", library=True), [case], tmp_path)
     assert what_is_wrong(found, case) == ""
+
+
+def test_a_center_that_is_no_number(compile_simt: Compile, tmp_path: Path) -> None:
+    case = make_case(dtype="float64")
+    case["offset"][0, 2, 3, 1] = np.nan
+    (found,) = run(compile_simt(HERE / "match.cpp", library=True), [case], tmp_path)
+    assert isinstance(found, dict), found
+    for name, right in expected(case).items():
+        np.testing.assert_allclose(found[name], right, atol=1e-10, err_msg=name)
+        assert 0 < np.isnan(right).sum() < right.size / 2
 
 
 def small_cases(dtype: str = "float32") -> list[Case]:

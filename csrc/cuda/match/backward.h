@@ -27,7 +27,8 @@ __device__ __forceinline__ void offset_gradient(const MatchWindow<T>& window, co
 }
 
 template <class T>
-__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4) match_backward_queries(const MatchCudaArgs p) {
+__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4)
+    match_backward_queries(const MatchCudaArgs p) {
     NBV_SHARED(memory);
     const int index = warp_token(p), lane = threadIdx.x % 32;
     if (index < 0) return;
@@ -89,7 +90,8 @@ __global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4) matc
 // A pixel is slot m of the windows whose first pixel lies m's row and column before it. Each group of lanes takes every
 // fourth slot, and the queries of one in their own order; the groups' sums are added at the end.
 template <class T>
-__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4) match_backward_pixels(const MatchCudaArgs p) {
+__global__ void __launch_bounds__(32 * kMatchWarps, sizeof(T) == 4 ? 6 : 4)
+    match_backward_pixels(const MatchCudaArgs p) {
     const int index = warp_token(p), lane = threadIdx.x % 32;
     if (index < 0) return;
     const MatchToken token(p, index);
