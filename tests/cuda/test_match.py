@@ -262,6 +262,12 @@ def test_planted_faults_are_found(compile_simt: Compile, tmp_path: Path, name: s
     )
 
 
+def test_sanitizers_know_where_tensors_end(compile_simt: Compile, tmp_path: Path) -> None:
+    source = mutant(tmp_path, "forward.h", "d < dim; d += kChannelLanes", "d <= dim; d += kChannelLanes")
+    found = run(compile_simt(source, mode="sanitized", library=True), [make_case()], tmp_path, preload=sanitizers())
+    assert isinstance(found[0], str) and "heap-buffer-overflow" in found[0]
+
+
 BARRIERS = [
     (path.name, line)
     for path in sorted(KERNELS.glob("*.h"))
