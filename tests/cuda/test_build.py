@@ -102,6 +102,20 @@ def test_an_nvcc_that_does_not_work(setup: dict[str, Any], toolkit: Path) -> Non
         assert cuda is None and "does not work" in said and words in said
 
 
+def test_the_build_for_the_cpu_is_as_it_was(
+    setup: dict[str, Any], toolkit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("FORCE_CUDA", "0")
+    (cpu,) = setup["extension_arguments"]()["ext_modules"]
+    assert cpu.name == "vision._C" and not [path for path in cpu.sources if "cuda" in path]
+    monkeypatch.setenv("FORCE_CUDA", "")
+    cuda = setup["cuda_extension"](setup["CudaBuild"](toolkit / "bin/nvcc", [], []))
+    assert cuda.optional  # an error of nvcc is a warning where nobody asked for CUDA
+    assert {"csrc/cuda/module.cpp", "csrc/cuda/match/op.cpp", "csrc/cuda/match/kernels.cu"} <= set(cuda.sources)
+    assert not set(cuda.sources) & set(cpu.sources) and "csrc/cuda/match/args.h" in cuda.depends
+
+
 # A child builds the extension for CUDA alone, by setup.py's own command, into the folder that it is given.
 BUILD = """
 import runpy, sys
