@@ -17,9 +17,8 @@ from vision.ops.common.vmap import dense_last
 from vision.ops.match import reference
 from vision.ops.match.arguments import Call
 
-MAX_SLOTS = (
-    1024  # of a window: kMostMatchSlots of csrc/cpu/match/problem.h, kMostMatchCudaSlots of csrc/cuda/match/args.h
-)
+# Of a window: kMostMatchSlots of csrc/cpu/match/problem.h, kMostMatchCudaSlots of csrc/cuda/match/args.h.
+MAX_SLOTS = 1024
 MAX_CUDA_ELEMENTS = 2**31 - 1  # of a tensor: the kernels count them in 32 bits
 
 
