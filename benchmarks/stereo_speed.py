@@ -167,7 +167,7 @@ def _infer_reference(model: MatchStereo, views: list[Tensor]) -> Step:
 @contextmanager
 def reference_operator() -> Iterator[None]:
     """The operator by its reference, wherever no backend is named."""
-    with mock.patch.object(kernels, "why_not", lambda *_: "measured beside"):
+    with mock.patch.object(kernels, "why_not", lambda *_, **__: "measured beside"):
         yield
 
 
