@@ -263,3 +263,9 @@ def test_files_that_do_not_fit_are_told_by_code(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             call()
         assert (caught.value.code, caught.value.value) == (code, value)
+
+
+@pytest.mark.parametrize("case", ["forgery", "stereo", "dense"], indirect=True)
+def test_a_limit_that_is_no_number_is_a_type_error(case: Case) -> None:
+    with pytest.raises(TypeError):
+        case.make(max_pixels=None)

@@ -79,14 +79,15 @@ def name_of(image: ImageInput, name: str) -> str:
     return name if isinstance(image, np.ndarray) else os.fspath(image)
 
 
-def check_least(least: int, unit: str = "", **arguments: int | None) -> None:
-    """Arguments that have a smallest value; None is none given.
+def check_least(least: int, unit: str = "", **arguments: int) -> None:
+    """Arguments that have a smallest value.
 
     Raises:
+        TypeError: one is no number.
         UsageError: one is below it; the message names it.
     """
     for name, value in arguments.items():
-        if value is not None and not value >= least:
+        if not value >= least:
             message = f"{name} is {value}; expected at least {least}{unit and ' ' + unit}"
             raise UsageError(message, code="out-of-range", value=value)
 

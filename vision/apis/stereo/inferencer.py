@@ -269,6 +269,8 @@ def _check(precision: str, scale: float | None, max_size: int | None, tile: int 
     if scale is not None and not MIN_SCALE <= scale <= MAX_SCALE:
         message = f"scale is {scale}; expected {MIN_SCALE} to {MAX_SCALE:g}"
         raise UsageError(message, code="out-of-range", value=scale)
-    check_least(MIN_MODEL_SIDE, "pixels", max_size=max_size)
-    check_least(MIN_TILE, "pixels", tile=tile)
+    if max_size is not None:
+        check_least(MIN_MODEL_SIDE, "pixels", max_size=max_size)
+    if tile is not None:
+        check_least(MIN_TILE, "pixels", tile=tile)
     check_least(1, "pixels", max_pixels=max_pixels)
