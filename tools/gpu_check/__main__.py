@@ -74,13 +74,7 @@ STEPS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the steps; 1 where one failed or crashed, 2 where there is no such device."""
-    parser = argparse.ArgumentParser(prog="tools/gpu_check.sh", description=__doc__)
-    parser.add_argument("--device", default="cuda", help="cuda, cuda:1 ..., or cpu, to see whether the checks run")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes")
-    parser.add_argument("--budget", type=float, default=460, help="seconds for everything, a build included")
-    parser.add_argument("--output", type=Path, default=ROOT / "gpu-check", help="folder for the report")
-    parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], metavar="STEP", help="these alone")
-    args = parser.parse_args(argv)
+    args = _parse(argv)
     end = time.monotonic() + args.budget
     args.output.mkdir(parents=True, exist_ok=True)
     environment = child_environment()
@@ -102,6 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         print_summary(results, args.output)
     return int(any(result.status in ("failed", "crashed") for result in results))
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tools/gpu_check.sh", description=__doc__)
+    parser.add_argument("--device", default="cuda", help="cuda, cuda:1 ..., or cpu, to see whether the checks run")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes")
+    parser.add_argument("--budget", type=float, default=460, help="seconds for everything, a build included")
+    parser.add_argument("--output", type=Path, default=ROOT / "gpu-check", help="folder for the report")
+    parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], metavar="STEP", help="these alone")
+    return parser.parse_args(argv)
 
 
 def child_environment() -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from heads.match.layer import MatchLayer
 from tools.gpu_check.record import Record
 from vision.datasets import SyntheticStereo
-from vision.models import match_stereo
+from vision.models import MatchStereo, match_stereo
 from vision.models.timm_names import build_timm_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def run(record: Record) -> None:
     """Each family, in fp32 and under autocast."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    for check in (check_logits, check_layers, check_dinat_gradients, check_matches):
+    for check in (check_logits, check_layers, check_dinat_gradients, check_matches, *[check_memory] * record.on_gpu):
         with record.checking(check.__name__):
             check(record)
 
@@ -110,6 +110,26 @@ def check_matches(record: Record) -> None:
         error = (-found[0, ..., 0] - truth).abs()[torch.isfinite(truth)].median().item()
         record.compare(f"MatchStereo nano, {name}: pixels from the CPU's match, median", off, allowed)
         record.note(f"MatchStereo nano, {name}: {error:.2f} pixels from the truth, median")
+
+
+def check_memory(record: Record) -> None:
+    """What the inferencer believes that a match takes, by which it refuses what would not fit."""
+    from vision.apis.stereo.memory import needed_memory
+
+    device, side = torch.device(record.device), 1536
+    for variant in ("nano", "tiny", "base"):
+        model = MatchStereo.from_variant(variant).eval().to(device)
+        views = [torch.randint(256, (1, 3, side, side), device=device).float() for _ in range(2)]
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        with torch.inference_mode():
+            model(*views)
+        grown = torch.cuda.max_memory_allocated(device) - before
+        believed = needed_memory(side, side, model, device, False)
+        dims: Any = model.encoder.embed_dims
+        each = grown / (side * side * dims[0])
+        told = f"{grown / 2**20:.0f} MiB, {each:.1f} bytes per pixel and channel; believed {believed / 2**20:.0f}"
+        record.check(f"memory of MatchStereo {variant}, {side} x {side}", grown <= believed <= 2.5 * grown, told)
 
 
 def gradients(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
