@@ -48,6 +48,8 @@ def check_logits(record: Record) -> None:
             images = helpers._seeded("x", (1, 3, height, width)).to(record.device)
             expected = torch.from_numpy(golden[case]).double()
             for dtype, allowed in ((torch.float32, 1e-3), (torch.float16, 3e-2), (torch.bfloat16, 1e-1)):
+                if dtype == torch.float16 and not record.on_gpu:
+                    continue  # slow on CPUs
                 with torch.inference_mode(), autocast(record.device, dtype):
                     logits = model(images).double().cpu()
                 error = ((logits - expected).abs().max() / (1 + expected.abs().max())).item()

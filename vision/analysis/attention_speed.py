@@ -102,14 +102,13 @@ def _inputs(case: Case, device: str, grad: bool, heads_first: bool = False) -> l
     generator = torch.Generator(device).manual_seed(0)
 
     def draw(*sizes: int) -> Tensor:
-        made = torch.randn(*sizes, generator=generator, device=device, dtype=torch.float32).to(case.dtype)
-        return made.requires_grad_(grad)
+        return torch.randn(*sizes, generator=generator, device=device, dtype=torch.float32).to(case.dtype)
 
-    grid = (case.batch, *case.shape, case.heads, case.dim)
+    grids = [draw(case.batch, *case.shape, case.heads, case.dim) for _ in range(3)]
     if heads_first:
-        grid = (case.batch, case.heads, math.prod(case.shape), case.dim)
+        grids = [grid.flatten(1, -3).transpose(1, 2).contiguous() for grid in grids]
     bias = [draw(case.heads, *(2 * k - 1 for k in case.kernel_size))] if case.bias else []
-    return [*(draw(*grid) for _ in range(3)), *bias]
+    return [tensor.requires_grad_(grad) for tensor in (*grids, *bias)]
 
 
 def _make_ours(
