@@ -37,7 +37,7 @@ from torch.nn import functional as F
 
 import vision
 from vision.analysis.attention_cases import Timing, as_json, judge, make_cases
-from vision.analysis.attention_speed import Limits, measure
+from vision.analysis.attention_speed import Limits, measure, native_missing
 from vision.analysis.speed import device_name, keep_freed_memory
 from vision.device import usable_device
 from vision.errors import UsageError
@@ -133,8 +133,7 @@ def on_gpu(args: argparse.Namespace) -> None:
         raise SystemExit(str(error)) from None
     print(f"device {device_name(device)}")
     print(f"vision {vision.__version__}, torch {torch.__version__}, CUDA {torch.version.cuda}")
-    loaded = kernels.why_not(torch.device(device).type, has_cuda=True) or "loaded"
-    print(f"our kernels: {loaded}; missing peers: {', '.join(missing_peers()) or 'none'}")
+    print(f"our kernels: {native_missing(device) or 'loaded'}; missing peers: {', '.join(missing_peers()) or 'none'}")
     cases = make_cases()[:2] if args.quick else make_cases()
     timings: list[Timing] = []
     for timing in measure(cases, device, Limits(flex=args.flex_seconds)):

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import vision
-from vision.analysis.match_speed import COLUMNS, NETWORKS, measure_networks, measure_operator
+from vision.analysis.match_speed import COLUMNS, NETWORKS, measure_networks, measure_operator, native_missing
 from vision.analysis.speed import Step, device_name, gemm_rate, keep_freed_memory, medians, peak_resident_mib
 from vision.device import usable_device
 from vision.errors import UsageError
@@ -76,7 +76,7 @@ def on_gpu(args: argparse.Namespace) -> None:
     except UsageError as error:
         raise SystemExit(str(error)) from None
     print(f"device {device_name(device)}\nvision {vision.__version__}, torch {torch.__version__}")
-    print(f"our kernels: {kernels.why_not(torch.device(device).type, has_cuda=True) or 'loaded'}")
+    print(f"our kernels: {native_missing(device) or 'loaded'}")
     networks = NETWORKS[:2] if args.quick else NETWORKS
     timings = measure_networks(device, reference_operator, networks, args.repeat)
     print(" | ".join(COLUMNS))

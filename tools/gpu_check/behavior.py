@@ -9,10 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tools.gpu_check import neighborhood
 from tools.gpu_check.record import Record
+from vision.analysis import attention_speed, match_speed
 from vision.ops import match_attention, na2d
-from vision.ops.common import kernels
 
 # Of a GPU's clock, about 0.1 s.
 _LONG = 200_000_000
@@ -67,11 +66,11 @@ def make_operators(record: Record) -> list[Operator]:
     found = []
     side = 14 if record.quick else 28
     for dtype in (torch.float16, torch.float32):
-        if neighborhood.missing(record.device, dtype) is None:
+        if attention_speed.native_missing(record.device, dtype) is None:
             grid = (2, side, side, 4, 32)
             tensors = [*(draw(*grid, dtype=dtype) for _ in range(3)), draw(4, 13, 13, dtype=dtype)]
             found.append(Operator(f"neighborhood attention, {str(dtype).removeprefix('torch.')}", attend, tensors))
-    if kernels.why_not(torch.device(record.device).type, has_cuda=True) is None:
+    if match_speed.native_missing(record.device) is None:
         grid = (2, side, side, 4, 16)
         tensors = [*(draw(*grid) for _ in range(3)), draw(*grid[:-1], 2) * 4 + side / 2]
         found.append(Operator("match attention", match, tensors))
@@ -201,15 +200,14 @@ def check_refusals(record: Record) -> None:
 
 def check_opcheck(record: Record) -> None:
     """What torch.library promises of an operator: schema, fake tensors, autograd."""
-    kind = torch.device(record.device).type
     draw = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(1, 6, 6, 2, 8, generator=draw).to(record.device) for _ in range(3))
     tensors = [t.requires_grad_() for t in (query, key, value)]
-    if neighborhood.missing(record.device) is None:
+    if attention_speed.native_missing(record.device) is None:
         arguments = (*tensors, None, None, None, [3, 3], [1, 1], [1, 1], [0, 0], 0.3)
         torch.library.opcheck(torch.ops.nbv.neighborhood_attention.default, arguments)
         record.check("opcheck: neighborhood attention", True)
-    if kernels.why_not(kind, has_cuda=True) is None:
+    if match_speed.native_missing(record.device) is None:
         centers = (torch.rand(1, 6, 6, 2, 2, generator=draw) * 6).to(record.device).requires_grad_()
         torch.library.opcheck(torch.ops.nbv.match_attention.default, (*tensors, centers, 1, 1, 0.3, True))
         record.check("opcheck: match attention", True)

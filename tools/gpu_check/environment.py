@@ -10,6 +10,7 @@ import subprocess
 import torch
 
 from tools.gpu_check.record import Record
+from vision.analysis import attention_speed, match_speed
 from vision.analysis.speed import device_name, matrix_rate
 from vision.ops.common import kernels
 
@@ -26,9 +27,9 @@ def run(record: Record) -> None:
     record.note("packages: " + ", ".join(f"{name} {number}" for name, number in versions.items() if number))
     record.note("absent: " + (", ".join(name for name, number in versions.items() if not number) or "none"))
     record.note(f"kernels for the CPU: {kernels.missing() or 'loaded'}")
-    kind = torch.device(record.device).type
-    reason = kernels.why_not(kind, has_cuda=True)
-    record.check(f"kernels for {kind}", reason is None, reason or "loaded")
+    for name, missing in (("neighborhood", attention_speed.native_missing), ("match", match_speed.native_missing)):
+        reason = missing(record.device)
+        record.check(f"kernels of {name} attention for {record.device}", reason is None, reason or "loaded")
     if not record.on_gpu:
         return
     record.note(

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tools.gpu_check.neighborhood import largest_error
 from tools.gpu_check.record import Record
+from vision.analysis.match_speed import native_missing
 from vision.ops import match_attention
-from vision.ops.common import kernels
 
 # Distances of many channels are added up; half precision is computed in fp32, and what comes out is rounded.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 5e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
@@ -50,7 +50,7 @@ CASES = [
 def run(record: Record) -> None:
     """All cases in all dtypes, with weights and without."""
     kind = torch.device(record.device).type
-    reason = kernels.why_not(kind, has_cuda=True)
+    reason = native_missing(record.device)
     record.check(f"native kernels for {kind}", reason is None, reason or "")
     if reason is not None:
         return

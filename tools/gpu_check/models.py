@@ -25,8 +25,8 @@ MATCH = ROOT / "tests/heads/match"
 
 def run(record: Record) -> None:
     """Each family, in fp32 and under autocast."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
     for check in (check_logits, check_layers, check_dinat_gradients, check_matches, *[check_memory] * record.on_gpu):
         with record.checking(check.__name__):
             check(record)

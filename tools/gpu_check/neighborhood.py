@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from tools.gpu_check.record import Record
+from vision.analysis.attention_speed import native_missing
 from vision.ops import na1d, na2d, na3d
-from vision.ops.common.backends import find
-from vision.ops.neighborhood.arguments import make_call, make_window
-from vision.ops.neighborhood.backends import BACKENDS
 
 # Of the largest element of what is compared: a few units of the last digit that a dtype holds.
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -77,14 +75,14 @@ def run(record: Record) -> None:
     """Chosen calls in all dtypes, TF32, then random ones until the time is over."""
     dtypes = []
     for dtype in TOLERANCE:
-        reason = missing(record.device, dtype)
+        reason = native_missing(record.device, dtype)
         # Before sm_80 tensor cores lack what the kernels need of them.
         old = record.on_gpu and torch.cuda.get_device_capability(record.device) < (8, 0) and dtype.itemsize == 2
         record.check(f"native kernels for {dtype}", reason is None or old, reason or "")
         dtypes += [dtype] * (reason is None)
     if not dtypes:
         return
-    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
     worst: dict[torch.dtype, float] = {}
     for case in CHOSEN[2::4] if record.quick else CHOSEN:
         for dtype in dtypes:
@@ -99,13 +97,6 @@ def run(record: Record) -> None:
     record.note(f"random calls: {randomly}")
     rows = [[str(dtype).removeprefix("torch."), f"{worst[dtype]:.1e}", f"{TOLERANCE[dtype]:.0e}"] for dtype in worst]
     record.table("Largest error of all, relative to the largest element", ["dtype", "error", "allowed"], rows)
-
-
-def missing(device: str, dtype: torch.dtype = torch.float32) -> str | None:
-    """Why there are no native kernels for the device, or None."""
-    tensor = torch.zeros(1, 4, 1, 16, device=device, dtype=dtype)
-    call = make_call(1, tensor, tensor, tensor, make_window(1, 3), None, None, None, None, False)
-    return find(BACKENDS, "native").why_not(call)
 
 
 def check_case(
@@ -126,7 +117,7 @@ def check_case(
 
 def check_tf32(record: Record) -> None:
     """Where torch's own switch allows it, fp32 may have the digits of TF32."""
-    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
     try:
         for case in (CHOSEN[2], CHOSEN[14]):
             with record.checking(f"TF32 {case}"):
@@ -136,7 +127,7 @@ def check_tf32(record: Record) -> None:
                 error, where = largest_error(found, results(case, exact, "reference"))
                 record.compare(f"TF32 {case} ({where})", error, TF32_TOLERANCE)
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
 
 
 def make_tensors(case: Case, dtype: torch.dtype) -> dict[str, Tensor]:

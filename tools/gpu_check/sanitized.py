@@ -6,7 +6,7 @@ import torch
 
 from tools.gpu_check import match, neighborhood
 from tools.gpu_check.record import Record
-from vision.ops.common import kernels
+from vision.analysis import attention_speed, match_speed
 
 CASES = [neighborhood.CHOSEN[number] for number in (2, 6, 10, 11, 12, 18)]
 
@@ -15,7 +15,7 @@ def run(record: Record) -> None:
     """Forward and backward, without comparing: the other steps do."""
     done = 0
     for dtype in (torch.float16, torch.float32):
-        if neighborhood.missing(record.device, dtype) is not None:
+        if attention_speed.native_missing(record.device, dtype) is not None:
             continue
         for case in CASES:
             if record.left < 0:
@@ -24,7 +24,7 @@ def run(record: Record) -> None:
             on_device = {key: neighborhood.move(tensor, record.device) for key, tensor in tensors.items()}
             neighborhood.results(case, on_device, "native")
             done += 1
-    if kernels.why_not(torch.device(record.device).type, has_cuda=True) is None:
+    if match_speed.native_missing(record.device) is None:
         for match_case in match.CASES[4:7]:
             if record.left > 0:
                 inputs = match.make_tensors(match_case, torch.float32)

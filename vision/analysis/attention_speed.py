@@ -16,7 +16,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from vision.analysis.attention_cases import Case, Timing
 from vision.analysis.speed import kernel_ms, matrix_rate
 from vision.ops import na1d, na2d, na3d
-from vision.ops.neighborhood.arguments import Axis, make_window
+from vision.ops.common.backends import find
+from vision.ops.neighborhood.arguments import Axis, make_call, make_window
+from vision.ops.neighborhood.backends import BACKENDS
 from vision.ops.neighborhood.window import axis_visible
 
 Forward = Callable[[], Tensor]
@@ -45,6 +47,13 @@ class Limits(NamedTuple):
 
 class Unable(Exception):
     """A peer cannot do a case; the message says why."""
+
+
+def native_missing(device: str, dtype: torch.dtype = torch.float32) -> str | None:
+    """Why neighborhood attention has no kernels of ours on a device that is there, or None."""
+    tensor = torch.zeros(1, 4, 1, 16, device=device, dtype=dtype)
+    call = make_call(1, tensor, tensor, tensor, make_window(1, 3), None, None, None, None, False)
+    return find(BACKENDS, "native").why_not(call)
 
 
 def measure(

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from vision.analysis.speed import Step, kernel_ms, medians
 from vision.models import MatchStereo
 from vision.ops import match_attention
+from vision.ops.common.backends import find
+from vision.ops.match.arguments import make_call
+from vision.ops.match.backends import BACKENDS
 
 # Height, width, heads, dim and window radius of the operator in MatchStereo-T at 384 x 1248, coarse stages last.
 OPERATORS = [(96, 312, 4, 8, 1), (48, 156, 4, 16, 1), (24, 78, 4, 32, 2), (12, 39, 4, 40, 2)]
@@ -66,6 +69,13 @@ class MatchTiming(NamedTuple):
         if self.wanted is None or self.ours is None:
             return "not measured"
         return "met" if self.ours < self.wanted else "missed"
+
+
+def native_missing(device: str) -> str | None:
+    """Why match attention has no kernels of ours on a device that is there, or None."""
+    tensor = torch.zeros(1, 4, 4, 1, 8, device=device)
+    call = make_call(tensor, tensor, tensor, tensor[..., :2], 1, None, False)
+    return find(BACKENDS, "native").why_not(call)
 
 
 def measure_operator(device: str, sizes: Sequence[tuple[int, ...]] = OPERATORS) -> Iterator[MatchTiming]:

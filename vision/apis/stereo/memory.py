@@ -56,10 +56,12 @@ def _has_kernels(height: int, width: int, channels: int, device: torch.device) -
     from vision.ops.common import kernels
     from vision.ops.match.native import MAX_CUDA_ELEMENTS
 
-    if kernels.why_not(device.type, has_cuda=True) is not None:
-        return False
+    if device.type != "cuda":
+        return device.type == "cpu" and kernels.missing() is None
+    from vision.ops.common import cuda_kernels
+
     largest = 2 * (height // 4) * (width // 4) * max(channels, _WEIGHTS)
-    return device.type != "cuda" or largest <= MAX_CUDA_ELEMENTS
+    return cuda_kernels.missing() is None and largest <= MAX_CUDA_ELEMENTS
 
 
 def check_memory(what: str, needed: int, device: torch.device, advice: str, code: str = "match-out-of-memory") -> None:
