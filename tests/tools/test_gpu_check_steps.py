@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tools.gpu_check import behavior, environment, models, network_speed, profiled, sanitized
+from tools.gpu_check import behavior, environment, models, network_speed, profiled, sanitized, stereo_speed
 from tools.gpu_check import match as match_step
 from tools.gpu_check import neighborhood as neighborhood_step
 from tools.gpu_check.record import Record
@@ -78,6 +78,15 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
 
 def failures(record: Record) -> list[str]:
     return [check["name"] for check in json.loads(record.path.read_text())["checks"] if not check["ok"]]
+
+
+@pytest.mark.parametrize("step", [match_step, behavior, stereo_speed, network_speed])
+def test_steps_on_the_cpu(step: Any, tmp_path: Path) -> None:
+    record = Record(tmp_path / "record.json", 600, "cpu", True)
+    step.run(record)
+    assert not failures(record)
+    found = json.loads(record.path.read_text())
+    assert len(found["checks"]) > 10 or len(found["tables"][0]["rows"]) > 1
 
 
 def test_behavior(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:

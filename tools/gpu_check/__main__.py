@@ -65,7 +65,7 @@ _PROFILER = (
     *("--kernel-name-base", "demangled", "--kernel-name", "regex:nbv"),
 )
 STEPS = (
-    Step("environment", "environment", 12, "card, driver, torch, compilers, our libraries"),
+    Step("environment", "environment", 25, "card, driver, torch, compilers, our libraries"),
     Step("neighborhood", "neighborhood", 65, "neighborhood attention against the reference in fp64"),
     Step("match", "match", 20, "match attention against the reference in fp64"),
     Step("behavior", "behavior", 30, "CUDA graphs, streams, the same bits twice, errors, autocast, compilation"),
