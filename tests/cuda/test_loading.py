@@ -32,6 +32,13 @@ def make_call(size: int = 8, dtype: torch.dtype = torch.float32) -> Call:
     return Call(x, x, x, torch.empty(1, size, size, 2, 2, device="cuda"), 1, 1, 0.5)
 
 
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels for CUDA are there, as far as anyone can see, and there is no card that they might not run on."""
+    monkeypatch.setattr(cuda_kernels, "_MISSING", None)
+    monkeypatch.setattr(cuda_kernels, "capability", lambda index: None)
+
+
 def test_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, vision.ops; vision.ops.match_attention; print('vision.ops.common.cuda_kernels' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
@@ -53,7 +60,7 @@ def test_reasons_why_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert cuda_kernels._load("13.0") is None
 
 
-def test_cuda_tensors_take_the_kernels_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_tensors_take_the_kernels_that_are_there(monkeypatch: pytest.MonkeyPatch, loaded: None) -> None:
     with FakeTensorMode():
         call = make_call()
         monkeypatch.setattr(cuda_kernels, "_MISSING", "the reason")
@@ -67,8 +74,14 @@ def test_cuda_tensors_take_the_kernels_that_are_there(monkeypatch: pytest.Monkey
     assert kernels.why_not(torch.device("xpu"), has_cuda=True) == "no kernels for xpu tensors"
 
 
-def test_gradient_transforms_are_refused_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+def test_where_there_is_no_card_none_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda_kernels, "_MISSING", None)
+    monkeypatch.setattr(cuda_kernels, "architectures", lambda: ["90"])
+    assert kernels.why_not(CUDA, has_cuda=True, half=True) is None
+
+
+def test_gradient_transforms_are_refused_on_cuda(loaded: None) -> None:
     reasons: list[str | None] = []
 
     def ask(x: Tensor) -> Tensor:
@@ -100,7 +113,7 @@ def test_shapes_and_dtypes_are_traced_on_cuda(autocast: bool) -> None:
 
 
 @pytest.mark.parametrize("reason", [None, "the reason"])
-def test_the_choice_compiles_in_one_graph(monkeypatch: pytest.MonkeyPatch, reason: str | None) -> None:
+def test_the_choice_compiles_in_one_graph(monkeypatch: pytest.MonkeyPatch, loaded: None, reason: str | None) -> None:
     monkeypatch.setattr(cuda_kernels, "_MISSING", reason)
 
     @torch.compile(fullgraph=True, backend="eager")
@@ -151,10 +164,9 @@ class Recorder(TorchDispatchMode):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_neighborhood_attention_is_traced_on_cuda(
-    monkeypatch: pytest.MonkeyPatch, precision: Callable[[str], None], dtype: torch.dtype
+    loaded: None, precision: Callable[[str], None], dtype: torch.dtype
 ) -> None:
     """From the public function to the gradients; TF32 is what the switch said in the forward pass."""
-    monkeypatch.setattr(cuda_kernels, "_MISSING", None)
     for switch in ("ieee", "tf32"):
         with FakeTensorMode(), Recorder() as recorder:
             x = torch.empty(2, 8, 9, 4, 16, device="cuda", dtype=dtype, requires_grad=True)
@@ -172,8 +184,7 @@ def test_neighborhood_attention_is_traced_on_cuda(
         assert recorder.calls == [("neighborhood_attention", allowed), ("neighborhood_attention_backward", allowed)]
 
 
-def test_neighborhood_attention_under_autocast_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda_kernels, "_MISSING", None)
+def test_neighborhood_attention_under_autocast_on_cuda(loaded: None) -> None:
     was = torch.is_autocast_enabled("cuda")
     torch.set_autocast_enabled("cuda", True)  # `torch.autocast` turns itself off where there is no GPU
     try:
@@ -189,10 +200,9 @@ def test_neighborhood_attention_under_autocast_on_cuda(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_the_switch_of_tf32_and_the_card_compile_in_one_graph(
-    monkeypatch: pytest.MonkeyPatch, precision: Callable[[str], None], dynamic: bool
+    monkeypatch: pytest.MonkeyPatch, loaded: None, precision: Callable[[str], None], dynamic: bool
 ) -> None:
     """As `na2d` does on CUDA, up to the call of the operator, which there are no tensors for."""
-    monkeypatch.setattr(cuda_kernels, "_MISSING", None)
     monkeypatch.setattr(cuda_kernels, "capability", lambda index: (7, 5))
     graphs: list[Any] = []
 
