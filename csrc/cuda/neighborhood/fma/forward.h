@@ -58,13 +58,11 @@ __device__ __forceinline__ void store_lse(const NeighborhoodPass& p, const RowTi
                                           const Item& item, const OnlineSoftmax<S>& softmax) {
     using T = typename S::Type;
     if (lane.column != 0) return;
-    const auto& axis = p.args.axis;
-    const int64_t map = static_cast<int64_t>(axis[0].length) * axis[1].length * axis[2].length;
 #pragma unroll
     for (int i = 0; i < S::kLaneRows; ++i) {
         const RowPlace place(p, t, lane.warp * S::kWarpRows + lane.group + 4 * i);
         if (!place.there) continue;
-        const int64_t token = item.sample * map + token_number(p.args, t, place.at);
+        const int64_t token = map_begin(p, item.sample) + token_number(p.args, t, place.at);
         static_cast<T*>(p.args.lse)[token * p.args.heads + item.head] =
             softmax.most[i] / static_cast<T>(kLog2E) + log_of(softmax.total[i]);
     }
@@ -76,7 +74,7 @@ struct ForwardShared {
     int* places;
     T *queries, *keys, *values, *weights;
 
-    NBV_HOST_DEVICE ForwardShared(unsigned char* memory, int warps)
+    __device__ __forceinline__ ForwardShared(unsigned char* memory, int warps)
         : places(reinterpret_cast<int*>(memory)),
           queries(reinterpret_cast<T*>(places + kMostPlaces)),
           keys(queries + warps * S::kRowSize),
@@ -110,7 +108,6 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_forward(const __grid_const
         const RowWindow window = make_row_window<Rows::kQueries>(p.args, p.tiling, t, own);
         const bool there = RowPlace(p, t, own).there;
         const PairBias<S> bias(p, t, lane, Rows::kQueries);
-        const T* table = static_cast<const T*>(p.args.bias) + item.head * int64_t{bias.index.size(p.args)};
         OnlineSoftmax<S> softmax;
         Sums<S> sums;
         clear<S>(sums);
@@ -125,7 +122,8 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_forward(const __grid_const
                 Scores<S> scores;
                 multiply<S>(rows, shared.keys + lane.column * S::kStride, p.args.dim, scores);
                 scale_scores<S>(scores, scale);
-                if (p.args.bias != nullptr && !tiles.extra()) bias.add(table, tiles.cursor.at, seen, scores);
+                if (p.args.bias != nullptr && !tiles.extra())
+                    bias.add(head_bias<T>(p, item.head), tiles.cursor.at, seen, scores);
                 softmax.add(seen, scores, sums);
                 store_weights<S>(weights, lane, scores);
                 __syncwarp();  // the warp's weights are there

@@ -74,15 +74,20 @@ __device__ __forceinline__ Vector<T> load_shared(const T* from) {
     return *reinterpret_cast<const Vector<T>*>(from);
 }
 
+template <class S>
+__device__ __forceinline__ void clear_scores(Scores<S>& scores) {
+#pragma unroll
+    for (int i = 0; i < S::kLaneRows; ++i)
+#pragma unroll
+        for (int j = 0; j < S::kLaneColumns; ++j) scores[i][j] = 0;
+}
+
 // Products of rows and columns over `dim` channels; both pointers are to the lane's first.
 template <class S>
 __device__ __forceinline__ void multiply(const typename S::Type* rows, const typename S::Type* columns, int dim,
                                          Scores<S>& scores) {
     using T = typename S::Type;
-#pragma unroll
-    for (int i = 0; i < S::kLaneRows; ++i)
-#pragma unroll
-        for (int j = 0; j < S::kLaneColumns; ++j) scores[i][j] = 0;
+    clear_scores<S>(scores);
 #pragma unroll 1
     for (int d = 0; d < dim; d += S::kVector) {
         Vector<T> row[S::kLaneRows];

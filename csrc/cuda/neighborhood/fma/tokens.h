@@ -19,6 +19,11 @@ struct RowPlace {
     }
 };
 
+// Tokens before those of a sample, in contiguous tensors.
+__device__ __forceinline__ int64_t map_begin(const NeighborhoodPass& p, int sample) {
+    return static_cast<int64_t>(sample) * p.args.axis[0].length * p.args.axis[1].length * p.args.axis[2].length;
+}
+
 template <class S>
 __device__ __forceinline__ void copy_rows(typename S::Type* to, const NeighborhoodPass& p, const RowTile& t,
                                           const CudaView& view, int sample, int head, int dim) {
@@ -118,6 +123,11 @@ struct PairBias {
     }
 };
 
+template <class T>
+__device__ __forceinline__ const T* head_bias(const NeighborhoodPass& p, int head) {
+    return static_cast<const T*>(p.args.bias) + static_cast<int64_t>(head) * BiasIndex(p.args).size(p.args);
+}
+
 // The columns of a tile of queries: keys of the windows' union, then additional ones, tile by tile.
 template <class S>
 struct KeyTiles {
@@ -175,13 +185,11 @@ __device__ __forceinline__ void store_rows(void* data, const NeighborhoodPass& p
                                            int sample, int head, int heads, int dim, const Sums<S>& sums,
                                            const Factor& factor) {
     using T = typename S::Type;
-    const auto& axis = p.args.axis;
-    const int64_t map = static_cast<int64_t>(axis[0].length) * axis[1].length * axis[2].length;
 #pragma unroll
     for (int i = 0; i < S::kLaneRows; ++i) {
         const RowPlace place(p, t, lane.warp * S::kWarpRows + lane.group + 4 * i);
         if (!place.there) continue;
-        const int64_t token = sample * map + token_number(p.args, t, place.at);
+        const int64_t token = map_begin(p, sample) + token_number(p.args, t, place.at);
         store_row<S>(static_cast<T*>(data) + (token * heads + head) * dim, lane, dim, p.aligned, sums[i], factor(i));
     }
 }
