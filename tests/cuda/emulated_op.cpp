@@ -1,7 +1,9 @@
 // csrc/cuda/match/op.cpp as it is, for CPU tensors: its launches go to the emulator. Registered as the CPU's kernels.
+#include "cpu_tensors.h"
+
+// After the above.
 #include "../../csrc/cuda/match/op.cpp"
 #include "../../csrc/cuda/match/plan.h"
-#include "cpu_tensors.h"
 
 namespace nbv {
 namespace {
