@@ -172,10 +172,11 @@ def test_builds_loads_and_refuses(setup: dict[str, Any], tmp_path: Path) -> None
     if cuda is None:
         pytest.skip(said)
     environment = {**os.environ, "FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": "9.0", "PYTHONPATH": str(ROOT)}
+    environment["NVCC_APPEND_FLAGS"] = "-Xcicc -O0 -Xptxas -O0"  # no kernel runs here: half the time
 
     def run(code: str, *arguments: object) -> str:
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=200)
+        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=400)
         assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
         return done.stdout
 
