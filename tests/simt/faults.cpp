@@ -158,6 +158,14 @@ void copy_misaligned() {
     NBV_SHARED(memory);
     cp_async16(memory + lane() * 4, source);
 }
+void copy4_misaligned() {
+    NBV_SHARED(memory);
+    cp_async4(memory + lane() * 2, source);
+}
+void copy4_last() {
+    NBV_SHARED(memory);
+    cp_async4(memory + lane() * 16 + 12, source);
+}
 void null_pointer() {
     volatile int* nothing = nullptr;
     asm("" : "+r"(nothing));
@@ -218,6 +226,8 @@ const std::map<std::string, std::function<void()>> kernels = {
     {"mma_of_a_part", [] { run(mma_of_a_part, 48); }},
     {"copy_at", [] { run(copy_at); }},
     {"copy_misaligned", [] { run(copy_misaligned); }},
+    {"copy4_misaligned", [] { run(copy4_misaligned); }},
+    {"copy4_last", [] { run(copy4_last); }},
     {"null_pointer", [] { run(null_pointer); }},
     {"stack_overflow", [] { run(stack_overflow); }},
     {"throws", [] { run(throws); }},
