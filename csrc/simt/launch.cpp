@@ -228,6 +228,7 @@ void Counters::print() const {
                 {"warp_syncs", warp_syncs},
                 {"exchanges", exchanges},
                 {"mma", mma},
+                {"mma_tf32", mma_tf32},
                 {"ldmatrix", ldmatrix},
                 {"ldmatrix_phases", ldmatrix_phases},
                 {"ldmatrix_wavefronts", ldmatrix_wavefronts},

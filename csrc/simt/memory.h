@@ -10,8 +10,8 @@ namespace nbv::simt {
 
 unsigned char* shared_memory();
 
-// 16 bytes, or zeros where `predicate` is false. Whoever looks before the wait sees NaN.
-void async_copy(void* to, const void* from, bool predicate, const Place& place);
+// 4 or 16 bytes, or zeros where `predicate` is false. Whoever looks before the wait sees NaN.
+void async_copy(void* to, const void* from, int bytes, bool predicate, const Place& place);
 void async_commit();
 // Until all but the last `pending` groups of this lane have arrived.
 void async_wait(int pending);

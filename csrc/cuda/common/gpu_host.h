@@ -7,7 +7,7 @@
 
 namespace nbv {
 
-using simt::BFloat16, simt::Half, simt::to_float;
+using simt::BFloat16, simt::Half, simt::to_float, simt::to_tf32;
 
 inline float to_float(float x) { return x; }
 
@@ -52,8 +52,15 @@ void mma_16x8x16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1
     simt::multiply_matrices(T{}, d, a, b0, b1, place);
 }
 
+inline void mma_16x8x8_tf32(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, NBV_HERE) {
+    simt::multiply_matrices_tf32(d, a, b0, b1, place);
+}
+
 inline void cp_async16(void* to, const void* from, bool predicate = true, NBV_HERE) {
-    simt::async_copy(to, from, predicate, place);
+    simt::async_copy(to, from, 16, predicate, place);
+}
+inline void cp_async4(void* to, const void* from, bool predicate = true, NBV_HERE) {
+    simt::async_copy(to, from, 4, predicate, place);
 }
 inline void cp_async_commit() { simt::async_commit(); }
 template <int kPending>
