@@ -14,6 +14,14 @@ struct NeighborhoodPass {
     int64_t items = 0;
     int32_t splits = 1;    // blocks that share the items of a head, each with sums of its own
     bool aligned = false;  // rows of all tensors begin at multiples of 16 bytes and are as long: they may be copied so
+
+    // Backward. What kernels leave for each other in scratch (scratch.h), in the compute type.
+    void* delta = nullptr;        // [batch, z, y, x, heads]
+    void* bias_parts = nullptr;   // [heads, splits, entries of a head's bias]; null without bias
+    void* extra_parts = nullptr;  // [chunks, batch, heads_kv, extra, dim + dim_v]; null without additional tokens
+    bool bias_in_shared = false;  // the block's sums of the bias are in shared memory, else in its part of bias_parts
+    bool extra_rows = false;      // rows are additional tokens (extra.h)
+    int32_t chunks = 1;           // of the queries, where rows are additional tokens
 };
 
 namespace {
