@@ -21,11 +21,7 @@ INPUTS = ("query", "key", "value", "extra_key", "extra_value")
 FORWARD, QUERIES, KEYS, EXTRA = 1, 2, 4, 8  # passes that a library may have, and what they make
 PARTS = {"out": FORWARD, "lse": FORWARD, "grad_query": QUERIES, "grad_bias": QUERIES, "grad_key": KEYS}
 PARTS |= {"grad_value": KEYS, "grad_extra_key": EXTRA, "grad_extra_value": EXTRA}
-COUNTERS = (
-    *("blocks", "barriers", "warp_syncs", "exchanges", "mma", "ldmatrix", "ldmatrix_phases", "ldmatrix_wavefronts"),
-    *("cp_async", "unwaited", "atomics", "global_read", "global_written", "shared_read", "shared_written"),
-    *("shared_phases", "shared_wavefronts", "tiles"),
-)
+COUNTS = ("atomics", "unwaited", "conflicts", "tiles")
 
 
 class Axis(ctypes.Structure):
@@ -60,32 +56,31 @@ class Device(ctypes.Structure):
     _fields_ = [("architecture", ctypes.c_int32), ("multiprocessors", ctypes.c_int32), ("shared", ctypes.c_int64)]
 
 
-class Counters(ctypes.Structure):
-    """simt::Counters of csrc/simt/counters.h."""
+class Counts(ctypes.Structure):
+    """Of what the kernels of a pass did: those of neighborhood.cpp."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in COUNTERS]
+    _fields_ = [(name, ctypes.c_int64) for name in COUNTS]
 
 
 def main(library: str, cases: str, results: str) -> None:
     kernels = ctypes.CDLL(library)
     for name in ("forward", "backward", "path"):
         getattr(kernels, f"neighborhood_{name}").restype = ctypes.c_char_p
-    for name in ("scratch", "args_bytes", "counters_bytes", "parts"):
+    for name in ("scratch", "args_bytes", "parts"):
         getattr(kernels, f"neighborhood_{name}").restype = ctypes.c_int64
     assert kernels.neighborhood_args_bytes() == ctypes.sizeof(Arguments)
-    assert kernels.neighborhood_counters_bytes() == ctypes.sizeof(Counters)
     found = [run(kernels, case) for case in pickle.loads(Path(cases).read_bytes())]
     Path(results).write_bytes(pickle.dumps(found))
 
 
 def run(kernels: ctypes.CDLL, case: Case) -> dict[str, Any] | str:
-    """Outputs and gradients by name, these names as "tensors", and counts of both passes; or the fault."""
+    """Outputs and gradients by name, these names as "tensors", and "counts" of both passes; or the fault."""
     arguments, device, parts = make_arguments(case), Device(*case["device"]), kernels.neighborhood_parts()
     assert kernels.neighborhood_path(ctypes.byref(arguments), ctypes.byref(device)) == b"this", "not the plan's path"
     results = point_outputs(arguments, case)
-    counters = {"forward_counters": Counters(), "backward_counters": Counters()}
+    counts = Counts(), Counts()
     if parts & FORWARD:
-        said = kernels.neighborhood_forward(*map(ctypes.byref, (arguments, device, counters["forward_counters"])))
+        said = kernels.neighborhood_forward(*map(ctypes.byref, (arguments, device, counts[0])))
         if said:
             return f"forward: {said.decode()}"
     else:
@@ -94,12 +89,14 @@ def run(kernels: ctypes.CDLL, case: Case) -> dict[str, Any] | str:
         arguments.out, arguments.out_view = None, view_of(laid_out(results["out"], case["layout"]))
         size = kernels.neighborhood_scratch(ctypes.byref(arguments), ctypes.byref(device))
         arguments.scratch = poisoned((size,), np.uint8).ctypes.data
-        said = kernels.neighborhood_backward(*map(ctypes.byref, (arguments, device, counters["backward_counters"])))
+        said = kernels.neighborhood_backward(*map(ctypes.byref, (arguments, device, counts[1])))
         if said:
             return f"backward: {said.decode()}"
     results = {name: array for name, array in results.items() if parts & PARTS[name]}
-    counts = {name: {n: getattr(one, n) for n in COUNTERS} for name, one in counters.items()}
-    return results | counts | {"tensors": [*results]}
+    return results | {
+        "tensors": [*results],
+        "counts": [{name: getattr(one, name) for name in COUNTS} for one in counts],
+    }
 
 
 def make_arguments(case: Case) -> Arguments:

@@ -1,6 +1,5 @@
 // Neighborhood attention's kernels under the emulator, for Python: an empty text, or what a kernel did wrong. Those of
 // one path, NBV_PATH, and NBV_PARTS of its passes: they take long to compile.
-#include <cstring>
 #include <exception>
 #include <string>
 #include <type_traits>
@@ -53,24 +52,27 @@ struct Path : NBV_PATH {
     }
 };
 
-void add(simt::Counters& sum, const simt::Counters& counters) {
-    constexpr int kNumbers = sizeof(simt::Counters) / sizeof(int64_t);
-    int64_t to[kNumbers], from[kNumbers];
-    std::memcpy(to, &sum, sizeof(to));
-    std::memcpy(from, &counters, sizeof(from));
-    for (int i = 0; i < kNumbers; ++i) to[i] += from[i];
-    std::memcpy(&sum, to, sizeof(to));
-}
+// Of what all kernels of a call did: Counts of emulated_neighborhood.py.
+struct Counts {
+    int64_t atomics = 0, unwaited = 0, conflicts = 0, tiles = 0;
+
+    void add(const simt::Counters& counters) {
+        atomics += counters.atomics;
+        unwaited += counters.unwaited;
+        conflicts += counters.ldmatrix_wavefronts - counters.ldmatrix_phases;
+        tiles += counters.tiles;
+    }
+};
 
 template <class Plan>
-const char* run(const CudaDevice& device, simt::Counters& counters, const Plan& plan) {
+const char* run(const CudaDevice& device, Counts& counts, const Plan& plan) {
     said.clear();
-    counters = {};
+    counts = {};
     try {
         plan([&](void (*kernel)(NeighborhoodPass), int64_t blocks, int64_t threads, int64_t bytes,
                  const NeighborhoodPass& pass) {
-            add(counters, simt::launch(static_cast<unsigned>(blocks), static_cast<unsigned>(threads), bytes,
-                                       [&] { kernel(pass); }, {.shared_limit = device.block_shared}));
+            counts.add(simt::launch(static_cast<unsigned>(blocks), static_cast<unsigned>(threads), bytes,
+                                    [&] { kernel(pass); }, {.shared_limit = device.block_shared}));
         });
     } catch (const std::exception& fault) {
         said = fault.what();
@@ -84,20 +86,18 @@ NBV_EXPORT int64_t neighborhood_args_bytes() { return sizeof(NeighborhoodCudaArg
 
 NBV_EXPORT int64_t neighborhood_parts() { return kParts; }
 
-NBV_EXPORT int64_t neighborhood_counters_bytes() { return sizeof(simt::Counters); }
-
 NBV_EXPORT int64_t neighborhood_scratch(const NeighborhoodCudaArgs& args, const CudaDevice& device) {
     return neighborhood_scratch_bytes(args, device);
 }
 
 NBV_EXPORT const char* neighborhood_forward(const NeighborhoodCudaArgs& args, const CudaDevice& device,
-                                            simt::Counters& counters) {
-    return run(device, counters, [&](const auto& run) { Path::forward(args, device, run); });
+                                            Counts& counts) {
+    return run(device, counts, [&](const auto& run) { Path::forward(args, device, run); });
 }
 
 NBV_EXPORT const char* neighborhood_backward(const NeighborhoodCudaArgs& args, const CudaDevice& device,
-                                             simt::Counters& counters) {
-    return run(device, counters, [&](const auto& run) { plan_backward_of<Path>(args, device, run); });
+                                             Counts& counts) {
+    return run(device, counts, [&](const auto& run) { plan_backward_of<Path>(args, device, run); });
 }
 
 // Which path the plan takes.
