@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import torch
+from setuptools import Distribution, Extension
+from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parents[2]
 NVCC = """#!/bin/sh
@@ -116,6 +119,36 @@ def test_the_build_for_the_cpu_is_as_it_was(
     assert {"csrc/cuda/module.cpp", "csrc/cuda/match/op.cpp", "csrc/cuda/match/kernels.cu"} <= set(cuda.sources)
     assert "csrc/cuda/neighborhood/op.cpp" in cuda.sources
     assert not set(cuda.sources) & set(cpu.sources) and "csrc/cuda/match/args.h" in cuda.depends
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+@pytest.mark.parametrize("jobs", ["1", "2", ""])
+def test_files_compile_side_by_side(
+    setup: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("FORCE_CUDA", "0")
+    monkeypatch.setenv("MAX_JOBS", jobs)
+    sources = [tmp_path / f"part{i}.cpp" for i in range(3)]
+    for i, source in enumerate(sources):
+        source.write_text(f"int part{i}() {{ return {i}; }}\n")
+
+    def build() -> None:
+        extension = Extension("parts", [str(source) for source in sources])
+        distribution = Distribution({**setup["extension_arguments"](), "name": "test", "ext_modules": [extension]})
+        command: Any = distribution.get_command_obj("build_ext")
+        command.build_lib = command.build_temp = str(tmp_path / "out")
+        command.force = True
+        command.ensure_finalized()
+        command.run()
+
+    build()
+    (library,) = (tmp_path / "out").glob("parts*.so")
+    symbols = library.read_bytes()
+    assert all(f"part{i}".encode() in symbols for i in range(3))
+    sources[1].write_text("not C++\n")
+    with pytest.raises(CompileError):
+        build()
 
 
 # A child builds the extension for CUDA alone, by setup.py's own command, into the folder that it is given.
