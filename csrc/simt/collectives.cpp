@@ -6,8 +6,9 @@
 namespace nbv::simt {
 namespace {
 
-// CUDA's own manual lets only __syncwarp order memory; lanes that exchange values have met all the same.
-constexpr bool kExchangesOrder = true;
+// CUDA's manual: of what a warp does together only __syncwarp orders memory. Lanes that exchange values have met, but
+// their stores need not have arrived.
+constexpr bool kOrdersNothing = false;
 
 struct ShuffleCall {
     Shuffle kind;
@@ -106,7 +107,7 @@ void join(uint32_t mask, Exchange exchange, void* data, const Place& place, bool
 
 void join_warp(const char* name, Exchange exchange, void* data, const Place& place) {
     if (machine.warp().present != ~0u) fail("%s at %s wants a warp of 32 lanes", name, text(place));
-    join(~0u, exchange, data, place, false);
+    join(~0u, exchange, data, place, kOrdersNothing);
 }
 
 void block_barrier(const Place& place) {
@@ -143,13 +144,13 @@ uint64_t shuffle(Shuffle kind, uint32_t mask, uint64_t bits, int by, int width, 
     if (width < 1 || width > kWarp || (width & (width - 1)) != 0)
         fail("a shuffle of width %d at %s: expected a power of two up to 32", width, text(place));
     ShuffleCall call{kind, by, width, bits, 0};
-    join(mask, exchange_shuffle, &call, place, kExchangesOrder);
+    join(mask, exchange_shuffle, &call, place, kOrdersNothing);
     return call.result;
 }
 
 uint32_t ballot(uint32_t mask, bool vote, const Place& place) {
     BallotCall call{vote, 0};
-    join(mask, exchange_ballot, &call, place, kExchangesOrder);
+    join(mask, exchange_ballot, &call, place, kOrdersNothing);
     return call.result;
 }
 

@@ -1,6 +1,7 @@
 #include "fragments.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "join.h"
@@ -88,6 +89,26 @@ void exchange_multiply(Warp& warp, uint32_t) {
     ++machine.counters.mma;
 }
 
+float truncate_to_tf32(uint32_t bits) { return std::bit_cast<float>(bits & ~0x1FFFu); }
+
+// Lane 4 g + q holds, one item to a register: of a (g, q), (g + 8, q), (g, q + 4) and (g + 8, q + 4); of b (q, g) and
+// (q + 4, g); of d the same as above.
+void exchange_multiply_tf32(Warp& warp, uint32_t) {
+    float a[16][8], b[8][8];
+    for (int lane = 0; lane < kWarp; ++lane) {
+        const MultiplyCall& call = call_of<MultiplyCall>(warp, lane);
+        const int g = lane / 4, q = lane % 4;
+        for (int i = 0; i < 4; ++i) a[g + 8 * (i % 2)][q + 4 * (i / 2)] = truncate_to_tf32(call.a[i]);
+        for (int i = 0; i < 2; ++i) b[q + 4 * i][g] = truncate_to_tf32(call.b[i]);
+    }
+    for (int lane = 0; lane < kWarp; ++lane) {
+        float* const d = call_of<MultiplyCall>(warp, lane).d;
+        for (int i = 0; i < 4; ++i)
+            for (int k = 0; k < 8; ++k) d[i] += a[lane / 4 + 8 * (i / 2)][k] * b[k][2 * (lane % 4) + i % 2];
+    }
+    ++machine.counters.mma_tf32;
+}
+
 template <class T>
 void multiply(float* d, const uint32_t* a, uint32_t b0, uint32_t b1, const Place& place) {
     MultiplyCall call{d, a, {b0, b1}};
@@ -118,6 +139,11 @@ void multiply_matrices(Half, float* d, const uint32_t* a, uint32_t b0, uint32_t 
 
 void multiply_matrices(BFloat16, float* d, const uint32_t* a, uint32_t b0, uint32_t b1, const Place& place) {
     multiply<BFloat16>(d, a, b0, b1, place);
+}
+
+void multiply_matrices_tf32(float* d, const uint32_t* a, uint32_t b0, uint32_t b1, const Place& place) {
+    MultiplyCall call{d, a, {b0, b1}};
+    join_warp("mma", exchange_multiply_tf32, &call, place);
 }
 
 }  // namespace nbv::simt

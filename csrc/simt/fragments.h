@@ -15,4 +15,7 @@ void load_matrices(uint32_t* out, int count, bool transposed, const void* row, c
 void multiply_matrices(Half type, float* d, const uint32_t* a, uint32_t b0, uint32_t b1, const Place& place);
 void multiply_matrices(BFloat16 type, float* d, const uint32_t* a, uint32_t b0, uint32_t b1, const Place& place);
 
+// d += a b, of 16 x 8 and 8 x 8 in TF32: of every fp32 the low 13 bits are left out.
+void multiply_matrices_tf32(float* d, const uint32_t* a, uint32_t b0, uint32_t b1, const Place& place);
+
 }  // namespace nbv::simt

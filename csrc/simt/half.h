@@ -1,4 +1,4 @@
-// fp16 and bf16 as a CPU stores them, converted to nearest, ties to even, as the device does.
+// fp16, bf16 and TF32 as a CPU stores them, converted as the device does: to nearest, ties to even (TF32: away from 0).
 #pragma once
 
 #include <bit>
@@ -43,5 +43,8 @@ inline Half to_half(float x) {
     }
     return {static_cast<uint16_t>((bits >> 16 & 0x8000u) | half)};
 }
+
+// An fp32 whose low 13 bits are 0.
+inline uint32_t to_tf32(float x) { return x != x ? 0x7FFFE000u : (std::bit_cast<uint32_t>(x) + 0x1000u) & ~0x1FFFu; }
 
 }  // namespace nbv::simt

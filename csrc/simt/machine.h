@@ -29,7 +29,8 @@ using Exchange = void (*)(Warp& warp, uint32_t mask);
 // A cp.async on its way.
 struct Copy {
     unsigned char* to;
-    unsigned char bytes[16];
+    unsigned char data[16];
+    int bytes;
     int64_t group;
     Place place;
 };

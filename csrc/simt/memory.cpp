@@ -8,39 +8,37 @@
 namespace nbv::simt {
 namespace {
 
-constexpr int kChunk = 16;
-
 void arrive(const Copy& copy) {
-    note_arrival(copy.to);
-    note_access(copy.to, kChunk, Kind::kWrite, {nullptr, copy.place});
-    std::memcpy(copy.to, copy.bytes, kChunk);
+    note_arrival(copy.to, copy.bytes);
+    note_access(copy.to, copy.bytes, Kind::kWrite, {nullptr, copy.place});
+    std::memcpy(copy.to, copy.data, copy.bytes);
 }
 
 }  // namespace
 
 unsigned char* shared_memory() { return machine.shared.begin(); }
 
-void async_copy(void* to, const void* from, bool predicate, const Place& place) {
+void async_copy(void* to, const void* from, int bytes, bool predicate, const Place& place) {
     Lane& lane = machine.lane();
     const auto at = reinterpret_cast<uintptr_t>(to), source = reinterpret_cast<uintptr_t>(from);
-    if (!machine.shared.holds(to, kChunk))
+    if (!machine.shared.holds(to, bytes))
         fail("cp.async at %s writes byte %lld of %lld bytes of shared memory", text(place),
              static_cast<long long>(machine.shared.offset(to)), static_cast<long long>(machine.shared.bytes()));
-    if (at % kChunk != 0 || source % kChunk != 0)
-        fail("cp.async at %s from %p to byte %lld of shared memory: both must be multiples of 16", text(place), from,
-             static_cast<long long>(machine.shared.offset(to)));
-    Copy copy{static_cast<unsigned char*>(to), {}, lane.group, place};
+    if (at % bytes != 0 || source % bytes != 0)
+        fail("cp.async at %s from %p to byte %lld of shared memory: both must be multiples of %d", text(place), from,
+             static_cast<long long>(machine.shared.offset(to)), bytes);
+    Copy copy{static_cast<unsigned char*>(to), {}, bytes, lane.group, place};
     if (predicate) {
-        note_access(from, kChunk, Kind::kRead, {nullptr, place});
-        std::memcpy(copy.bytes, from, kChunk);
-        machine.counters.global_read += kChunk;
+        note_access(from, bytes, Kind::kRead, {nullptr, place});
+        std::memcpy(copy.data, from, bytes);
+        machine.counters.global_read += bytes;
     }
-    note_access(to, kChunk, Kind::kWrite, {nullptr, place});
-    note_departure(to);
-    std::memset(to, 0xFF, kChunk);
+    note_access(to, bytes, Kind::kWrite, {nullptr, place});
+    note_departure(to, bytes);
+    std::memset(to, 0xFF, bytes);
     lane.copies.push_back(copy);
     ++machine.counters.cp_async;
-    machine.counters.shared_written += kChunk;
+    machine.counters.shared_written += bytes;
 }
 
 void async_commit() { ++machine.lane().group; }
@@ -66,5 +64,7 @@ void note_atomic(const void* address, int64_t bytes, const Place& place) {
 }
 
 void add_tiles(int64_t count) { machine.counters.tiles += count; }
+
+void add_exp2() { ++machine.counters.exp2; }
 
 }  // namespace nbv::simt

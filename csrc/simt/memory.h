@@ -10,14 +10,15 @@ namespace nbv::simt {
 
 unsigned char* shared_memory();
 
-// 16 bytes, or zeros where `predicate` is false. Whoever looks before the wait sees NaN.
-void async_copy(void* to, const void* from, bool predicate, const Place& place);
+// 4 or 16 bytes, or zeros where `predicate` is false. Whoever looks before the wait sees NaN.
+void async_copy(void* to, const void* from, int bytes, bool predicate, const Place& place);
 void async_commit();
 // Until all but the last `pending` groups of this lane have arrived.
 void async_wait(int pending);
 
 void note_atomic(const void* address, int64_t bytes, const Place& place);
 void add_tiles(int64_t count);
+void add_exp2();
 
 // Its own loads and stores are no plain accesses.
 template <class T>

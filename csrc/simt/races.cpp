@@ -31,7 +31,7 @@ struct Race {
 Shadow shadow;
 std::vector<Access> log;  // since the last barrier; log[0] has number epoch_start
 std::vector<Race> races;
-std::vector<uint8_t> under_way;  // copies to each 16 bytes of shared memory
+std::vector<uint8_t> under_way;  // copies to each word of 4 bytes of shared memory
 Id next_id = 1, epoch_start = 1, block_start = 1;
 
 bool same_line(const Where& a, const Where& b) {
@@ -115,17 +115,17 @@ class Check {
     int64_t offset_ = -1;
 };
 
-const Copy* find_copy(const void* chunk) {
+const Copy* find_copy(const unsigned char* byte) {
     for (const Lane& lane : machine.lanes)
         for (const Copy& copy : lane.copies)
-            if (copy.to == chunk) return &copy;
+            if (byte >= copy.to && byte < copy.to + copy.bytes) return &copy;
     return nullptr;
 }
 
 void check_under_way(int64_t offset, size_t bytes, const Where& where) {
-    for (int64_t chunk = offset / 16; chunk <= (offset + static_cast<int64_t>(bytes) - 1) / 16; ++chunk) {
-        if (under_way[chunk] == 0) continue;
-        const Copy* copy = find_copy(machine.shared.begin() + 16 * chunk);
+    for (int64_t word = offset / 4; word <= (offset + static_cast<int64_t>(bytes) - 1) / 4; ++word) {
+        if (under_way[word] == 0) continue;
+        const Copy* copy = find_copy(machine.shared.begin() + 4 * word);
         fail("accesses byte %lld of shared memory at %s before the wait for the cp.async at %s",
              static_cast<long long>(offset), where.code ? line_of(where.code).c_str() : text(where.place),
              copy ? text(copy->place) : "?");
@@ -157,12 +157,14 @@ void note_access(const void* address, size_t bytes, Kind kind, const Where& wher
     }
 }
 
-void note_departure(const void* to) {
-    if (hooked) ++under_way[machine.shared.offset(to) / 16];
+void note_departure(const void* to, int bytes) {
+    if (!hooked) return;
+    for (int i = 0; i < bytes; i += 4) ++under_way[(machine.shared.offset(to) + i) / 4];
 }
 
-void note_arrival(const void* to) {
-    if (hooked) --under_way[machine.shared.offset(to) / 16];
+void note_arrival(const void* to, int bytes) {
+    if (!hooked) return;
+    for (int i = 0; i < bytes; i += 4) --under_way[(machine.shared.offset(to) + i) / 4];
 }
 
 void note_join(Warp& warp, uint32_t mask, bool orders) {
@@ -188,7 +190,7 @@ void begin_launch_of_races() {
 void begin_block_of_races() {
     if (!hooked) return;
     block_start = next_id;
-    under_way.assign(machine.shared.bytes() / 16 + 1, 0);
+    under_way.assign(machine.shared.bytes() / 4 + 1, 0);
 }
 
 void end_epoch_of_races() {

@@ -19,9 +19,9 @@ struct Where {
 
 // A running lane touches memory: compared with what others did to the same bytes.
 void note_access(const void* address, size_t bytes, Kind kind, const Where& where);
-// A cp.async to 16 bytes is issued; is there. Between the two nobody may touch them.
-void note_departure(const void* to);
-void note_arrival(const void* to);
+// A cp.async is issued; is there. Between the two nobody may touch where it goes.
+void note_departure(const void* to, int bytes);
+void note_arrival(const void* to, int bytes);
 // Lanes of a warp have met.
 void note_join(Warp& warp, uint32_t mask, bool orders);
 

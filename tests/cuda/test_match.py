@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import emulation
 import numpy as np
 import pytest
 import torch
+from emulation import HERE, ROOT, Case, Compile, Fault, Results, compile_mutant, find_lines, sanitizers
 
 from vision.ops.match import reference
 
-HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 KERNELS = ROOT / "csrc/cuda/match"
-Compile = Callable[..., Path]
-Case = dict[str, Any]
-Results = dict[str, np.ndarray]
+SOURCE = HERE / "match.cpp"
+run = partial(emulation.run, "emulated_match.py")
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -92,22 +87,6 @@ def expected(case: Case) -> Results:
     return {name: tensor.detach().numpy() for name, tensor in results.items()}
 
 
-def run(
-    library: Path, cases: Sequence[Case], folder: Path, order: str = "forward", preload: str = ""
-) -> list[Results | str]:
-    """Results, or faults; what the process said, for each, if it died."""
-    files = [folder / "cases", folder / "results"]
-    files[0].write_bytes(pickle.dumps(list(cases)))
-    files[1].unlink(missing_ok=True)
-    settings = {"NBV_SIMT_ORDER": order, "LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0"}
-    settings["OPENBLAS_NUM_THREADS"] = "1"
-    command = [sys.executable, str(HERE / "emulated_match.py"), str(library), *map(str, files)]
-    done = subprocess.run(command, env={**os.environ, **settings}, text=True, capture_output=True, timeout=250)
-    if not files[1].exists():
-        return [f"died with {done.returncode}: {done.stderr[-4000:]}"] * len(cases)
-    return pickle.loads(files[1].read_bytes())
-
-
 def what_is_wrong(results: Results | str, case: Case) -> str:
     """Which results are not those of the reference, or the fault; empty if nothing is wrong."""
     if isinstance(results, str):
@@ -123,7 +102,7 @@ def what_is_wrong(results: Results | str, case: Case) -> str:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_results_are_those_of_the_reference(compile_simt: Compile, tmp_path: Path, dtype: str) -> None:
-    library = compile_simt(HERE / "match.cpp", library=True)
+    library = compile_simt(SOURCE, library=True)
     cases = [make_case(**settings, dtype=dtype, seed=i) for i, settings in enumerate(CASES.values())]
     found = run(library, cases, tmp_path)
     wrong = {name: what_is_wrong(*pair) for name, pair in zip(CASES, zip(found, cases, strict=True), strict=True)}
@@ -133,14 +112,14 @@ def test_results_are_those_of_the_reference(compile_simt: Compile, tmp_path: Pat
 def test_windows_as_large_as_they_may_be(compile_simt: Compile, tmp_path: Path) -> None:
     """1024 slots: shared memory is for fewer warps then."""
     case = make_case(radius=(127, 1), size=(4, 256), heads=1, dim=1, dtype="float64")
-    (found,) = run(compile_simt(HERE / "match.cpp", library=True), [case], tmp_path)
+    (found,) = run(compile_simt(SOURCE, library=True), [case], tmp_path)
     assert what_is_wrong(found, case) == ""
 
 
 def test_a_center_that_is_no_number(compile_simt: Compile, tmp_path: Path) -> None:
     case = make_case(dtype="float64")
     case["offset"][0, 2, 3, 1] = np.nan
-    (found,) = run(compile_simt(HERE / "match.cpp", library=True), [case], tmp_path)
+    (found,) = run(compile_simt(SOURCE, library=True), [case], tmp_path)
     assert isinstance(found, dict), found
     for name, right in expected(case).items():
         np.testing.assert_allclose(found[name], right, atol=1e-10, err_msg=name)
@@ -152,7 +131,7 @@ def small_cases(dtype: str = "float32") -> list[Case]:
 
 
 def test_no_order_of_lanes_and_blocks_changes_a_bit(compile_simt: Compile, tmp_path: Path) -> None:
-    library = compile_simt(HERE / "match.cpp", library=True)
+    library = compile_simt(SOURCE, library=True)
     several_blocks_of_queries = make_case(**CASES["many windows"] | {"dim": 3})
     cases = [*small_cases(), *small_cases("float64")[:2], several_blocks_of_queries]
     first = run(library, cases, tmp_path)
@@ -164,7 +143,7 @@ def test_no_order_of_lanes_and_blocks_changes_a_bit(compile_simt: Compile, tmp_p
 
 
 def test_no_races(compile_simt: Compile, tmp_path: Path) -> None:
-    library = compile_simt(HERE / "match.cpp", mode="hooks", library=True)
+    library = compile_simt(SOURCE, mode="hooks", library=True)
     cases = [*small_cases(), order_case()]
     assert [what_is_wrong(*pair) for pair in zip(run(library, cases, tmp_path), cases, strict=True)] == [""] * len(
         cases
@@ -177,14 +156,9 @@ def order_case() -> Case:
 
 
 def test_sanitizers_have_nothing_to_say(compile_simt: Compile, tmp_path: Path) -> None:
-    library = compile_simt(HERE / "match.cpp", mode="sanitized", library=True)
+    library = compile_simt(SOURCE, mode="sanitized", library=True)
     found = run(library, cases := small_cases(), tmp_path, order="random:0", preload=sanitizers())
     assert [what_is_wrong(*pair) for pair in zip(found, cases, strict=True)] == [""] * len(cases)
-
-
-def sanitizers() -> str:
-    paths = [subprocess.check_output(["g++", f"-print-file-name=lib{n}.so"], text=True) for n in ("asan", "ubsan")]
-    return " ".join(path.strip() for path in paths)
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc compiles the kernels for devices")
@@ -196,63 +170,44 @@ def test_kernels_compile_without_spills(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# What is planted, by name: file, text, what comes in its place. Found without hooks: by wrong results or a fault.
+# What is planted, by name. Found without hooks: by wrong results or a fault of the emulator.
 FAULTS = {
-    "window's last row is in the upper sub-windows": ("window.h", "row < rows - 1", "row < rows"),
-    "window's first column is in the right sub-windows": ("window.h", "column > 0", "column >= 0"),
-    "no sub-window's mask in the sums": ("window.h", "if (window.holds(w, m)) sum", "sum"),
-    "no sub-window's mask in the weights": ("window.h", "window.holds(w, slot) ? ", "true ? "),
-    "one maximum for all sub-windows": ("window.h", "window.holds(w, m) && logits[m] > most", "logits[m] > most"),
-    "x and y swapped in the shares": ("window.h", "sub_window < 2 ? 1 - y", "sub_window % 2 == 0 ? 1 - y"),
-    "x and y swapped in the window": ("window.h", "y.first + slot / columns", "y.first + slot % columns"),
-    "centers of x clamped by the height": ("window.h", "p.radius_x, p.width", "p.radius_x, p.height"),
-    "centers clamped a pixel early": ("match_window.h", "length - 1 - radius - kM", "length - 2 - radius - kM"),
-    "centers clamped without a margin": ("match_window.h", " - radius - kMatchMargin", " - radius"),
-    "gradient of centers outside": ("backward.h", "window.x.inside ?", "true ?"),
+    "window's last row is in the upper sub-windows": ("match/window.h", "row < rows - 1", "row < rows"),
+    "window's first column is in the right sub-windows": ("match/window.h", "column > 0", "column >= 0"),
+    "no sub-window's mask in the sums": ("match/window.h", "if (window.holds(w, m)) sum", "sum"),
+    "no sub-window's mask in the weights": ("match/window.h", "window.holds(w, slot) ? ", "true ? "),
+    "one maximum for all sub-windows": ("match/window.h", "window.holds(w, m) && logits[m] > most", "logits[m] > most"),
+    "x and y swapped in the shares": ("match/window.h", "sub_window < 2 ? 1 - y", "sub_window % 2 == 0 ? 1 - y"),
+    "x and y swapped in the window": ("match/window.h", "y.first + slot / columns", "y.first + slot % columns"),
+    "centers of x clamped by the height": ("match/window.h", "p.radius_x, p.width", "p.radius_x, p.height"),
+    "centers clamped a pixel early": ("../geometry/match_window.h", "1 - radius - kM", "2 - radius - kM"),
+    "centers clamped without a margin": ("../geometry/match_window.h", " - radius - kMatchMargin", " - radius"),
+    "gradient of centers outside": ("match/backward.h", "window.x.inside ?", "true ?"),
     "stale logit in the last slot": (
-        "forward.h",
+        "match/forward.h",
         "m < window.slots; m += 32) {\n        T weight",
         "m + 1 < window.slots; m += 32) {\n        T weight",
     ),
-    "warps share their logits": ("forward.h", "threadIdx.x / 32 * window.slots", "0"),
-    "the last channels are left out": ("window.h", "start - first < dim", "start + 8 - first <= dim"),
-    "keys are summed, not values": ("forward.h", "p.value, lane", "p.key, lane"),
-    "grad_attn is forgotten": ("backward.h", "grad + token.in<T>(p.grad_attn)[m]", "grad"),
-    "a derivative where q is equal to k": ("backward.h", "of == 0 ? T(0) : magnitude", "magnitude"),
-    "windows go on in the line before": ("backward.h", "if (y < 0 || x < 0) continue", "if (y < 0) continue"),
-    "queries of the window before too": ("backward.h", "scratch.end[head + window - 1]", "0"),
-    "the first of equal queries twice": ("order.h", "equal && i < thread", "equal && i + 1 < thread"),
-    "the second block of queries begins anew": ("order.h", "end[window] = place + 1", "end[window] = place"),
-    "sample of another batch": ("window.h", "return static_cast<const T*>(view.data) + batch * view.batch +",
-                                "return static_cast<const T*>(view.data) + 0 * batch * view.batch +"),
+    "warps share their logits": ("match/forward.h", "threadIdx.x / 32 * window.slots", "0"),
+    "the last channels are left out": ("match/window.h", "start - first < dim", "start + 8 - first <= dim"),
+    "keys are summed, not values": ("match/forward.h", "p.value, lane", "p.key, lane"),
+    "grad_attn is forgotten": ("match/backward.h", "grad + token.in<T>(p.grad_attn)[m]", "grad"),
+    "a derivative where q is equal to k": ("match/backward.h", "of == 0 ? T(0) : magnitude", "magnitude"),
+    "windows go on in the line before": ("match/backward.h", "if (y < 0 || x < 0) continue", "if (y < 0) continue"),
+    "queries of the window before too": ("match/backward.h", "scratch.end[head + window - 1]", "0"),
+    "the first of equal queries twice": ("match/order.h", "equal && i < thread", "equal && i + 1 < thread"),
+    "the second block of queries begins anew": ("match/order.h", "end[window] = place + 1", "end[window] = place"),
+    "sample of another batch": (
+        "match/window.h",
+        "return static_cast<const T*>(view.data) + batch * view.batch +",
+        "return static_cast<const T*>(view.data) + 0 * batch * view.batch +",
+    ),
 }  # fmt: skip
-
-
-def mutant(folder: Path, file: str, text: str, other: str) -> Path:
-    """match.cpp in one file with all that it includes but the emulator, and a text of one of those changed."""
-    done: set[Path] = set()
-
-    def inline(path: Path) -> str:
-        if path in done:
-            return ""
-        done.add(path)
-        source = path.read_text()
-        if path.name == file:
-            assert source.count(text) == 1, f"{text!r} is {source.count(text)} times in {file}"
-            source = source.replace(text, other)
-        return re.sub(r'#include "(.*)"', lambda found: include((path.parent / found[1]).resolve()), source)
-
-    def include(path: Path) -> str:
-        return f'#include "{path}"' if path.name in ("gpu.h", "window.h") and path.parent != KERNELS else inline(path)
-
-    target = folder / "mutant.cpp"
-    target.write_text(inline(HERE / "match.cpp"))
-    return target
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_planted_faults_are_found(compile_simt: Compile, tmp_path: Path, name: str) -> None:
-    library = compile_simt(mutant(tmp_path, *FAULTS[name]), library=True)
+    library = compile_mutant(compile_simt, tmp_path, SOURCE, Fault(*FAULTS[name]))
     settings = [SMALL["radius 1"], SMALL["y wider"], CASES["far apart"]]
     cases = [*(make_case(**each, seed=i) for i, each in enumerate(settings)), order_case()]
     assert any(
@@ -263,16 +218,13 @@ def test_planted_faults_are_found(compile_simt: Compile, tmp_path: Path, name: s
 
 
 def test_sanitizers_know_where_tensors_end(compile_simt: Compile, tmp_path: Path) -> None:
-    source = mutant(tmp_path, "forward.h", "d < dim; d += kChannelLanes", "d <= dim; d += kChannelLanes")
-    found = run(compile_simt(source, mode="sanitized", library=True), [make_case()], tmp_path, preload=sanitizers())
+    fault = Fault("match/forward.h", "d < dim; d += kChannelLanes", "d <= dim; d += kChannelLanes")
+    library = compile_mutant(compile_simt, tmp_path, SOURCE, fault, mode="sanitized")
+    found = run(library, [make_case()], tmp_path, preload=sanitizers())
     assert isinstance(found[0], str) and "heap-buffer-overflow" in found[0]
 
 
-BARRIERS = [
-    (path.name, line)
-    for path in sorted(KERNELS.glob("*.h"))
-    for line in re.findall(r"__sync\w+\(\);  // .*", path.read_text())
-]
+BARRIERS = find_lines(KERNELS, r"__sync\w+\(\);  // .*")
 
 
 def test_every_barrier_says_why() -> None:
@@ -281,6 +233,6 @@ def test_every_barrier_says_why() -> None:
 
 @pytest.mark.parametrize(("file", "barrier"), BARRIERS)
 def test_every_barrier_is_needed(compile_simt: Compile, tmp_path: Path, file: str, barrier: str) -> None:
-    library = compile_simt(mutant(tmp_path, file, barrier, ""), mode="hooks", library=True)
-    found = run(library, [order_case() if file == "order.h" else make_case()], tmp_path)
+    library = compile_mutant(compile_simt, tmp_path, SOURCE, Fault(file, barrier, ""), mode="hooks")
+    found = run(library, [order_case() if file.endswith("order.h") else make_case()], tmp_path)
     assert isinstance(found[0], str) and "race on" in found[0]

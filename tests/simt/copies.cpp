@@ -33,6 +33,27 @@ void look_after_wait() {
                 static_cast<int>(counters.unwaited));
 }
 
+// As above, of 4 bytes: the second of every four is not committed at the first wait, the third is zero.
+template <bool kEarly>
+void look_at_words() {
+    int there = 0, missing = 0;
+    simt::launch({1}, {32}, 512, [&] {
+        NBV_SHARED(memory);
+        const int lane = static_cast<int>(threadIdx.x);
+        for (const int i : {0, 2, 3}) cp_async4(memory + lane * 16 + i * 4, source + lane * 4 + i, i != 2);
+        cp_async_commit();
+        cp_async4(memory + lane * 16 + 4, source + lane * 4 + 1);
+        cp_async_wait<0>();
+        const volatile float* words = reinterpret_cast<float*>(memory + lane * 16);
+        for (const int i : {0, 2, 3}) there += words[i] == (i == 2 ? 0 : source[lane * 4 + i]);
+        if (kEarly) missing += std::isnan(words[1]);
+        cp_async_commit();
+        cp_async_wait<0>();
+        there += words[1] == source[lane * 4 + 1];
+    });
+    std::printf("words: %d, %d missing\n", there, missing);
+}
+
 // Copies of another lane are there after its wait and a barrier; what is not committed is not waited for.
 template <bool kCommit>
 void look_at_neighbor() {
@@ -52,16 +73,22 @@ void look_at_neighbor() {
 
 }  // namespace
 
-int main(int count, char**) {
+int main(int count, char** arguments) {
     for (int i = 0; i < 128; ++i) source[i] = static_cast<float>(i);
     try {
+        if (count > 1 && std::string(arguments[1]) == "words") {
+            look_at_words<true>();
+            return 0;
+        }
         look_after_wait<0>();
         look_at_neighbor<true>();
+        look_at_words<false>();
         if (count > 1) return 0;
         look_after_wait<1>();
         look_after_wait<2>();
         look_after_wait<3>();
         look_at_neighbor<false>();
+        look_at_words<true>();
     } catch (const simt::Fault& fault) {
         std::printf("fault: %s\n", fault.what());
     }

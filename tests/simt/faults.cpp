@@ -56,6 +56,23 @@ void neighbor_of_warp() {
     items[lane()] = seen;
 }
 
+// Lanes that have met in a shuffle, a vote or a product need not see each other's stores.
+template <class Meet>
+void neighbor_after(Meet meet) {
+    NBV_SHARED(memory);
+    volatile int* items = reinterpret_cast<int*>(memory);
+    items[lane()] = lane();
+    meet();
+    const int seen = items[lane() ^ 1];
+    __syncwarp();
+    items[lane()] = seen;
+}
+void meet_in_a_product() {
+    float d[4] = {};
+    const uint32_t a[4] = {};
+    mma_16x8x16<Half>(d, a, 0, 0);
+}
+
 // A warp's own barrier orders nothing between warps.
 void neighbor_of_other_warp() {
     NBV_SHARED(memory);
@@ -158,6 +175,14 @@ void copy_misaligned() {
     NBV_SHARED(memory);
     cp_async16(memory + lane() * 4, source);
 }
+void copy4_misaligned() {
+    NBV_SHARED(memory);
+    cp_async4(memory + lane() * 2, source);
+}
+void copy4_last() {
+    NBV_SHARED(memory);
+    cp_async4(memory + lane() * 16 + 12, source);
+}
 void null_pointer() {
     volatile int* nothing = nullptr;
     asm("" : "+r"(nothing));
@@ -191,6 +216,9 @@ const std::map<std::string, std::function<void()>> kernels = {
     {"write_after_read_race", [] { run(write_after_read); }},
     {"neighbor_of_warp", [] { run(neighbor_of_warp<true>); }},
     {"neighbor_of_warp_race", [] { run(neighbor_of_warp<false>); }},
+    {"neighbor_after_a_shuffle_race", [] { run([] { neighbor_after([] { __shfl_xor_sync(kAll, lane(), 1); }); }); }},
+    {"neighbor_after_a_vote_race", [] { run([] { neighbor_after([] { __ballot_sync(kAll, 1); }); }); }},
+    {"neighbor_after_a_product_race", [] { run([] { neighbor_after(meet_in_a_product); }); }},
     {"neighbor_of_other_warp_race", [] { run(neighbor_of_other_warp); }},
     {"halves_of_a_word", [] { run(halves_of_a_word); }},
     {"same_word_race", [] { run(same_word); }},
@@ -218,6 +246,8 @@ const std::map<std::string, std::function<void()>> kernels = {
     {"mma_of_a_part", [] { run(mma_of_a_part, 48); }},
     {"copy_at", [] { run(copy_at); }},
     {"copy_misaligned", [] { run(copy_misaligned); }},
+    {"copy4_misaligned", [] { run(copy4_misaligned); }},
+    {"copy4_last", [] { run(copy4_last); }},
     {"null_pointer", [] { run(null_pointer); }},
     {"stack_overflow", [] { run(stack_overflow); }},
     {"throws", [] { run(throws); }},
@@ -227,6 +257,7 @@ const std::map<std::string, std::function<void()>> kernels = {
     {"shared_beyond", [] { simt::launch({1}, {32}, 100 << 10, [] {}, {.shared_limit = 228 << 10}); }},
     {"block_too_large", [] { run([] {}, 1025); }},
     {"grid_empty", [] { simt::launch({0}, {32}, 0, [] {}); }},
+    {"block_of_no_grid", [] { simt::launch({2, 2}, {32}, 0, [] {}, {.blocks = {4}}); }},
     {"nested", [] { run([] { simt::launch({1}, {32}, 0, [] {}); }); }},
     // After a fault the next launch starts anew.
     {"again",

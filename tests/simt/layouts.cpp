@@ -1,5 +1,7 @@
 // Fragments of ldmatrix and mma.sync against plain matrix products, with the layouts as the PTX ISA writes them: item
 // by item, not register by register as the emulator does.
+#include <bit>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <vector>
@@ -49,6 +51,45 @@ void check_mma() {
             for (int k = 0; k < 16; ++k) sum += value(row, k) * value(k, 100 + column);
             expect(std::abs(d[lane][i] - sum) <= 1e-3f, "mma", row, column);
         }
+}
+
+// "Matrix Fragments for mma.m16n8k8" of .tf32. `noise`: what every operand has in the 13 bits that TF32 lacks.
+void check_mma_tf32(uint32_t noise) {
+    float d[32][4];
+    const auto bits = [noise](int row, int column) { return to_tf32(value(row, column)) | noise; };
+    const auto counters = simt::launch({1}, {32}, 0, [&] {
+        const int lane = static_cast<int>(threadIdx.x), group = lane >> 2, in_group = lane % 4;
+        uint32_t a[4];
+        for (int i = 0; i < 4; ++i) {
+            const int row = i == 0 || i == 2 ? group : group + 8;
+            a[i] = bits(row, i < 2 ? in_group : in_group + 4);
+        }
+        for (int i = 0; i < 4; ++i) d[lane][i] = static_cast<float>(1000 * d_row(lane, i) + d_column(lane, i));
+        mma_16x8x8_tf32(d[lane], a, bits(in_group, 100 + group), bits(in_group + 4, 100 + group));
+    });
+    expect(counters.mma_tf32 == 1 && counters.mma == 0, "count of mma", static_cast<int>(noise), 0);
+    for (int lane = 0; lane < 32; ++lane)
+        for (int i = 0; i < 4; ++i) {
+            const int row = d_row(lane, i), column = d_column(lane, i);
+            float sum = static_cast<float>(1000 * row + column);
+            for (int k = 0; k < 8; ++k) sum += value(row, k) * value(k, 100 + column);
+            expect(d[lane][i] == sum, "mma of TF32", row, column);
+        }
+}
+
+// Every 257th fp32 of one binade and the special ones.
+void check_tf32() {
+    const float infinite = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const float step = 0x1p-10f;  // between numbers of TF32 from 1 to 2
+    for (uint32_t bits = 0x3F800000u; bits < 0x40000000u; bits += 257) {
+        const float x = std::bit_cast<float>(bits), want = std::floor(x / step + 0.5f) * step;
+        expect(to_tf32(x) == std::bit_cast<uint32_t>(want), "TF32", static_cast<int>(bits), 0);
+        expect(to_tf32(-x) == std::bit_cast<uint32_t>(-want), "TF32 of the negative", static_cast<int>(bits), 0);
+    }
+    expect(to_tf32(1 + step / 2) == std::bit_cast<uint32_t>(1 + step), "tie of TF32", 0, 0);
+    expect(to_tf32(infinite) == 0x7F800000u && to_tf32(std::numeric_limits<float>::max()) == 0x7F800000u, "TF32",
+           0x7F800000, 0);
+    expect(std::isnan(std::bit_cast<float>(to_tf32(nan))), "NaN of TF32", 0, 0);
 }
 
 // Matrix m holds m * 64 + row * 8 + column; rows are spread over shared memory, so that order alone is not enough.
@@ -141,6 +182,9 @@ void check_conversion(uint32_t infinity) {
 int main() {
     check_mma<Half>();
     check_mma<BFloat16>();
+    check_mma_tf32(0);
+    check_mma_tf32(0x1FFF);
+    check_tf32();
     check_ldmatrix<4, false>();
     check_ldmatrix<4, true>();
     check_ldmatrix<2, false>();

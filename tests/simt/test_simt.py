@@ -49,10 +49,12 @@ def test_copies_arrive_at_their_wait(compile_simt: Compile) -> None:
     assert run(compile_simt(HERE / "copies.cpp")).splitlines() == [
         "wait<0>: 128 128 128, 0 unwaited",
         "neighbor: 256",
+        "words: 128, 0 missing",
         "wait<1>: 128 128 0, 32 unwaited",
         "wait<2>: 128 0 0, 64 unwaited",
         "wait<3>: 0 0 0, 96 unwaited",
         "neighbor without commit: 0",
+        "words: 128, 32 missing",
     ]
 
 
@@ -61,6 +63,9 @@ def test_hooks_find_what_looks_before_the_wait(compile_simt: Compile) -> None:
     assert "fault" not in run(program, "right")
     line = re.escape(next_line("copies.cpp", "cp_async16(memory + group"))
     assert re.search(rf"accesses byte 1024 .* before the wait for the cp.async at copies.cpp:{line}", run(program))
+    line = re.escape(next_line("copies.cpp", "cp_async4(memory + lane * 16 + 4"))
+    said = run(program, "words")
+    assert re.search(rf"accesses byte 4 of shared memory at .* for the cp.async at copies.cpp:{line}", said)
 
 
 # What is said of each kernel of faults.cpp in any mode; of the right ones nothing; of the last with hooks only.
@@ -84,6 +89,7 @@ FAULTS = {
     "mma_of_a_part": "wants a warp of 32 lanes",
     "copy_at": "writes byte 1024 of 1024 bytes",
     "copy_misaligned": "both must be multiples of 16",
+    "copy4_misaligned": "both must be multiples of 4",
     "null_pointer": "which is no memory",
     "stack_overflow": "overflowed",
     "throws": "the kernel threw an exception",
@@ -91,14 +97,18 @@ FAULTS = {
     "shared_beyond": "no device has more than 232448",
     "block_too_large": "a block of 1025 x 1 x 1 threads",
     "grid_empty": "a grid of 0 x 1 x 1 blocks",
+    "block_of_no_grid": "block 4 of a grid of 2 x 2 x 1",
     "nested": "a kernel cannot launch another",
 }
 RIGHT = ("again", "atomics_of_blocks", "halves_of_a_word", "neighbor", "neighbor_of_warp", "other_block")
-RIGHT += ("shared_asked", "shared_most", "write_last")
+RIGHT += ("shared_asked", "shared_most", "write_last", "copy4_last")
 HOOKS_ONLY = {
     "neighbor_race": "race on byte 4 of shared memory: thread (0, 0, 0) reads at faults.cpp:",
     "write_after_read_race": "race on byte 0 of shared memory",
     "neighbor_of_warp_race": "race on byte 4 of shared memory",
+    "neighbor_after_a_shuffle_race": "race on byte 4 of shared memory",
+    "neighbor_after_a_vote_race": "race on byte 4 of shared memory",
+    "neighbor_after_a_product_race": "race on byte 4 of shared memory",
     "neighbor_of_other_warp_race": "race on byte 128 of shared memory: thread (0, 0, 0) reads at faults.cpp:",
     "same_word_race": "race on byte 0 of shared memory: thread (0, 0, 0) writes at faults.cpp:",
     "other_block_race": "another block accessed it",
@@ -175,6 +185,8 @@ def test_counters_of_a_kernel_counted_by_hand(compile_simt: Compile, mode: str) 
         "warp_syncs": warps,
         "exchanges": 3 * warps,
         "mma": 3 * warps,
+        "mma_tf32": 2 * warps,
+        "exp2": 5 * warps,
         "ldmatrix": 2 * warps,
         "ldmatrix_phases": 8 * warps,
         "ldmatrix_wavefronts": (4 + 4 * 8) * warps,

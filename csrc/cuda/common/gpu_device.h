@@ -124,6 +124,31 @@ __device__ __forceinline__ void mma_16x8x16(float (&d)[4], const uint32_t (&a)[4
 #endif
 }
 
+// To the nearest TF32, ties away from 0: what the next product reads of an fp32.
+__device__ __forceinline__ uint32_t to_tf32(float x) {
+    uint32_t bits = 0;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    __trap();
+#else
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+#endif
+    return bits;
+}
+
+// d += a b in TF32: 16 x 8 += 16 x 8 times 8 x 8. With lane 4 g + q, an item to a register:
+// a: (g, q), (g + 8, q), (g, q + 4), (g + 8, q + 4); b: (q, g), (q + 4, g); d as above.
+__device__ __forceinline__ void mma_16x8x8_tf32(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    __trap();
+#else
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#endif
+}
+
 // 16 bytes from global to shared memory, both aligned to 16; zeros where `predicate` is false.
 __device__ __forceinline__ void cp_async16(void* to, const void* from, bool predicate = true) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
@@ -131,6 +156,16 @@ __device__ __forceinline__ void cp_async16(void* to, const void* from, bool pred
 #else
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
                  "l"(__cvta_generic_to_global(from)), "r"(predicate ? 16 : 0)
+                 : "memory");
+#endif
+}
+// 4 bytes, both aligned to 4: for rows that begin anywhere.
+__device__ __forceinline__ void cp_async4(void* to, const void* from, bool predicate = true) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    *static_cast<uint32_t*>(to) = predicate ? *static_cast<const uint32_t*>(from) : 0;
+#else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(to)),
+                 "l"(__cvta_generic_to_global(from)), "r"(predicate ? 4 : 0)
                  : "memory");
 #endif
 }

@@ -7,7 +7,7 @@
 
 namespace nbv {
 
-using simt::BFloat16, simt::Half, simt::to_float;
+using simt::BFloat16, simt::Half, simt::to_float, simt::to_tf32;
 
 inline float to_float(float x) { return x; }
 
@@ -36,7 +36,10 @@ float2 unpack2(uint32_t bits) {
     return {to_float(T{static_cast<uint16_t>(bits)}), to_float(T{static_cast<uint16_t>(bits >> 16)})};
 }
 
-inline float exp2_fast(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
+inline float exp2_fast(float x) {
+    simt::add_exp2();
+    return x < -126.0f ? 0.0f : std::exp2(x);
+}
 
 inline void ldmatrix4(uint32_t (&out)[4], const void* row, NBV_HERE) { simt::load_matrices(out, 4, false, row, place); }
 inline void ldmatrix4_trans(uint32_t (&out)[4], const void* row, NBV_HERE) {
@@ -52,8 +55,15 @@ void mma_16x8x16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1
     simt::multiply_matrices(T{}, d, a, b0, b1, place);
 }
 
+inline void mma_16x8x8_tf32(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, NBV_HERE) {
+    simt::multiply_matrices_tf32(d, a, b0, b1, place);
+}
+
 inline void cp_async16(void* to, const void* from, bool predicate = true, NBV_HERE) {
-    simt::async_copy(to, from, predicate, place);
+    simt::async_copy(to, from, 16, predicate, place);
+}
+inline void cp_async4(void* to, const void* from, bool predicate = true, NBV_HERE) {
+    simt::async_copy(to, from, 4, predicate, place);
 }
 inline void cp_async_commit() { simt::async_commit(); }
 template <int kPending>
