@@ -57,7 +57,7 @@ check-dependencies: $(VENV)/.installed
 check-docs: $(VENV)/.installed
 	$(RUN) -m pytest -q -p no:cacheprovider tests/test_doc_links.py
 
-CPP = $(shell find csrc tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+CPP = $(shell find csrc tests tools benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 check-cpp: $(VENV)/.installed
 	$(if $(CPP),$(VENV)/bin/clang-format --dry-run --Werror $(CPP),@echo "clang-format: no C++ files yet")
 

@@ -1,6 +1,7 @@
 """Compile the CUDA kernels for each architecture, and say what each needs: registers, stack, spills, shared memory.
 
-Needs nvcc, no GPU. Ends with exit code 1 where a kernel spills more registers than it may.
+Says how many blocks of typical calls a multiprocessor runs side by side, too. Needs nvcc and g++, no GPU. Ends with
+exit code 1 where a kernel spills more registers than it may.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.cuda_plan import Call, Launch, ask, build, short_name
+from vision.analysis.occupancy import MULTIPROCESSORS, active_blocks
 from vision.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
+# Calls whose blocks are counted, by what the page says of them.
+MATCH = {"batch": 1, "height": 96, "width": 312, "heads": 4, "dim": 32, "radius": 2}
+TYPICAL: dict[str, Call] = {
+    f"{word}{' backward' * backward}, window 6²": ("match", {**MATCH, "bytes": size, "backward": backward})
+    for word, size in (("float", 4), ("double", 8))
+    for backward in (0, 1)
+}
 MOST_SPILLED = {"backward": 64}  # bytes, by what a kernel's name contains; 0 for others
 
 
@@ -59,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"{source} does not compile for sm_{architecture}:\n{error.stderr}", file=sys.stderr)
                 return 1
     release, _, _ = setup["ask_nvcc"](nvcc)
-    page = make_page(found, architectures, release)
+    page = make_page(found, architectures, release, ask_plans(architectures))
     print(page)
     if args.output:
         write_text(args.output, page)
@@ -97,8 +108,22 @@ def read_report(report: str) -> list[Resources]:
     return found
 
 
-def make_page(found: Sequence[Resources], architectures: Sequence[str], release: str) -> str:
-    """The table as a Markdown page: one row per kernel."""
+def ask_plans(architectures: Sequence[str]) -> dict[tuple[str, str], list[Launch]]:
+    """What typical calls start, by the call's words and the architecture."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(Path(folder))
+        asked = [(words, architecture) for words in TYPICAL for architecture in architectures]
+        calls = [(TYPICAL[words][0], {**TYPICAL[words][1], **_device(architecture)}) for words, architecture in asked]
+        return dict(zip(asked, ask(program, calls), strict=True))
+
+
+def make_page(
+    found: Sequence[Resources],
+    architectures: Sequence[str],
+    release: str,
+    plans: Mapping[tuple[str, str], Sequence[Launch]],
+) -> str:
+    """The tables as a Markdown page: what each kernel needs, and how many of its blocks run side by side."""
     heads = ["kernel", *(f"sm_{architecture}" for architecture in architectures), "stack", "spilled", "shared"]
     lines = [
         "# What the CUDA kernels need",
@@ -115,7 +140,48 @@ def make_page(found: Sequence[Resources], architectures: Sequence[str], release:
         registers = [str(rows[a].registers) if a in rows else "" for a in architectures]
         worst = [str(max(getattr(one, name) for one in rows.values())) for name in ("stack", "spilled", "shared")]
         lines.append(f"| `{kernel}` | {' | '.join([*registers, *worst])} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_occupancy_lines(found, architectures, plans)]) + "\n"
+
+
+def _occupancy_lines(
+    found: Sequence[Resources],
+    architectures: Sequence[str],
+    plans: Mapping[tuple[str, str], Sequence[Launch]],
+) -> list[str]:
+    registers = {(one.kernel, one.architecture): one for one in found}
+    rows: dict[tuple[str, str], dict[str, Launch]] = {}
+    for (words, architecture), launches in plans.items():
+        for launch in launches:
+            if (launch.kernel, architecture) in registers:
+                rows.setdefault((launch.kernel, words), {})[architecture] = launch
+    lines = [
+        "## Blocks side by side",
+        "",
+        "How many blocks of a call one multiprocessor runs at a time, and in brackets how many warps, by registers,",
+        "threads and shared memory. The last two columns are of one block: threads, and bytes of shared memory, the",
+        "most on any architecture.",
+        "",
+        f"| {' | '.join(['kernel', 'call', *(f'sm_{a}' for a in architectures), 'threads', 'shared'])} |",
+        f"|---|---|{'---:|' * (len(architectures) + 2)}",
+    ]
+    for (kernel, words), row in sorted(rows.items()):
+        cells = [_occupancy_cell(registers.get((kernel, a)), row.get(a)) for a in architectures]
+        threads = " or ".join(str(n) for n in sorted({launch.threads for launch in row.values()}))
+        cells += [threads, str(max(launch.shared for launch in row.values()))]
+        lines.append(f"| `{kernel}` | {words} | {' | '.join(cells)} |")
+    return lines
+
+
+def _occupancy_cell(one: Resources | None, launch: Launch | None) -> str:
+    if one is None or launch is None:
+        return ""
+    blocks = active_blocks(one.architecture, launch.threads, one.registers, one.shared + launch.shared)
+    return f"{blocks} ({blocks * -(-launch.threads // 32)})"
+
+
+def _device(architecture: str) -> dict[str, int]:
+    number = architecture.rstrip("af")
+    return {"architecture": int(number), "block_shared": MULTIPROCESSORS[number].block_shared, "multiprocessors": 108}
 
 
 def _demangle(symbol: str) -> str:
@@ -124,8 +190,7 @@ def _demangle(symbol: str) -> str:
         name = subprocess.check_output(["c++filt", symbol], text=True).strip()
     except (OSError, subprocess.CalledProcessError):
         return symbol
-    name = name.replace("(anonymous namespace)::", "").replace("nbv::", "").removeprefix("void ")
-    return re.sub(r"\(\w+\)(\d)", r"\1", name).partition("(")[0]
+    return short_name(name)
 
 
 if __name__ == "__main__":

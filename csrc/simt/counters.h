@@ -12,6 +12,7 @@ struct Counters {
     int64_t exchanges = 0;                                 // shuffles and votes, per warp
     int64_t mma = 0;                                       // per warp: 16 x 8 x 16 multiply-adds each
     int64_t mma_tf32 = 0;                                  // per warp: 16 x 8 x 8 of TF32
+    int64_t exp2 = 0;                                      // exp2_fast, per lane
     int64_t ldmatrix = 0;                                  // per warp
     int64_t ldmatrix_phases = 0, ldmatrix_wavefronts = 0;  // equal where no two rows of a phase share a bank
     int64_t cp_async = 0;                                  // per lane

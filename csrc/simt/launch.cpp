@@ -40,6 +40,9 @@ void check_limits(dim3 grid, dim3 block, int64_t shared_bytes, const LaunchOptio
         fail("a grid of %u x %u x %u blocks: expected 1 to 2147483647 x 65535 x 65535", grid.x, grid.y, grid.z);
     if (threads == 0 || threads > kMaxThreads || block.z > 64)
         fail("a block of %u x %u x %u threads: expected 1 to 1024, and at most 64 along z", block.x, block.y, block.z);
+    for (const uint32_t number : options.blocks)
+        if (number >= uint64_t{grid.x} * grid.y * grid.z)
+            fail("block %u of a grid of %u x %u x %u", number, grid.x, grid.y, grid.z);
     if (options.shared_limit > 227 * 1024)
         fail("a limit of %lld bytes of shared memory: no device has more than 232448",
              static_cast<long long>(options.shared_limit));
@@ -178,10 +181,13 @@ class Signals {
     struct sigaction old_segv_{}, old_bus_{};
 };
 
-// A number per block, in the order in which they run.
-std::vector<uint32_t> block_order(dim3 grid) {
-    std::vector<uint32_t> order(static_cast<size_t>(grid.x) * grid.y * grid.z);
-    std::iota(order.begin(), order.end(), 0u);
+// The numbers of those that run, in their order.
+std::vector<uint32_t> block_order(dim3 grid, const std::vector<uint32_t>& only) {
+    std::vector<uint32_t> order(only);
+    if (only.empty()) {
+        order.resize(static_cast<size_t>(grid.x) * grid.y * grid.z);
+        std::iota(order.begin(), order.end(), 0u);
+    }
     if (machine.order == Order::kReverse) std::reverse(order.begin(), order.end());
     if (machine.order == Order::kRandom) std::shuffle(order.begin(), order.end(), machine.random);
     return order;
@@ -210,7 +216,7 @@ Counters launch_body(dim3 grid, dim3 block, int64_t shared_bytes, Body body, con
     launching = true;
     {
         const Signals signals;
-        for (const uint32_t index : block_order(grid))
+        for (const uint32_t index : block_order(grid, options.blocks))
             if (run_block(index)) break;
     }
     launching = false;
@@ -229,6 +235,7 @@ void Counters::print() const {
                 {"exchanges", exchanges},
                 {"mma", mma},
                 {"mma_tf32", mma_tf32},
+                {"exp2", exp2},
                 {"ldmatrix", ldmatrix},
                 {"ldmatrix_phases", ldmatrix_phases},
                 {"ldmatrix_wavefronts", ldmatrix_wavefronts},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "counters.h"
 #include "types.h"
@@ -16,7 +17,8 @@ struct Fault : std::runtime_error {
 };
 
 struct LaunchOptions {
-    int64_t shared_limit = 48 * 1024;  // more than this needs an attribute of the function on the device, too
+    int64_t shared_limit = 48 * 1024;   // more than this needs an attribute of the function on the device, too
+    std::vector<uint32_t> blocks = {};  // by number, x first: run these alone; all if there are none
 };
 
 using Body = void (*)(const void* closure);

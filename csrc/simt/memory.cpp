@@ -65,4 +65,6 @@ void note_atomic(const void* address, int64_t bytes, const Place& place) {
 
 void add_tiles(int64_t count) { machine.counters.tiles += count; }
 
+void add_exp2() { ++machine.counters.exp2; }
+
 }  // namespace nbv::simt

@@ -18,6 +18,7 @@ void async_wait(int pending);
 
 void note_atomic(const void* address, int64_t bytes, const Place& place);
 void add_tiles(int64_t count);
+void add_exp2();
 
 // Its own loads and stores are no plain accesses.
 template <class T>

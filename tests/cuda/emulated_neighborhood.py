@@ -18,11 +18,10 @@ Case = dict[str, Any]
 LIBC = ctypes.CDLL(None)
 TYPES = ("float32", "float64", "bfloat16", "float16")  # CudaType; tf32 is float32
 INPUTS = ("query", "key", "value", "extra_key", "extra_value")
-COUNTERS = (
-    *("blocks", "barriers", "warp_syncs", "exchanges", "mma", "ldmatrix", "ldmatrix_phases", "ldmatrix_wavefronts"),
-    *("cp_async", "unwaited", "atomics", "global_read", "global_written", "shared_read", "shared_written"),
-    *("shared_phases", "shared_wavefronts", "tiles"),
-)
+FORWARD, QUERIES, KEYS, EXTRA = 1, 2, 4, 8  # passes that a library may have, and what they make
+PARTS = {"out": FORWARD, "lse": FORWARD, "grad_query": QUERIES, "grad_bias": QUERIES, "grad_key": KEYS}
+PARTS |= {"grad_value": KEYS, "grad_extra_key": EXTRA, "grad_extra_value": EXTRA}
+COUNTS = ("atomics", "unwaited", "conflicts", "tiles")
 
 
 class Axis(ctypes.Structure):
@@ -57,66 +56,77 @@ class Device(ctypes.Structure):
     _fields_ = [("architecture", ctypes.c_int32), ("multiprocessors", ctypes.c_int32), ("shared", ctypes.c_int64)]
 
 
-class Counters(ctypes.Structure):
-    """simt::Counters of csrc/simt/counters.h."""
+class Counts(ctypes.Structure):
+    """Of what the kernels of a pass did: those of neighborhood.cpp."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in COUNTERS]
+    _fields_ = [(name, ctypes.c_int64) for name in COUNTS]
 
 
 def main(library: str, cases: str, results: str) -> None:
     kernels = ctypes.CDLL(library)
-    for name in ("neighborhood_forward", "neighborhood_backward"):
-        getattr(kernels, name).restype = ctypes.c_char_p
-    for name in ("neighborhood_scratch", "neighborhood_args_bytes", "neighborhood_counters_bytes"):
-        getattr(kernels, name).restype = ctypes.c_int64
+    for name in ("forward", "backward", "path"):
+        getattr(kernels, f"neighborhood_{name}").restype = ctypes.c_char_p
+    for name in ("scratch", "args_bytes", "parts"):
+        getattr(kernels, f"neighborhood_{name}").restype = ctypes.c_int64
     assert kernels.neighborhood_args_bytes() == ctypes.sizeof(Arguments)
-    assert kernels.neighborhood_counters_bytes() == ctypes.sizeof(Counters)
     found = [run(kernels, case) for case in pickle.loads(Path(cases).read_bytes())]
     Path(results).write_bytes(pickle.dumps(found))
 
 
 def run(kernels: ctypes.CDLL, case: Case) -> dict[str, Any] | str:
-    """Outputs and gradients by name, these names as "tensors", and counts of both passes; or the fault."""
-    arguments, device, layout = make_arguments(case), Device(*case["device"]), case["layout"]
-    held = {name: laid_out(case[name], layout) for name in (*INPUTS, "grad_out")}
-    for name, array in held.items():
-        setattr(arguments, name, view_of(array))
-    bias, query, compute = case["bias"], case["query"], case["grad_lse"].dtype
-    arguments.grad_lse = case["grad_lse"].ctypes.data
-    arguments.bias = None if bias is None else bias.ctypes.data
-    results = {"out": poisoned(case["grad_out"].shape, query.dtype), "lse": poisoned(query.shape[:-1], compute)}
-    arguments.out, arguments.lse = (array.ctypes.data for array in results.values())
-    counters = {"forward_counters": Counters(), "backward_counters": Counters()}
-    said = kernels.neighborhood_forward(*map(ctypes.byref, (arguments, device, counters["forward_counters"])))
-    if said:
-        return f"forward: {said.decode()}"
-    held["out"] = laid_out(results["out"], layout)
-    arguments.out, arguments.out_view = None, view_of(held["out"])
-    for name in (*INPUTS, "bias"):
-        if case[name] is not None:
-            array = results[f"grad_{name}"] = poisoned(case[name].shape, query.dtype)
-            setattr(arguments, f"grad_{name}", array.ctypes.data)
-    scratch = poisoned((kernels.neighborhood_scratch(ctypes.byref(arguments), ctypes.byref(device)),), np.uint8)
-    arguments.scratch = scratch.ctypes.data
-    said = kernels.neighborhood_backward(*map(ctypes.byref, (arguments, device, counters["backward_counters"])))
-    if said:
-        return f"backward: {said.decode()}"
-    return (
-        results
-        | {"tensors": [*results]}
-        | {name: {n: getattr(one, n) for n in COUNTERS} for name, one in counters.items()}
-    )
+    """Outputs and gradients by name, these names as "tensors", and "counts" of both passes; or the fault."""
+    arguments, device, parts = make_arguments(case), Device(*case["device"]), kernels.neighborhood_parts()
+    assert kernels.neighborhood_path(ctypes.byref(arguments), ctypes.byref(device)) == b"this", "not the plan's path"
+    results = point_outputs(arguments, case)
+    counts = Counts(), Counts()
+    if parts & FORWARD:
+        said = kernels.neighborhood_forward(*map(ctypes.byref, (arguments, device, counts[0])))
+        if said:
+            return f"forward: {said.decode()}"
+    else:
+        results["out"][...], results["lse"][...] = case["out"], case["lse"]
+    if parts != FORWARD:
+        arguments.out, arguments.out_view = None, view_of(laid_out(results["out"], case["layout"]))
+        size = kernels.neighborhood_scratch(ctypes.byref(arguments), ctypes.byref(device))
+        arguments.scratch = poisoned((size,), np.uint8).ctypes.data
+        said = kernels.neighborhood_backward(*map(ctypes.byref, (arguments, device, counts[1])))
+        if said:
+            return f"backward: {said.decode()}"
+    results = {name: array for name, array in results.items() if parts & PARTS[name]}
+    return results | {
+        "tensors": [*results],
+        "counts": [{name: getattr(one, name) for name in COUNTS} for one in counts],
+    }
 
 
 def make_arguments(case: Case) -> Arguments:
-    """Numbers, no tensors."""
+    """Numbers and inputs."""
     dtype, shape = case["dtype"], case["query"].shape
     axes = [Axis(*numbers) for numbers in case["axes"]]
     axes = [Axis(1, 1, 1, 1, False)] * (3 - len(axes)) + axes
     extra = 0 if case["extra_key"] is None else case["extra_key"].shape[1]
     sizes = (shape[0], shape[-2], case["key"].shape[-2], shape[-1], case["value"].shape[-1], extra)
     tf32 = dtype == "tf32"
-    return Arguments(TYPES.index("float32" if tf32 else dtype), tf32, (Axis * 3)(*axes), *sizes, case["scale"])
+    numbers = (TYPES.index("float32" if tf32 else dtype), tf32, (Axis * 3)(*axes), *sizes, case["scale"])
+    arguments = Arguments(*numbers)
+    for name in (*INPUTS, "grad_out"):
+        setattr(arguments, name, view_of(laid_out(case[name], case["layout"])))
+    for name in ("bias", "grad_lse"):
+        setattr(arguments, name, None if case[name] is None else case[name].ctypes.data)
+    return arguments
+
+
+def point_outputs(arguments: Arguments, case: Case) -> dict[str, np.ndarray]:
+    """Arrays for all results, to which the arguments point from now on."""
+    query = case["query"]
+    wide = np.float64 if case["dtype"] == "float64" else np.float32
+    results = {"out": poisoned(case["grad_out"].shape, query.dtype), "lse": poisoned(query.shape[:-1], wide)}
+    for name in (*INPUTS, "bias"):
+        if case[name] is not None:
+            results[f"grad_{name}"] = poisoned(case[name].shape, query.dtype)
+    for name, array in results.items():
+        setattr(arguments, name, array.ctypes.data)
+    return results
 
 
 def poisoned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -9,7 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,12 @@ def sanitizers() -> str:
     """What to preload for a library that is compiled with them."""
     paths = [subprocess.check_output(["g++", f"-print-file-name=lib{n}.so"], text=True) for n in ("asan", "ubsan")]
     return " ".join(path.strip() for path in paths)
+
+
+def side_by_side(work: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
+    """What `work` returns for each, a thread to a core: compilers and kernels run in processes of their own."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, of))
 
 
 class Fault(NamedTuple):

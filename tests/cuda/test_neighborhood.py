@@ -3,74 +3,111 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from emulation import HERE, Compile, sanitizers
-from neighborhood_cases import CASES, DTYPES, load, make_case, make_cases, run, what_is_wrong
+from emulation import HERE, Compile, sanitizers, side_by_side
+from neighborhood_cases import CASES, PATHS, load, make_case, make_cases, run, what_is_wrong
 
-SOURCE = HERE / "neighborhood.cpp"
 pytestmark = pytest.mark.timeout(600)
+ForPaths = Callable[..., list[str]]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_results_are_those_of_the_reference(compile_simt: Compile, tmp_path: Path, dtype: str) -> None:
-    cases = make_cases(CASES, dtype)
-    wrong = what_is_wrong(run(compile_simt(SOURCE, library=True), cases, tmp_path), cases)
+@pytest.fixture
+def for_paths(compile_simt: Compile, tmp_path: Path) -> ForPaths:
+    """A function that compiles the kernels of each dtype in a mode and lets `check(library, dtype, folder)` judge them.
+
+    Dtypes go side by side. It returns all that the checks return.
+    """
+
+    def run_all(
+        check: Callable[[Path, str, Path], Iterable[str]], mode: str = "plain", dtypes: Iterable[str] = PATHS
+    ) -> list[str]:
+        compile_simt(HERE / "tiles.cpp", mode=mode)  # and with it the emulator, once
+
+        def check_one(dtype: str) -> Iterable[str]:
+            (folder := tmp_path / dtype).mkdir()
+            flags = [f"-DNBV_PATH={PATHS[dtype]}"]
+            return check(compile_simt(HERE / "neighborhood.cpp", mode=mode, flags=flags, library=True), dtype, folder)
+
+        return [text for said in side_by_side(check_one, dtypes) for text in said]
+
+    return run_all
+
+
+def test_results_are_those_of_the_reference(for_paths: ForPaths) -> None:
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        cases = make_cases(CASES, dtype)
+        return what_is_wrong(run(library, cases, folder), cases)
+
+    wrong = for_paths(check)
     assert not wrong, "\n".join(wrong)
 
 
-# Each kernel's ways through the code, with little else: for what takes longer.
+# All ways through the code of a kernel, on little: for what takes longer.
 FEW = ("a line, far", "a map in groups", "a volume of everything", "a map of many tiles", "one head of keys")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_no_order_of_lanes_and_blocks_changes_a_bit(compile_simt: Compile, tmp_path: Path, dtype: str) -> None:
-    library = compile_simt(SOURCE, library=True)
-    cases = make_cases(FEW, dtype)
-    first = run(library, cases, tmp_path)
-    for order in ("reverse", "random:0", "random:1", "random:2"):
-        for one, other in zip(first, run(library, cases, tmp_path, order), strict=True):
-            assert isinstance(one, dict) and isinstance(other, dict), (one, other)
-            assert all(one[name].tobytes() == other[name].tobytes() for name in one["tensors"]), order
+def test_no_order_of_lanes_and_blocks_changes_a_bit(for_paths: ForPaths) -> None:
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        cases = make_cases(FEW, dtype)
+        first = run(library, cases, folder)
+        wrong: list[str] = []
+        for order in ("reverse", "random:0", "random:1", "random:2"):
+            for one, other in zip(first, run(library, cases, folder, order), strict=True):
+                if isinstance(one, str) or isinstance(other, str):
+                    wrong += [said for said in (one, other) if isinstance(said, str)]
+                elif any(one[name].tobytes() != other[name].tobytes() for name in one["tensors"]):
+                    wrong.append(f"{dtype}, {order}: other bits")
+        return wrong
 
-
-def test_no_races(compile_simt: Compile, tmp_path: Path) -> None:
-    library = compile_simt(SOURCE, mode="hooks", library=True)
-    cases = [case for dtype in DTYPES for case in make_cases(FEW, dtype)]
-    wrong = what_is_wrong(run(library, cases, tmp_path), cases)
+    wrong = for_paths(check)
     assert not wrong, "\n".join(wrong)
 
 
-def test_sanitizers_have_nothing_to_say(compile_simt: Compile, tmp_path: Path) -> None:
-    library = compile_simt(SOURCE, mode="sanitized", library=True)
-    cases = [case for dtype in DTYPES for case in make_cases(CASES, dtype)]
-    wrong = what_is_wrong(run(library, cases, tmp_path, order="random:0", preload=sanitizers()), cases)
+def test_no_races(for_paths: ForPaths) -> None:
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        cases = make_cases(FEW, dtype)
+        return what_is_wrong(run(library, cases, folder), cases)
+
+    wrong = for_paths(check, mode="hooks")
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_what_is_no_number_stays_near(compile_simt: Compile, tmp_path: Path, dtype: str) -> None:
-    """Tiles may spread it: queries that are more than 64 tokens from its window are none of theirs."""
-    case = make_case(size=(300,), kernel=(3,), dim=8, dtype=dtype)
-    case["key"][0, 0] = case["value"][0, 0] = np.nan if dtype != "bfloat16" else 0x7FC0
-    (results,) = run(compile_simt(SOURCE, library=True), [case], tmp_path)
-    assert isinstance(results, dict), results
-    seen = {name: not_numbers(results[name]) for name in results["tensors"]}
-    assert all(rows[:2].all() for name, rows in seen.items() if name != "grad_value"), seen
-    assert not any(rows[131:].any() for rows in seen.values()), seen
+def test_sanitizers_have_nothing_to_say(for_paths: ForPaths) -> None:
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        cases = make_cases(CASES, dtype)
+        return what_is_wrong(run(library, cases, folder, order="random:0", preload=sanitizers()), cases)
+
+    wrong = for_paths(check, mode="sanitized")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_no_number_stays_near(for_paths: ForPaths) -> None:
+    """Tiles may spread it: queries that are more than 128 tokens from its window are none of theirs."""
+
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        case = make_case(size=(300,), kernel=(3,), dim=8, dtype=dtype)
+        case["key"][0, 0] = case["value"][0, 0] = 0x7FC0 if dtype == "bfloat16" else np.nan
+        (results,) = run(library, [case], folder)
+        if isinstance(results, str):
+            return [results]
+        found = {name: not_numbers(results[name]) for name in results["tensors"]}
+        wrong = [f"{dtype}: {name} is a number" for name in ("out", "grad_query", "grad_key") if not found[name][0]]
+        return wrong + [f"{dtype}: {name} is none far away" for name, tokens in found.items() if tokens[131:].any()]
+
+    wrong = for_paths(check)
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("mode", ["plain", "sanitized"])
 def test_tiles_hold_all_that_windows_hold(compile_simt: Compile, mode: str) -> None:
-    assert run_tiles(compile_simt(HERE / "tiles.cpp", mode=mode)) == ""
-
-
-def run_tiles(program: Path) -> str:
-    return subprocess.run([program], text=True, capture_output=True, check=True, timeout=100).stdout
+    program = compile_simt(HERE / "tiles.cpp", mode=mode)
+    assert subprocess.run([program], text=True, capture_output=True, check=True, timeout=100).stdout == ""
 
 
 def not_numbers(array: np.ndarray) -> np.ndarray:
-    """Which of the tokens `[1, tokens, ...]` hold one."""
+    """Which of the tokens `[1, tokens, ...]` hold a value that is none."""
     return np.isnan(load(array))[0].reshape(array.shape[1], -1).any(1)

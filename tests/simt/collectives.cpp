@@ -92,6 +92,13 @@ void check_blocks() {
     expect(total == 24 * 276 && sum == 12, "atomics", total);
     expect(counters.blocks == 24 && counters.barriers == 72 && counters.atomics == 24 * 25, "counters", 0);
     simt::launch({1}, {1024}, 0, [] { __syncthreads(); });
+    // Some blocks alone, by numbers that count x first.
+    std::vector<int> ran(24, 0);
+    const auto some = simt::launch({2, 3, 4}, {32}, 0,
+                                   [&] { ran[blockIdx.x + 2 * (blockIdx.y + 3 * blockIdx.z)] += threadIdx.x == 0; },
+                                   {.blocks = {1, 8, 23}});
+    for (int i = 0; i < 24; ++i) expect(ran[i] == (i == 1 || i == 8 || i == 23), "some blocks", i);
+    expect(some.blocks == 3, "counters of some blocks", 0);
 }
 
 }  // namespace

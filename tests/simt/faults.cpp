@@ -257,6 +257,7 @@ const std::map<std::string, std::function<void()>> kernels = {
     {"shared_beyond", [] { simt::launch({1}, {32}, 100 << 10, [] {}, {.shared_limit = 228 << 10}); }},
     {"block_too_large", [] { run([] {}, 1025); }},
     {"grid_empty", [] { simt::launch({0}, {32}, 0, [] {}); }},
+    {"block_of_no_grid", [] { simt::launch({2, 2}, {32}, 0, [] {}, {.blocks = {4}}); }},
     {"nested", [] { run([] { simt::launch({1}, {32}, 0, [] {}); }); }},
     // After a fault the next launch starts anew.
     {"again",

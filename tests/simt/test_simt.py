@@ -97,6 +97,7 @@ FAULTS = {
     "shared_beyond": "no device has more than 232448",
     "block_too_large": "a block of 1025 x 1 x 1 threads",
     "grid_empty": "a grid of 0 x 1 x 1 blocks",
+    "block_of_no_grid": "block 4 of a grid of 2 x 2 x 1",
     "nested": "a kernel cannot launch another",
 }
 RIGHT = ("again", "atomics_of_blocks", "halves_of_a_word", "neighbor", "neighbor_of_warp", "other_block")
@@ -185,6 +186,7 @@ def test_counters_of_a_kernel_counted_by_hand(compile_simt: Compile, mode: str) 
         "exchanges": 3 * warps,
         "mma": 3 * warps,
         "mma_tf32": 2 * warps,
+        "exp2": 5 * warps,
         "ldmatrix": 2 * warps,
         "ldmatrix_phases": 8 * warps,
         "ldmatrix_wavefronts": (4 + 4 * 8) * warps,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools import cuda_resources
+from tools.cuda_plan import Launch
 from tools.cuda_resources import Resources, main, make_page, read_report
 
 ROOT = Path(__file__).parents[2]
@@ -43,11 +44,25 @@ def test_reads_ptxas() -> None:
 
 def test_page_has_one_row_per_kernel() -> None:
     found = [Resources("f", "80", 40, 0, 0, 16), Resources("f", "90", 48, 8, 4, 16), Resources("g", "90", 20, 0, 0, 0)]
-    page = make_page(found, ["80", "90"], "13.0")
+    page = make_page(found, ["80", "90"], "13.0", {})
     assert "with nvcc 13.0" in page
-    rows = page.splitlines()[-4:]
+    rows = [line for line in page.splitlines() if line.startswith("|")]
     assert rows[0] == "| kernel | sm_80 | sm_90 | stack | spilled | shared |"
-    assert rows[2:] == ["| `f` | 40 | 48 | 8 | 4 | 16 |", "| `g` |  | 20 | 0 | 0 | 0 |"]
+    assert rows[2:4] == ["| `f` | 40 | 48 | 8 | 4 | 16 |", "| `g` |  | 20 | 0 | 0 | 0 |"]
+
+
+def test_page_counts_blocks_side_by_side() -> None:
+    found = [Resources("f", "80", 40, 0, 0, 16), Resources("f", "86", 200, 0, 0, 0), Resources("g", "80", 20, 0, 0, 0)]
+    plans = {("call", "80"): [Launch("f", 9, 128, 1000), Launch("other", 1, 32, 0)]}
+    plans |= {("call", "86"): [Launch("f", 9, 64, 50 << 10), Launch("g", 1, 32, 0)]}
+    plans |= {("more", "80"): [Launch("g", 1, 96, 0)], ("more", "86"): []}
+    rows = [line for line in make_page(found, ["80", "86"], "13.0", plans).splitlines() if line.startswith("|")]
+    assert rows[4:] == [
+        "| kernel | call | sm_80 | sm_86 | threads | shared |",
+        "|---|---|---:|---:|---:|---:|",
+        "| `f` | call | 12 (48) | 1 (2) | 64 or 128 | 51200 |",
+        "| `g` | more | 21 (63) |  | 96 | 0 |",
+    ]
 
 
 def test_fails_where_a_kernel_spills(
@@ -61,6 +76,7 @@ def test_fails_where_a_kernel_spills(
     for spilled, code in ((64, 0), (68, 1)):
         one = Resources("match_backward", "80", 255, spilled, spilled, 0)
         monkeypatch.setattr(cuda_resources, "compile_one", lambda *arguments, one=one: [one])
+        monkeypatch.setattr(cuda_resources, "ask_plans", lambda architectures: {})
         assert main(["a.cu", "--architectures", "80", "--output", str(tmp_path / "page.md")]) == code
         out, err = capsys.readouterr()
         assert (tmp_path / "page.md").read_text() in out and ("spills 68 bytes on sm_80" in err) == bool(code)

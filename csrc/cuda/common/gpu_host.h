@@ -36,7 +36,10 @@ float2 unpack2(uint32_t bits) {
     return {to_float(T{static_cast<uint16_t>(bits)}), to_float(T{static_cast<uint16_t>(bits >> 16)})};
 }
 
-inline float exp2_fast(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
+inline float exp2_fast(float x) {
+    simt::add_exp2();
+    return x < -126.0f ? 0.0f : std::exp2(x);
+}
 
 inline int forget(int x) { return x; }
 
