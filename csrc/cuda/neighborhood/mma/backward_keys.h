@@ -53,8 +53,8 @@ class KeysBackward {
           lane_(threadIdx.x % 32),
           first_(threadIdx.x / 32 / kShares * kRows),
           share_(threadIdx.x / 32 % kShares),
-          keys_(memory_.row_tile(0), first_, lane_),
-          values_(memory_.row_tile(1), first_, lane_) {}
+          keys_(memory_.row_tile(0).from_row(first_)),
+          values_(memory_.row_tile(1).from_row(first_)) {}
 
     __device__ __forceinline__ void run(int32_t number, int& stage) {
         if (!begin(number)) return;
@@ -81,8 +81,8 @@ class KeysBackward {
             [&](int stage, int number) {
                 if (threadIdx.x == 0) count_tile();
                 if (number == 0) {
-                    keys_.keep(p_.args.dim);
-                    values_.keep(p_.args.dim_v);
+                    keys_.keep(lane_, p_.args.dim);
+                    values_.keep(lane_, p_.args.dim_v);
                 }
                 work(place_.item.head * heads + head, stage, cursor.at);
                 advance(cursor, head, step);

@@ -46,7 +46,7 @@ __device__ __forceinline__ void multiply_tiles(float (&sums)[kRows / 16][kBlocks
     for (int step = 0; step < kSteps; ++step) {
         if (step * Mma<T>::kDepth >= dim) break;
         uint32_t a[kRows / 16][4];
-        rows.load(a, step);
+        rows.load(a, lane, step);
         for_groups<kBlocks / 2>(groups, [&](int g) {
             uint32_t b[4];
             reader.load(b, columns, column + 16 * g, step);

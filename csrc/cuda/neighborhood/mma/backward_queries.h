@@ -64,8 +64,8 @@ class QueriesBackward {
           bias_sums_(bias_sums),
           lane_(threadIdx.x % 32),
           first_(threadIdx.x / 32 * kRows),
-          queries_(memory_.row_tile(0), first_, lane_),
-          grads_out_(memory_.row_tile(1), first_, lane_) {}
+          queries_(memory_.row_tile(0).from_row(first_)),
+          grads_out_(memory_.row_tile(1).from_row(first_)) {}
 
     __device__ __forceinline__ void run(int32_t number, int& stage) {
         if (!begin(number)) return;
@@ -85,8 +85,8 @@ class QueriesBackward {
             [&](int stage, int number) {
                 if (threadIdx.x == 0) count_tile();
                 if (number == 0) {
-                    queries_.keep(args.dim);
-                    grads_out_.keep(args.dim_v);
+                    queries_.keep(lane_, args.dim);
+                    grads_out_.keep(lane_, args.dim_v);
                 }
                 if (number >= place_.column_tiles) {
                     const int32_t left = args.extra - (number - place_.column_tiles) * Tiles::kColumns;
