@@ -177,6 +177,7 @@ CASES: dict[str, dict[str, Any]] = {
     "heads of 256": {"size": (9, 8), "kernel": (4, 3), "dim": 256, "bias": True, "stride": 2, "layout": "gaps",
                      "grad_lse": False},
     "values of 256": {"size": (20,), "kernel": (9,), "dim": 8, "dim_v": 256, "dilation": 2, "device": SMALL},
+    "many additional tokens": {"size": (3, 4), "kernel": (2, 2), "heads": 2, "dim": 40, "dim_v": 64, "extra": 70},
     "a negative scale": {"grad_lse": False, "scale": -0.4, "heads": 2, "bias": True, "dim": 16},
     "a scale of 0": {"scale": 0.0, "extra": 2, "dim": 16},
     "far apart": {"amplitude": 60.0, "dim": 16, "kernel": (5, 7), "bias": True},
