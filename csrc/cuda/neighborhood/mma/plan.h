@@ -1,10 +1,10 @@
 // The kernels on tensor cores: what plan.h asks of a path.
 #pragma once
 
-#include <stdexcept>
 #include <type_traits>
 
 #include "../passes.h"
+#include "backward_plan.h"
 #include "forward.h"
 
 namespace nbv {
@@ -57,20 +57,25 @@ struct MmaPath {
     }
 
     template <class Run>
-    static NeighborhoodPass queries(const NeighborhoodCudaArgs&, const CudaDevice&, const NeighborhoodScratch&,
-                                    const Run&) {
-        throw std::invalid_argument("no kernels on tensor cores");
+    static NeighborhoodPass queries(const NeighborhoodCudaArgs& args, const CudaDevice& device,
+                                    const NeighborhoodScratch& scratch, const Run& run) {
+        NeighborhoodPass pass;
+        with_padded_dim(args, [&](auto dim) { pass = plan_queries<T, dim()>(args, device, scratch, run); });
+        return pass;
     }
 
     template <class Run>
-    static void keys(const NeighborhoodCudaArgs&, const CudaDevice&, const NeighborhoodScratch&, const Run&) {
-        throw std::invalid_argument("no kernels on tensor cores");
+    static void keys(const NeighborhoodCudaArgs& args, const CudaDevice& device, const NeighborhoodScratch& scratch,
+                     const Run& run) {
+        with_padded_dim(args, [&](auto dim) { plan_keys<T, dim()>(args, device, scratch, false, run); });
     }
 
     template <class Run>
-    static NeighborhoodPass extra(const NeighborhoodCudaArgs&, const CudaDevice&, const NeighborhoodScratch&,
-                                  const Run&) {
-        throw std::invalid_argument("no kernels on tensor cores");
+    static NeighborhoodPass extra(const NeighborhoodCudaArgs& args, const CudaDevice& device,
+                                  const NeighborhoodScratch& scratch, const Run& run) {
+        NeighborhoodPass pass;
+        with_padded_dim(args, [&](auto dim) { pass = plan_keys<T, dim()>(args, device, scratch, true, run); });
+        return pass;
     }
 };
 
