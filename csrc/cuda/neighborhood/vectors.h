@@ -8,6 +8,8 @@
 namespace nbv {
 namespace {
 
+constexpr double kLog2E = 1.44269504088896340736;
+
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
 

@@ -11,11 +11,13 @@ template <class S>
 struct BackwardKeysShared {
     using T = typename S::Type;
     int* places;
+    RowWindow* windows;  // of a thread's own row
     T *keys, *values, *queries, *grads, *weights, *lse, *delta;
 
     __device__ __forceinline__ BackwardKeysShared(unsigned char* memory, int warps)
         : places(reinterpret_cast<int*>(memory)),
-          keys(reinterpret_cast<T*>(places + kMostPlaces)),
+          windows(reinterpret_cast<RowWindow*>(places + kMostPlaces)),
+          keys(reinterpret_cast<T*>(windows + 32 * warps)),
           values(keys + warps * S::kRowSize),
           queries(values + warps * S::kRowSize),
           grads(queries + S::kColumnSize),
@@ -25,7 +27,7 @@ struct BackwardKeysShared {
 
     static int64_t bytes(int warps) {
         const int64_t elements = warps * (2 * S::kRowSize + S::kWeightSize) + 2 * S::kColumnSize + 2 * S::kColumns;
-        return kMostPlaces * sizeof(int) + elements * sizeof(T);
+        return kMostPlaces * sizeof(int) + warps * 32 * sizeof(RowWindow) + elements * sizeof(T);
     }
 };
 
@@ -90,7 +92,7 @@ struct KeySums {
         Scores<S> scores, grads;
         multiply<S>(shared.keys + first_row, shared.queries + column, p.args.dim, scores);
         scale_scores<S>(scores, static_cast<T>(p.args.scale * kLog2E));
-        if (p.args.bias != nullptr) bias.add(head_bias<T>(p, head), first, seen, scores);
+        if (p.args.bias != nullptr) bias.add(p, head, first, seen, scores);
 #pragma unroll
         for (int i = 0; i < S::kLaneRows; ++i)
 #pragma unroll
@@ -135,7 +137,8 @@ struct KeySums {
 };
 
 template <class S>
-__global__ void __launch_bounds__(32 * kFmaWarps) fma_backward_keys(const __grid_constant__ NeighborhoodPass p) {
+__global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
+    fma_backward_keys(const __grid_constant__ NeighborhoodPass p) {
     NBV_SHARED(memory);
     const FmaLane lane;
     const BackwardKeysShared<S> shared(memory, blockDim.x / 32);
@@ -151,8 +154,9 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_backward_keys(const __grid
         const CudaView& value = p.extra_rows ? p.args.extra_value : p.args.value;
         copy_rows<S>(shared.keys, p, rows.tile, key, item.sample, item.head, p.args.dim);
         copy_rows<S>(shared.values, p, rows.tile, value, item.sample, item.head, p.args.dim_v);
-        const RowWindow window = rows.window(p, window_row<S>(lane));
-        const PairBias<S> bias(p, rows.tile, lane, Rows::kKeys);
+        RowWindow& window = shared.windows[threadIdx.x];
+        window = rows.window(p, window_row<S>(lane));
+        const PairBias<S> bias(p, rows.tile, lane, shared.places, Rows::kKeys);
         KeySums<S> sums;
         for (int head = item.head * group; head < (item.head + 1) * group; ++head) {
             ColumnCursor cursor = start_columns(rows.tile, p.tiling.columns, rows.begin);

@@ -31,11 +31,13 @@ template <class S>
 struct BackwardQueriesShared {
     using T = typename S::Type;
     int* places;
+    RowWindow* windows;  // of a thread's own row
     T *queries, *grads, *keys, *values, *weights, *bias;
 
     __device__ __forceinline__ BackwardQueriesShared(unsigned char* memory, int warps)
         : places(reinterpret_cast<int*>(memory)),
-          queries(reinterpret_cast<T*>(places + kMostPlaces)),
+          windows(reinterpret_cast<RowWindow*>(places + kMostPlaces)),
+          queries(reinterpret_cast<T*>(windows + 32 * warps)),
           grads(queries + warps * S::kRowSize),
           keys(grads + warps * S::kRowSize),
           values(keys + S::kColumnSize),
@@ -44,7 +46,7 @@ struct BackwardQueriesShared {
 
     static int64_t bytes(int warps) {
         const int64_t elements = warps * (2 * S::kRowSize + S::kWeightSize) + 2 * S::kColumnSize;
-        return kMostPlaces * sizeof(int) + elements * sizeof(T);
+        return kMostPlaces * sizeof(int) + warps * 32 * sizeof(RowWindow) + elements * sizeof(T);
     }
 };
 
@@ -63,7 +65,8 @@ struct ItemRun {
 };
 
 template <class S>
-__global__ void __launch_bounds__(32 * kFmaWarps) fma_backward_queries(const __grid_constant__ NeighborhoodPass p) {
+__global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
+    fma_backward_queries(const __grid_constant__ NeighborhoodPass p) {
     using T = typename S::Type;
     NBV_SHARED(memory);
     const FmaLane lane;
@@ -84,9 +87,10 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_backward_queries(const __g
         copy_rows<S>(shared.queries, p, t, p.args.query, item.sample, item.head, p.args.dim);
         copy_rows<S>(shared.grads, p, t, p.args.grad_out, item.sample, item.head, p.args.dim_v);
         const int own = window_row<S>(lane);
-        const RowWindow window = make_row_window<Rows::kQueries>(p.args, p.tiling, t, own);
+        RowWindow& window = shared.windows[threadIdx.x];
+        window = make_row_window<Rows::kQueries>(p.args, p.tiling, t, own);
         const bool there = RowPlace(p, t, own).there;
-        const PairBias<S> bias(p, t, lane, Rows::kQueries);
+        const PairBias<S> bias(p, t, lane, shared.places, Rows::kQueries);
         const RowNumbers<S> numbers(p, t, lane, item);
         Sums<S> sums;
         clear<S>(sums);
@@ -101,8 +105,7 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_backward_queries(const __g
             if (seen.groups != 0) {
                 multiply<S>(shared.queries + first_row, shared.keys + first_column, p.args.dim, scores);
                 scale_scores<S>(scores, scale);
-                if (p.args.bias != nullptr && !tiles.extra())
-                    bias.add(head_bias<T>(p, item.head), tiles.cursor.at, seen, scores);
+                if (p.args.bias != nullptr && !tiles.extra()) bias.add(p, item.head, tiles.cursor.at, seen, scores);
                 multiply<S>(shared.grads + first_row, shared.values + first_column, p.args.dim_v, grads);
 #pragma unroll
                 for (int i = 0; i < S::kLaneRows; ++i)

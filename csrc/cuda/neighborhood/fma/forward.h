@@ -72,23 +72,26 @@ template <class S>
 struct ForwardShared {
     using T = typename S::Type;
     int* places;
+    RowWindow* windows;  // of a thread's own row
     T *queries, *keys, *values, *weights;
 
     __device__ __forceinline__ ForwardShared(unsigned char* memory, int warps)
         : places(reinterpret_cast<int*>(memory)),
-          queries(reinterpret_cast<T*>(places + kMostPlaces)),
+          windows(reinterpret_cast<RowWindow*>(places + kMostPlaces)),
+          queries(reinterpret_cast<T*>(windows + 32 * warps)),
           keys(queries + warps * S::kRowSize),
           values(keys + S::kColumnSize),
           weights(values + S::kColumnSize) {}
 
     static int64_t bytes(int warps) {
-        return kMostPlaces * sizeof(int) +
+        return kMostPlaces * sizeof(int) + warps * 32 * sizeof(RowWindow) +
                (warps * (S::kRowSize + S::kWeightSize) + 2 * S::kColumnSize) * int64_t{sizeof(T)};
     }
 };
 
 template <class S>
-__global__ void __launch_bounds__(32 * kFmaWarps) fma_forward(const __grid_constant__ NeighborhoodPass p) {
+__global__ void __launch_bounds__(32 * kFmaWarps, S::kForwardBlocks)
+    fma_forward(const __grid_constant__ NeighborhoodPass p) {
     using T = typename S::Type;
     NBV_SHARED(memory);
     const FmaLane lane;
@@ -105,9 +108,10 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_forward(const __grid_const
         if (t.empty) continue;
         copy_rows<S>(shared.queries, p, t, p.args.query, item.sample, item.head, p.args.dim);
         const int own = window_row<S>(lane);
-        const RowWindow window = make_row_window<Rows::kQueries>(p.args, p.tiling, t, own);
+        RowWindow& window = shared.windows[threadIdx.x];
+        window = make_row_window<Rows::kQueries>(p.args, p.tiling, t, own);
         const bool there = RowPlace(p, t, own).there;
-        const PairBias<S> bias(p, t, lane, Rows::kQueries);
+        const PairBias<S> bias(p, t, lane, shared.places, Rows::kQueries);
         OnlineSoftmax<S> softmax;
         Sums<S> sums;
         clear<S>(sums);
@@ -122,8 +126,7 @@ __global__ void __launch_bounds__(32 * kFmaWarps) fma_forward(const __grid_const
                 Scores<S> scores;
                 multiply<S>(rows, shared.keys + lane.column * S::kStride, p.args.dim, scores);
                 scale_scores<S>(scores, scale);
-                if (p.args.bias != nullptr && !tiles.extra())
-                    bias.add(head_bias<T>(p, item.head), tiles.cursor.at, seen, scores);
+                if (p.args.bias != nullptr && !tiles.extra()) bias.add(p, item.head, tiles.cursor.at, seen, scores);
                 softmax.add(seen, scores, sums);
                 store_weights<S>(weights, lane, scores);
                 __syncwarp();  // the warp's weights are there

@@ -22,14 +22,16 @@ void with_fma_dim(const NeighborhoodCudaArgs& args, const Use& use) {
     }
 }
 
-// Rows of a lane such that its sums are at most 128 registers. Columns such that a warp has what it needs in the 64 KB
-// of shared memory that every device gives a block.
+// Rows and columns of a lane such that nothing is spilled: sums of keys and values take twice the registers. And such
+// that a warp has what it needs in the 64 KB of shared memory that every device gives a block.
 template <class T, int kDim>
 struct FmaShapes {
     static constexpr int kBytes = kDim * sizeof(T);
     static constexpr int kColumns = kBytes <= 512 ? 4 : kBytes <= 1024 ? 2 : 1;
+    static constexpr int kBackwardRows = kBytes > 1024 ? 1 : kBytes > 512 || sizeof(T) == 8 ? 2 : 4;
     using Forward = FmaShape<T, kDim, kBytes <= 1024 ? 4 : 2, kColumns>;
-    using Backward = FmaShape<T, kDim, kBytes <= 512 ? 4 : kBytes <= 1024 ? 2 : 1, kColumns>;
+    using Queries = FmaShape<T, kDim, kBackwardRows, kColumns>;
+    using Keys = FmaShape<T, kDim, kBackwardRows, std::is_same_v<T, float> && kDim == 128 ? 2 : kColumns>;
 };
 
 // Warps of a block: as many as its shared memory holds.
@@ -70,7 +72,7 @@ struct FmaPath {
                                     const NeighborhoodScratch& scratch, const Run& run) {
         NeighborhoodPass pass;
         with_fma_dim<T>(args, [&](auto dim) {
-            using S = typename FmaShapes<T, decltype(dim)::value>::Backward;
+            using S = typename FmaShapes<T, decltype(dim)::value>::Queries;
             const auto most = BackwardQueriesShared<S>::bytes;
             pass = make_pass(args, device, args.heads, fma_capacity<S>(choose_warps(device, most)));
             scratch.give(pass);
@@ -108,7 +110,7 @@ struct FmaPath {
                                      const NeighborhoodScratch& scratch, const Run& run, const Make& make) {
         NeighborhoodPass pass;
         with_fma_dim<T>(args, [&](auto dim) {
-            using S = typename FmaShapes<T, decltype(dim)::value>::Backward;
+            using S = typename FmaShapes<T, decltype(dim)::value>::Keys;
             const auto bytes = BackwardKeysShared<S>::bytes;
             pass = make(fma_capacity<S>(choose_warps(device, bytes)));
             scratch.give(pass);

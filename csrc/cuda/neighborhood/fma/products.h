@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kFmaWarps = 4;  // of a block, at most
 constexpr int kMostPlaces = 64;
-constexpr double kLog2E = 1.44269504088896340736;
 
 // How much a lane holds, for tensors of T with at most kDim_ channels.
 template <class T, int kDim_, int kLaneRows_, int kLaneColumns_>
@@ -22,6 +21,8 @@ struct FmaShape {
     static constexpr int kDim = kDim_, kLaneRows = kLaneRows_, kLaneColumns = kLaneColumns_;
     static constexpr int kWarpRows = 4 * kLaneRows, kColumns = 8 * kLaneColumns;
     static constexpr int kVector = Vector<T>::kSize, kLaneVectors = kDim / (8 * kVector);
+    // How many blocks' registers a multiprocessor must hold: as many as spill none.
+    static constexpr int kForwardBlocks = kDim * sizeof(T) <= 256 ? 3 : 2, kBackwardBlocks = 2;
     static constexpr int kStride = kDim + kVector;        // of tokens in shared memory, by which banks differ
     static constexpr int kWeightStride = kColumns + 8;    // of rows of weights there
     static constexpr int kRowSize = kWarpRows * kStride;  // elements: of a warp's rows of one tensor
@@ -55,6 +56,7 @@ __device__ __forceinline__ void copy_tokens(typename S::Type* to, int tokens, co
     using T = typename S::Type;
     constexpr int kVectors = S::kDim / S::kVector;
     const T* from = static_cast<const T*>(data);
+#pragma unroll 1  // addresses of several copies at once would take registers that sums need
     for (int i = threadIdx.x; i < tokens * kVectors; i += blockDim.x) {
         const int token = i / kVectors, channel = i % kVectors * S::kVector;
         const int64_t at = offset(token);

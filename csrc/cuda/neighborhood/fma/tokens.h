@@ -42,6 +42,8 @@ __device__ __forceinline__ void make_places(int* places, const Shape& columns) {
     }
 }
 
+__device__ __forceinline__ Position unpack_place(int place) { return {place >> 16, place >> 8 & 255, place & 255}; }
+
 // The n-th column of the tile at `first`; whether it is one that the row tile needs.
 struct ColumnPlace {
     bool there;
@@ -49,7 +51,8 @@ struct ColumnPlace {
 
     __device__ __forceinline__ ColumnPlace(const int* places, const RowTile& t, const Position& first, int n) {
         const int place = places[n];
-        at = {first.z + (place >> 16), first.y + (place >> 8 & 255), first.x + (place & 255)};
+        const Position local = unpack_place(place);
+        at = {first.z + local.z, first.y + local.y, first.x + local.x};
         there = place >= 0 && at.z < t.columns[0].end && at.y < t.columns[1].end && at.x < t.columns[2].end;
     }
 };
@@ -91,42 +94,41 @@ __device__ __forceinline__ int window_row(const FmaLane& lane) {
     return row < S::kWarpRows ? lane.warp * S::kWarpRows + row : kFmaWarps * S::kWarpRows;
 }
 
-// The bias of pairs: a sum of parts of the row, the column and the tile's place. Keys minus queries.
+// The bias of pairs: a sum of parts of the row, the column and the tile's place. Keys minus queries. Where columns are
+// in their tile is looked up, as registers are short.
 template <class S>
 struct PairBias {
     using T = typename S::Type;
-    BiasIndex index;
-    int rows[S::kLaneRows], columns[S::kLaneColumns];
+    const int* places;
+    int rows[S::kLaneRows];
     int sign;  // of columns
 
-    __device__ __forceinline__ PairBias(const NeighborhoodPass& p, const RowTile& t, const FmaLane& lane, Rows kind)
-        : index(p.args), sign(kind == Rows::kQueries ? 1 : -1) {
+    __device__ __forceinline__ PairBias(const NeighborhoodPass& p, const RowTile& t, const FmaLane& lane,
+                                        const int* places, Rows kind)
+        : places(places + lane.column), sign(kind == Rows::kQueries ? 1 : -1) {
+        const BiasIndex index(p.args);
 #pragma unroll
         for (int i = 0; i < S::kLaneRows; ++i) {
             const RowPlace place(p, t, lane.warp * S::kWarpRows + lane.group + 4 * i);
             rows[i] = index.origin - sign * index.of(place.at);
         }
-#pragma unroll
-        for (int j = 0; j < S::kLaneColumns; ++j)
-            columns[j] = sign * index.of(split_index(lane.column + 8 * j, p.tiling.columns));
     }
 
     // Adds it, times log2 e, where a row sees a column.
-    __device__ __forceinline__ void add(const T* table, const Position& first, const Seen<S>& seen,
+    __device__ __forceinline__ void add(const NeighborhoodPass& p, int head, const Position& first, const Seen<S>& seen,
                                         Scores<S>& logits) const {
-        const int base = sign * index.of(first);
+        const BiasIndex index(p.args);
+        const T* table = static_cast<const T*>(p.args.bias) + static_cast<int64_t>(head) * index.size(p.args);
 #pragma unroll
-        for (int i = 0; i < S::kLaneRows; ++i)
+        for (int j = 0; j < S::kLaneColumns; ++j) {
+            const Position at = unpack_place(places[8 * j]);
+            const int column = sign * index.of({first.z + at.z, first.y + at.y, first.x + at.x});
 #pragma unroll
-            for (int j = 0; j < S::kLaneColumns; ++j)
-                if (seen(i, j)) logits[i][j] += __ldg(table + rows[i] + columns[j] + base) * static_cast<T>(kLog2E);
+            for (int i = 0; i < S::kLaneRows; ++i)
+                if (seen(i, j)) logits[i][j] += __ldg(table + rows[i] + column) * static_cast<T>(kLog2E);
+        }
     }
 };
-
-template <class T>
-__device__ __forceinline__ const T* head_bias(const NeighborhoodPass& p, int head) {
-    return static_cast<const T*>(p.args.bias) + static_cast<int64_t>(head) * BiasIndex(p.args).size(p.args);
-}
 
 // The columns of a tile of queries: keys of the windows' union, then additional ones, tile by tile.
 template <class S>

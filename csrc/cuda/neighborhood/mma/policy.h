@@ -21,14 +21,14 @@ struct ForwardTiles {
 };
 
 // Shared memory of a block: tables, row tiles, two stages of two column tiles each.
-template <class T, int D, int kRowTiles, int kColumns>
+template <class T, int D, int kRowTiles, int kColumns, class Columns = TokenTable>
 struct BlockMemory {
-    ColumnTable& columns;
+    Columns& columns;
     RowTable& rows;
     unsigned char* tiles;
     int warp_tiles;  // bytes of one row tile
 
-    static constexpr int64_t kTables = (sizeof(ColumnTable) + sizeof(RowTable) + 127) / 128 * 128;
+    static constexpr int64_t kTables = (sizeof(Columns) + sizeof(RowTable) + 127) / 128 * 128;
     static constexpr int64_t kColumnTile = SharedTile<T, D>::size(kColumns);
 
     __host__ __device__ static constexpr int64_t bytes(int block_rows) {
@@ -36,8 +36,8 @@ struct BlockMemory {
     }
 
     __device__ __forceinline__ BlockMemory(unsigned char* memory, int block_rows)
-        : columns(*reinterpret_cast<ColumnTable*>(memory)),
-          rows(*reinterpret_cast<RowTable*>(memory + sizeof(ColumnTable))),
+        : columns(*reinterpret_cast<Columns*>(memory)),
+          rows(*reinterpret_cast<RowTable*>(memory + sizeof(Columns))),
           tiles(memory + kTables),
           warp_tiles(static_cast<int>(SharedTile<T, D>::size(block_rows))) {}
 
