@@ -41,7 +41,7 @@ struct NeighborhoodScratch {
         bias_at = bytes;
         if (p.grad_bias != nullptr) {
             const int64_t part = bias_entries(p) * p.heads * item;
-            splits = choose_parts(device, p.heads, tiles * p.batch, part);
+            splits = std::max(2, choose_parts(device, p.heads, tiles * p.batch, part));  // a warp may have two tables
             take(part * splits);
         }
         extra_at = bytes;

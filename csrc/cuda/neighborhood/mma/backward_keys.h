@@ -15,20 +15,25 @@ struct KeysMemory {
     using Blocks = BlockMemory<T, D, 2, Tiles::kColumns>;  // row tiles: keys, values
 
     const Blocks blocks;
-    BackwardTables& tables;
+    const BackwardTables tables;
     float* const numbers;  // [stage][LSE, delta][column]
 
     __host__ __device__ static constexpr int64_t bytes(int rows) {
-        return Blocks::bytes(rows) + BackwardTables::kBytes + 4 * Tiles::kColumns * static_cast<int64_t>(sizeof(float));
+        return numbers_at(rows) + 4 * Tiles::kColumns * static_cast<int64_t>(sizeof(float));
     }
 
     __device__ __forceinline__ KeysMemory(unsigned char* memory, int rows)
         : blocks(memory, rows),
-          tables(*reinterpret_cast<BackwardTables*>(memory + Blocks::bytes(rows))),
-          numbers(reinterpret_cast<float*>(memory + Blocks::bytes(rows) + BackwardTables::kBytes)) {}
+          tables(memory + Blocks::bytes(rows)),
+          numbers(reinterpret_cast<float*>(memory + numbers_at(rows))) {}
 
     __device__ __forceinline__ float* lse(int stage) const { return numbers + 2 * stage * Tiles::kColumns; }
     __device__ __forceinline__ float* delta(int stage) const { return lse(stage) + Tiles::kColumns; }
+
+  private:
+    __host__ __device__ static constexpr int64_t numbers_at(int rows) {
+        return Blocks::bytes(rows) + BackwardTables::bytes(rows / Tiles::kWarpRows * Tiles::kShares);
+    }
 };
 
 // What a warp does for one item.
@@ -47,7 +52,9 @@ class KeysBackward {
           place_(shared.tables.places[threadIdx.x / 32]),
           lane_(threadIdx.x % 32),
           first_(threadIdx.x / 32 / kShares * kRows),
-          share_(threadIdx.x / 32 % kShares) {}
+          share_(threadIdx.x / 32 % kShares),
+          keys_(memory_.row_tile(0), first_, lane_),
+          values_(memory_.row_tile(1), first_, lane_) {}
 
     __device__ __forceinline__ void run(int32_t number, int& stage) {
         if (!begin(number)) return;
@@ -72,8 +79,12 @@ class KeysBackward {
                     if (number > 0) advance(next, next_head, next_step);
                     load(place_.item.head * heads + next_head, next.at, stage);
                 },
-                [&](int stage, int) {
+                [&](int stage, int number) {
                     if (threadIdx.x == 0) count_tile();
+                    if (number == 0) {
+                        keys_.keep(p_.args.dim);
+                        values_.keep(p_.args.dim_v);
+                    }
                     work(place_.item.head * heads + head, stage, cursor.at);
                     advance(cursor, head, step);
                 });
@@ -164,7 +175,7 @@ class KeysBackward {
         const uint32_t seen = static_cast<uint32_t>(mask.word);
         const float factor = static_cast<float>(args.scale * kLog2E);
         WarpSums<kRows, kGroup> weights, grads;
-        multiply_tiles(weights, memory_.row_tile(0).from_row(first_), queries, column, args.dim, lane_);
+        multiply_tiles(weights, keys_, queries, column, args.dim, lane_);
         for_columns(weights, shared_.lse(stage) + column,
                     [&](float& x, float lse, int, int, int) { x = x * factor - lse * static_cast<float>(kLog2E); });
         if (args.bias != nullptr) {
@@ -176,7 +187,7 @@ class KeysBackward {
         if (!mask.whole) mask_sums(weights, seen, lane_);
         const int channel = share_ * kChannels;
         add_products(grad_values_, weights, grads_out, column, channel, args.dim_v, lane_);
-        multiply_tiles(grads, memory_.row_tile(1).from_row(first_), grads_out, column, args.dim_v, lane_);
+        multiply_tiles(grads, values_, grads_out, column, args.dim_v, lane_);
         for_columns(grads, shared_.delta(stage) + column,
                     [&](float& x, float delta, int i, int j, int e) { x = weights[i][j][e] * (x - delta); });
         if (!mask.whole) mask_sums(grads, seen, lane_);
@@ -256,7 +267,8 @@ class KeysBackward {
     const ColumnBits& bits_;
     BackwardPlace& place_;
     const int lane_, first_, share_;  // first row of the warp, and which of its warps this is
-    RowWindow window_;                // of row lane_ modulo kRows, as is the next
+    RowOperands<T, D, kRows, Tiles::kKeepRows> keys_, values_;
+    RowWindow window_;  // of row lane_ modulo kRows, as is the next
     int32_t bias_row_;
     WarpSums<kRows, kChannels> grad_keys_, grad_values_;
 };

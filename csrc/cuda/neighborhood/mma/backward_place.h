@@ -15,17 +15,22 @@ struct BackwardPlace {
 };
 
 struct BackwardTables {
-    ColumnBits bits;
-    BackwardPlace places[kMostWarps];
+    ColumnBits& bits;
+    BackwardPlace* places;  // of each warp
 
-    static constexpr int64_t kBytes = 640;
+    __host__ __device__ static constexpr int64_t bytes(int warps) {
+        return (sizeof(ColumnBits) + warps * sizeof(BackwardPlace) + 127) / 128 * 128;
+    }
+
+    __device__ __forceinline__ explicit BackwardTables(unsigned char* memory)
+        : bits(*reinterpret_cast<ColumnBits*>(memory)),
+          places(reinterpret_cast<BackwardPlace*>(memory + sizeof(ColumnBits))) {}
 
     // By all threads of the block; a barrier must follow.
-    __device__ __forceinline__ void fill(const Tiling& tiling) {
+    __device__ __forceinline__ void fill(const Tiling& tiling) const {
         if (threadIdx.x == 0) bits = ColumnBits(tiling.columns);
     }
 };
-static_assert(sizeof(BackwardTables) <= BackwardTables::kBytes);
 
 __device__ __forceinline__ int64_t map_tokens(const NeighborhoodCudaArgs& p) {
     return static_cast<int64_t>(p.axis[0].length) * p.axis[1].length * p.axis[2].length;

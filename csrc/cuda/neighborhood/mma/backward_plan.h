@@ -20,19 +20,20 @@ int32_t fit_rows(const CudaDevice& device, int32_t most, int32_t warp_rows, cons
 template <class Work, class Memory, class Run>
 NeighborhoodPass plan_bias_queries(void (*kernel)(NeighborhoodPass), const NeighborhoodCudaArgs& args,
                                    const CudaDevice& device, const NeighborhoodScratch& scratch, const Run& run) {
-    using Sums = BiasMemory<Work::kGroup>;
+    using Sums = WarpBiasSums<Work::kGroup>;
     const auto bytes = [&](int32_t rows, bool tables) {
         return Memory::bytes(rows) + Sums::bytes(rows / Work::kRows, tables ? bias_entries(args) : 0);
     };
     const bool in_shared = bytes(Work::kRows, true) <= device.block_shared;
-    // Without tables in shared memory each warp has a part of its own.
-    const int32_t warps = in_shared ? kMostWarps : std::min(kMostWarps, scratch.splits);
+    // Without tables in shared memory each is a part of its own.
+    const int32_t warps = in_shared ? kMostWarps : std::clamp(scratch.splits / Sums::kTables, 1, kMostWarps);
     const int32_t most =
         fit_rows(device, warps * Work::kRows, Work::kRows, [&](int32_t rows) { return bytes(rows, in_shared); });
     NeighborhoodPass pass = make_pass(args, device, args.heads, {most, Work::kRows, Work::Tiles::kColumns});
     scratch.give(pass);
     pass.bias_in_shared = in_shared;
-    const int32_t used = ceil_divide(pass.tiling.rows.product(), Work::kRows), parts = in_shared ? 1 : used;
+    const int32_t used = ceil_divide(pass.tiling.rows.product(), Work::kRows),
+                  parts = in_shared ? 1 : used * Sums::kTables;
     const int64_t blocks = std::min<int64_t>(scratch.splits / parts, pass.items / args.heads);
     pass.splits = static_cast<int32_t>(blocks) * parts;
     run(kernel, args.heads * blocks, 32 * used, bytes(used * Work::kRows, in_shared), pass);

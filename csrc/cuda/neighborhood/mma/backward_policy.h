@@ -14,10 +14,11 @@ namespace {
 template <class T, int D>
 struct QueriesTiles {
     static constexpr bool kNarrow = sizeof(T) == 2;
-    static constexpr int kWarpRows = kNarrow && (D == 64 || D == 128) ? 32 : 16;
+    static constexpr int kWarpRows = D == 64 || (kNarrow && D == 128) ? 32 : 16;
     static constexpr int kColumns = static_cast<int>(D * sizeof(T)) <= 128 ? 64 : D * sizeof(T) <= 512 ? 32 : 16;
-    static constexpr int kGroup = kColumns < 32 ? kColumns : 32;  // columns whose products are in registers
-    static constexpr int kBlocks = D == 32 ? 4 : 2;               // that share a multiprocessor's registers
+    static constexpr int kGroup = D == 32 || kColumns < 32 ? 16 : 32;  // columns whose products are in registers
+    static constexpr bool kKeepRows = kNarrow && D == 32;              // operands of rows stay in registers
+    static constexpr int kBlocks = D == 32 ? 4 : 2;                    // that share a multiprocessor's registers
 };
 
 // Gradients of keys and of values are twice as many sums. With 256 channels they leave no room for products: two warps
@@ -26,11 +27,12 @@ struct QueriesTiles {
 template <class T, int D>
 struct KeysTiles {
     static constexpr bool kNarrow = sizeof(T) == 2;
-    static constexpr int kWarpRows = kNarrow && D == 64 ? 32 : 16;
+    static constexpr int kWarpRows = D == 64 ? 32 : 16;
     static constexpr int kShares = D == 256 ? 2 : 1;  // warps that have the same rows
     static constexpr int kChannels = D / kShares;     // of a warp's sums
     static constexpr int kColumns = QueriesTiles<T, D>::kColumns;
-    static constexpr int kGroup = kColumns < 32 ? kColumns : 32;
+    static constexpr int kGroup = QueriesTiles<T, D>::kGroup;
+    static constexpr bool kKeepRows = kNarrow && D == 32;
     static constexpr int kBlocks = D == 32 ? 4 : 2;
 };
 

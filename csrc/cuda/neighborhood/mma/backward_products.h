@@ -19,24 +19,25 @@ __device__ __forceinline__ void for_sums(float (&sums)[kRowBlocks][kBlocks][4], 
 }
 
 // sums = rows times columns from `column` on.
-template <class T, int D, int kRowBlocks, int kBlocks>
-__device__ __forceinline__ void multiply_tiles(float (&sums)[kRowBlocks][kBlocks][4], const SharedTile<T, D>& rows,
+template <class T, int D, int kRows, int kBlocks, bool kKeep>
+__device__ __forceinline__ void multiply_tiles(float (&sums)[kRows / 16][kBlocks][4],
+                                               const RowOperands<T, D, kRows, kKeep>& rows,
                                                const SharedTile<T, D>& columns, int column, int dim, int lane) {
-    const RowReader<T, D> row_reader(lane);
-    const ColumnReader<T, D> column_reader(lane);
-    clear<16 * kRowBlocks, 8 * kBlocks>(sums);
-    const int steps = (dim + Mma<T>::kDepth - 1) / Mma<T>::kDepth;
-#pragma unroll 2
-    for (int step = 0; step < steps; ++step) {
-        uint32_t a[kRowBlocks][4];
-#pragma unroll
-        for (int i = 0; i < kRowBlocks; ++i) row_reader.load(a[i], rows, 16 * i, step);
+    constexpr int kSteps = D / Mma<T>::kDepth;
+    [[maybe_unused]] constexpr int kUnroll = kKeep ? kSteps : 2;  // kept operands need steps that are constants
+    const ColumnReader<T, D> reader(lane);
+    clear<kRows, 8 * kBlocks>(sums);
+#pragma unroll kUnroll
+    for (int step = 0; step < kSteps; ++step) {
+        if (step * Mma<T>::kDepth >= dim) break;
+        uint32_t a[kRows / 16][4];
+        rows.load(a, step);
 #pragma unroll
         for (int j = 0; j < kBlocks; j += 2) {
             uint32_t b[4];
-            column_reader.load(b, columns, column + 8 * j, step);
+            reader.load(b, columns, column + 8 * j, step);
 #pragma unroll
-            for (int i = 0; i < kRowBlocks; ++i) {
+            for (int i = 0; i < kRows / 16; ++i) {
                 Mma<T>::multiply(sums[i][j], a[i], b[0], b[1]);
                 Mma<T>::multiply(sums[i][j + 1], a[i], b[2], b[3]);
             }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "backward_place.h"
-#include "bias_sums.h"
+#include "warp_bias_sums.h"
 
 namespace nbv {
 namespace {
@@ -15,17 +15,15 @@ struct QueriesMemory {
     using Blocks = BlockMemory<T, D, 2, Tiles::kColumns>;  // row tiles: queries, gradients of outputs
 
     const Blocks blocks;
-    BackwardTables& tables;
+    const BackwardTables tables;
     unsigned char* const bias_sums;
 
     __host__ __device__ static constexpr int64_t bytes(int rows) {
-        return Blocks::bytes(rows) + BackwardTables::kBytes;
+        return Blocks::bytes(rows) + BackwardTables::bytes(rows / Tiles::kWarpRows);
     }
 
     __device__ __forceinline__ QueriesMemory(unsigned char* memory, int rows)
-        : blocks(memory, rows),
-          tables(*reinterpret_cast<BackwardTables*>(memory + Blocks::bytes(rows))),
-          bias_sums(memory + bytes(rows)) {}
+        : blocks(memory, rows), tables(memory + Blocks::bytes(rows)), bias_sums(memory + bytes(rows)) {}
 };
 
 // Items of a block: all with the stride of the grid, or, where the block keeps sums of a head, its share of that one's.
@@ -58,14 +56,16 @@ class QueriesBackward {
     static constexpr int kRows = Tiles::kWarpRows, kGroup = Tiles::kGroup, kRowBlocks = kRows / 16;
 
     __device__ __forceinline__ QueriesBackward(const NeighborhoodPass& p, const QueriesMemory<T, D>& memory,
-                                               const BiasSums<kGroup>& bias_sums)
+                                               const WarpBiasSums<kGroup>& bias_sums)
         : p_(p),
           memory_(memory.blocks),
           bits_(memory.tables.bits),
           place_(memory.tables.places[threadIdx.x / 32]),
           bias_sums_(bias_sums),
           lane_(threadIdx.x % 32),
-          first_(threadIdx.x / 32 * kRows) {}
+          first_(threadIdx.x / 32 * kRows),
+          queries_(memory_.row_tile(0), first_, lane_),
+          grads_out_(memory_.row_tile(1), first_, lane_) {}
 
     __device__ __forceinline__ void run(int32_t number, int& stage) {
         if (!begin(number)) return;
@@ -84,6 +84,10 @@ class QueriesBackward {
             },
             [&](int stage, int number) {
                 if (threadIdx.x == 0) count_tile();
+                if (number == 0) {
+                    queries_.keep(args.dim);
+                    grads_out_.keep(args.dim_v);
+                }
                 if (number >= place_.column_tiles) {
                     const int32_t left = args.extra - (number - place_.column_tiles) * Tiles::kColumns;
                     return work(stage, exists_ ? lowest_bits(min(left, Tiles::kColumns)) : 0, nullptr);
@@ -179,14 +183,14 @@ class QueriesBackward {
         const BiasIndex index(args);
         const int32_t base = biased ? index.of(*at) : 0;
         WarpSums<kRows, kGroup> grads, products;
-        multiply_tiles(grads, memory_.row_tile(0).from_row(first_), keys, column, args.dim, lane_);
+        multiply_tiles(grads, queries_, keys, column, args.dim, lane_);
         for_sums(grads, [&](float& x, int i, int, int e) { x = x * factor - lse_[i][e / 2]; });
         if (biased) {
             const float* const bias =
                 static_cast<const float*>(args.bias) + int64_t{place_.item.head} * index.size(args);
             add_bias<1>(grads, seen, bias + base, bias_row_, bias_columns, lane_);
         }
-        multiply_tiles(products, memory_.row_tile(1).from_row(first_), values, column, args.dim_v, lane_);
+        multiply_tiles(products, grads_out_, values, column, args.dim_v, lane_);
         for_sums(grads,
                  [&](float& x, int i, int j, int e) { x = exp2_fast(x) * (products[i][j][e] - delta_[i][e / 2]); });
         if (!mask.whole) mask_sums(grads, seen, lane_);
@@ -213,9 +217,10 @@ class QueriesBackward {
     const typename QueriesMemory<T, D>::Blocks& memory_;
     const ColumnBits& bits_;
     BackwardPlace& place_;
-    const BiasSums<kGroup>& bias_sums_;
+    const WarpBiasSums<kGroup>& bias_sums_;
     const int lane_, first_;  // first row of the warp
-    RowWindow window_;        // of row lane_ modulo kRows, as are the next two
+    RowOperands<T, D, kRows, Tiles::kKeepRows> queries_, grads_out_;
+    RowWindow window_;  // of row lane_ modulo kRows, as are the next two
     bool exists_;
     int32_t bias_row_;
     float lse_[kRowBlocks][2], delta_[kRowBlocks][2];  // of rows 16 i + 8 half + lane_ / 4; the LSE in base 2
@@ -232,8 +237,8 @@ __global__ void __launch_bounds__(32 * kMostWarps, QueriesTiles<T, D>::kBlocks)
     memory.blocks.rows.fill(p.tiling);
     memory.tables.fill(p.tiling);
     const BlockItems items(p);
-    const BiasSums<Work::kGroup> bias_sums(p, memory.bias_sums, items.head, items.block);
-    __syncthreads();  // tables are there
+    const WarpBiasSums<Work::kGroup> bias_sums(p, memory.bias_sums, items.head, items.block);
+    __syncthreads();  // tables are there, and zeros for sums of the bias
     Work work(p, memory, bias_sums);
     int stage = 0;
     for (int32_t number = items.begin; number < items.end; number += items.step) work.run(number, stage);

@@ -8,8 +8,6 @@
 namespace nbv {
 namespace {
 
-constexpr int kMostColumns = 64;  // of a column tile: bits of a word
-
 // Chunks of a row that products of `dim` channels read: whole blocks of 16 channels.
 template <class T>
 __device__ __forceinline__ int used_chunks(int dim) {
@@ -61,16 +59,17 @@ __device__ __forceinline__ void copy_columns(const SharedTile<T, D>& to, const C
 
 // Positions within the column tiles of a pass, in shared memory: a tile's tokens lie at the same distances from its
 // first one everywhere.
+template <int kColumns>
 struct ColumnTable {
-    int64_t offsets[2][kMostColumns];  // elements, in the two tensors whose columns pass by
-    int32_t bias[kMostColumns];        // of BiasIndex
+    int64_t offsets[2][kColumns];  // elements, in the two tensors whose columns pass by
+    int32_t bias[kColumns];        // of BiasIndex
 
     // By all threads of the block; a barrier must follow.
     __device__ __forceinline__ void fill(const NeighborhoodPass& p, const CudaView& first, const CudaView& second) {
         const NeighborhoodCudaArgs& args = p.args;
         const RowTile origin{};  // the first group
         const BiasIndex index(args);
-        for (int i = threadIdx.x; i < kMostColumns; i += blockDim.x) {
+        for (int i = threadIdx.x; i < kColumns; i += blockDim.x) {
             const Position at = split_index(i, p.tiling.columns);
             offsets[0][i] = token_offset(args, first, origin, at);
             offsets[1][i] = token_offset(args, second, origin, at);
@@ -80,13 +79,14 @@ struct ColumnTable {
 };
 
 // Also of a contiguous map.
-struct TokenTable : ColumnTable {
-    int64_t tokens[kMostColumns];  // numbers in the map
+template <int kColumns>
+struct TokenTable : ColumnTable<kColumns> {
+    int64_t tokens[kColumns];  // numbers in the map
 
     // By all threads of the block; a barrier must follow.
     __device__ __forceinline__ void fill(const NeighborhoodPass& p, const CudaView& first, const CudaView& second) {
-        ColumnTable::fill(p, first, second);
-        for (int i = threadIdx.x; i < kMostColumns; i += blockDim.x)
+        ColumnTable<kColumns>::fill(p, first, second);
+        for (int i = threadIdx.x; i < kColumns; i += blockDim.x)
             tokens[i] = token_number(p.args, RowTile{}, split_index(i, p.tiling.columns));
     }
 };

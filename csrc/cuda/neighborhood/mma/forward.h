@@ -102,7 +102,7 @@ class ForwardItem {
   public:
     using Tiles = ForwardTiles<T, D>;
     static constexpr int kRows = Tiles::kWarpRows, kColumns = Tiles::kColumns;
-    using Memory = BlockMemory<T, D, 1, kColumns, ColumnTable>;
+    using Memory = BlockMemory<T, D, 1, kColumns, ColumnTable<kColumns>>;
     using Mask = WarpMask<kRows, kColumns>;
     static constexpr int64_t kTables = (sizeof(ForwardTables) + 127) / 128 * 128;
 

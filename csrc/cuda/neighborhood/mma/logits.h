@@ -1,12 +1,12 @@
 // From products to logits in base 2, for the forward and the backward alike.
 #pragma once
 
+#include "../vectors.h"
 #include "products.h"
 
 namespace nbv {
 namespace {
 
-constexpr double kLog2E = 1.4426950408889634;
 constexpr float kLn2 = 0.6931471805599453f;
 
 // All columns that a row tile's rows see together.

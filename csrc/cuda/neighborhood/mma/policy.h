@@ -21,7 +21,7 @@ struct ForwardTiles {
 };
 
 // Shared memory of a block: tables, row tiles, two stages of two column tiles each.
-template <class T, int D, int kRowTiles, int kColumns, class Columns = TokenTable>
+template <class T, int D, int kRowTiles, int kColumns, class Columns = TokenTable<kColumns>>
 struct BlockMemory {
     Columns& columns;
     RowTable& rows;
