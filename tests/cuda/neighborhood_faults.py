@@ -21,7 +21,7 @@ class Group(NamedTuple):
     only: tuple[Fault, ...]  # edits that leave out all instances but one
     faults: Table
     cases: tuple[str, ...]
-    barriers: str  # files whose barriers and waits they need, as a pattern
+    barriers: str  # a pattern of barriers and waits, "file: line", to leave out in turn
 
 
 # Found by brute force, without kernels.
@@ -117,13 +117,235 @@ MMA_FORWARD: Table = MMA_COMMON | {
     },
 }  # fmt: skip
 
+# What both backward passes share; deltas and sums of parts too.
+PREPARED: Table = {
+    "neighborhood/delta.h": {
+        "delta without the gradient of the LSE": ("sum - grad_lse[number]", "sum"),
+        "delta of half of the lanes": ("by < kDeltaLanes", "by < kDeltaLanes / 2"),
+        "delta of the first sample": ("sample * view.batch", "0 * view.batch"),
+    },
+    "neighborhood/scratch.h": {
+        "parts of the bias where deltas are": ("bias_at = bytes;", ""),
+    },
+    "neighborhood/reduce.h": {
+        "the last part of the bias": ("split < p.splits", "split + 1 < p.splits"),
+    },
+}
+EXTRA_SUMS: Table = {
+    "neighborhood/reduce.h": {
+        "the last chunk of queries": ("chunk < p.chunks", "chunk + 1 < p.chunks"),
+        "heads of additional tokens swapped": (
+            "row / args.extra % args.heads_kv",
+            "args.heads_kv - 1 - row / args.extra % args.heads_kv",
+        ),
+    },
+    "neighborhood/extra.h": {
+        "each chunk begins with the first query": (
+            "begin = static_cast<int32_t>(count * chunk / p.chunks)",
+            "begin = 0",
+        ),
+        "the first additional tokens again": ("number / p.chunks * p.tiling.rows.x", "0"),
+        "rows that are no additional tokens": ("t.first[2] + row >= p.args.extra", "false"),
+        "a chunk begins in the first column": ("step.x * columns.x", "0"),
+    },
+}
+
+MMA_PRODUCTS: Table = {
+    "neighborhood/mma/backward_products.h": {
+        "an operand of the other columns": ("sums[i][j], a[i], b[0], b[1]", "sums[i][j], a[i], b[0], b[2]"),
+        "an operand of the other channels": (
+            "sums[i][n], a[step][i], b[0], b[1]",
+            "sums[i][n], a[step][i], b[0], b[2]",
+        ),
+        "no mask": ("& 1) == 0) sums", "& 1) == 2) sums"),
+        "bias in the wrong base": (" * static_cast<float>(kLog2E)", ""),
+        "gradients without the scale": ("sums[i][j][2 * half] * scale", "sums[i][j][2 * half]"),
+        "rows of the first block": ("16 * i + 8 * half + lane / 4));", "8 * half + lane / 4));"),
+    },
+}
+
+MMA_QUERIES: Table = (
+    PREPARED
+    | MMA_PRODUCTS
+    | {
+        "neighborhood/mma/backward_queries.h": {
+            "no delta": (" - delta_[i][e / 2])", ")"),
+            "the LSE in the wrong base": ("[row] * static_cast<float>(kLog2E)", "[row]"),
+            "the LSE of another row": ("lse_[i][e / 2]", "lse_[i][0]"),
+            "the last additional tokens": ("(args.extra + Tiles::kColumns - 1) / Tiles", "args.extra / Tiles"),
+            "more additional tokens than there are": ("min(left, Tiles::kColumns)", "Tiles::kColumns"),
+            "keys of another head": (
+                "place_.item.head / (args.heads / args.heads_kv)",
+                "place_.item.head % args.heads_kv",
+            ),
+            "bias of the first head": ("int64_t{place_.item.head} *", "0 *"),
+            "bias of the first group of columns": ("memory_.columns.bias + column", "memory_.columns.bias"),
+            "the first group's mask": ("seen >> column &", "seen &"),
+            "each tile again": ("if (number > 0) next.", "if (number < 0) next."),
+            "items of another block": ("head * items + items * block / blocks", "head * items"),
+        },
+        "neighborhood/mma/warp_bias_sums.h": {
+            "entries of other rows": ("seen, first_row + r);", "seen, r);"),
+            "the last pair wins": ("table[entry] +=", "table[entry] ="),
+            "sums of the last warp": ("t < tables", "t + 1 < tables"),
+            "no zeros to begin with": ("table[i] = 0.0f", ""),
+            "parts of the first head": ("static_cast<int64_t>(head) * p.splits + part", "part"),
+        },
+    }
+)
+
+MMA_KEYS: Table = MMA_PRODUCTS | {
+    "../geometry/window.h": {
+        "a query too few": ("behind - ahead + 1", "behind - ahead"),
+    },
+    "neighborhood/mma/backward_products.h": MMA_PRODUCTS["neighborhood/mma/backward_products.h"]
+    | {
+        "bias of the mirrored column": ("entries + kSign * columns", "entries + columns"),
+    },
+    "neighborhood/mma/backward_keys.h": {
+        "the first head of queries alone": ("heads * tiles, stage", "tiles, stage"),
+        "no delta": ("weights[i][j][e] * (x - delta)", "weights[i][j][e] * x"),
+        "the LSE in the wrong base": ("lse * static_cast<float>(kLog2E)", "lse"),
+        "bias of the first head": ("int64_t{head} * index", "0 * index"),
+        "bias of the first tile": ("bias - index.of(at)", "bias"),
+        "the LSE of the first column": ("first + memory_.columns.tokens[i]", "first"),
+        "weights of unseen pairs": ("if (!mask.whole) mask_sums(weights, seen, lane_);", ""),
+        "the first group's mask": ("seen >> column &", "seen &"),
+        "values are scaled": ("grad_values_, channel, 1.0f", "grad_values_, channel, scale"),
+    },
+}
+MMA_EXTRA: Table = EXTRA_SUMS | {
+    "neighborhood/mma/backward_keys.h": {
+        "chunks overlap": ("extra.end - extra.begin}", "extra.end}"),
+        "values are scaled": ("args.dim_v, 1.0f);\n    }\n\n", "args.dim_v, scale);\n    }\n\n"),
+        "parts of the first sample": ("* args.batch + item.sample)", "* args.batch)"),
+        "keys of the map": ("p_.extra_rows ? args.extra_key : args.key", "args.key"),
+    },
+}
+
+FMA_COMMON: Table = {
+    "neighborhood/fma/products.h": {
+        "the last channels of a product": ("d < dim; d +=", "d + S::kVector < dim; d +="),
+        "channels behind the last, one by one": ("at >= 0 && channel + k < dim ?", "at >= 0 ?"),
+        "channels behind the last, by vectors": ("at >= 0 && channel < dim", "at >= 0"),
+        "the first column's weight": ("weight[i].at[m]", "weight[i].at[0]"),
+        "groups of columns mixed up": ("groups >> (n / 8)", "groups >> (n / 16)"),
+        "channels of the next token": ("if (channel < dim) store_vector", "store_vector"),
+    },
+    "neighborhood/fma/tokens.h": {
+        "rows that no tile has": ("there = row < p.tiling.rows.product() && ", "there = "),
+        "bias of the mirrored pair": ("rows[i] = index.origin - sign", "rows[i] = index.origin + sign"),
+        "bias in the wrong base": (" * static_cast<T>(kLog2E)", ""),
+        "a column of each group has no say": ("(bits >> 8 * j & 255) != 0", "(bits >> 8 * j & 127) != 0"),
+        "another column's bit": ("bits, lane.group + 4 * i) >> lane.column", "bits, lane.group + 4 * i)"),
+        "masks of other rows": ("bits, lane.group + 4 * i)", "bits, 4 * lane.group + i)"),
+    },
+}
+FMA_WALK: Table = {
+    "neighborhood/fma/tokens.h": FMA_COMMON["neighborhood/fma/tokens.h"]
+    | {
+        "keys of another head": (
+            "item.head / (pass.args.heads / pass.args.heads_kv)",
+            "item.head % pass.args.heads_kv",
+        ),
+        "the last additional tokens": ("(pass.args.extra + S::kColumns - 1) /", "pass.args.extra /"),
+        "more additional tokens than there are": (
+            "lowest_bits(p.args.extra - (step - windows) * S::kColumns)",
+            "lowest_bits(32)",
+        ),
+        "additional values are keys": (
+            "copy_one(values, p.args.value, p.args.extra_value",
+            "copy_one(values, p.args.value, p.args.extra_key",
+        ),
+    },
+}
+FMA_FORWARD: Table = (
+    FMA_COMMON
+    | FMA_WALK
+    | {
+        "neighborhood/fma/forward.h": {
+            "sums are not scaled to the new maximum": ("sums[i][c].at[k] *= kept", ""),
+            "the total is not scaled": ("total[i] *= kept;", ""),
+            "nothing seen yet": ("now == -static_cast<T>(INFINITY) ? T(0) : now", "now"),
+            "no mask": ("logits[i][j] = seen(i, j) ?", "logits[i][j] = true ?"),
+            "the maximum of what is not seen": ("if (seen(i, j)) now", "now"),
+            "the LSE in the wrong base": (" / static_cast<T>(kLog2E) + log_of", " + log_of"),
+        },
+    }
+)
+FMA_QUERIES: Table = (
+    FMA_WALK
+    | PREPARED
+    | {
+        "neighborhood/fma/backward_queries.h": {
+            "no delta": (" - numbers.delta[i])", ")"),
+            "the LSE in the wrong base": ("[at + item.head] * static_cast<T>(kLog2E)", "[at + item.head]"),
+            "no mask": ("seen(i, j)\n ", "true\n "),
+            "gradients of the tile before": ("} else if (sums_bias) {", "} else if (false) {"),
+            "items of another block": ("items * split / p.splits;\n        end", "0;\n        end"),
+            "no scale": ("[&](int) { return static_cast<T>(p.args.scale); }", "[&](int) { return T(1); }"),
+        },
+        "neighborhood/bias_sums.h": {
+            "the last pair wins": ("] += sum;", "] = sum;"),
+            "rows before the tile's first": ("by < 0 ? -by : 0", "0"),
+            "columns behind the tile's last": ("rows < columns - by ? rows : columns - by", "rows"),
+            "a tile's place is forgotten": ("apart.x + by.x}", "by.x}"),
+            "parts of other blocks": ("static_cast<int64_t>(blockIdx.x) * entries", "0"),
+        },
+    }
+)
+FMA_KEYS: Table = (
+    FMA_COMMON
+    | EXTRA_SUMS
+    | {
+        "neighborhood/fma/backward_keys.h": {
+            "the first head of queries alone": ("head < (item.head + 1) * group", "head < item.head * group + 1"),
+            "no delta": ("(grads[i][j] - shared.delta[lane.column + 8 * j])", "grads[i][j]"),
+            "the LSE of the first columns": ("shared.lse[lane.column + 8 * j])", "shared.lse[lane.column])"),
+            "weights of unseen pairs": ("seen(i, j) ? exp2_of", "true ? exp2_of"),
+            "keys without the scale": ("[&](int) { return scale; }", "[&](int) { return T(1); }"),
+            "chunks of the first sample": ("* args.batch + item.sample)", "* args.batch)"),
+            "a chunk begins with the first query": ("p.tiling.columns, rows.begin)", "p.tiling.columns, 0)"),
+        },
+    }
+)
+
 MMA_ONLY_64 = (
     Fault("neighborhood/mma/plan.h", "if (dim <= 32)", "if constexpr (false)"),
     Fault("neighborhood/mma/plan.h", "if (dim <= 64)", "if constexpr (true)"),
 )
+MMA_ONLY_256 = (
+    Fault("neighborhood/mma/plan.h", "if (dim <= 32)", "if constexpr (false)"),
+    Fault("neighborhood/mma/plan.h", "if (dim <= 64)", "if constexpr (false)"),
+    Fault("neighborhood/mma/plan.h", "if (dim <= 128)", "if constexpr (false)"),
+)
+FMA_ONLY_64 = (
+    Fault("neighborhood/fma/plan.h", "if (dim <= 32) return use(std::integral_constant<int, 32>{});", ""),
+    Fault(
+        "neighborhood/fma/plan.h",
+        "dim <= 128 ? use(std::integral_constant<int, 128>{}) : use(std::integral_constant<int, 256>{});",
+        "",
+    ),
+)
 SMALL_HEADS = ("a line, far", "a map in groups", "a volume of everything", "a map of many tiles", "a map with leaders",
                "a line in the first axes", "hidden but for itself", "many additional tokens")  # fmt: skip
+LARGE_HEADS = ("values of 256", "more heads of 256")
 
 GROUPS = {
     "forward, float16": Group("float16", FORWARD, MMA_ONLY_64, MMA_FORWARD, SMALL_HEADS, r"mma/(copies|forward)\.h"),
+    "queries, float16": Group(
+        "float16", QUERIES, MMA_ONLY_64, MMA_QUERIES, SMALL_HEADS, r"mma/(backward_queries|warp_bias_sums)\.h"
+    ),
+    "keys, float16": Group(
+        "float16", KEYS, MMA_ONLY_64, MMA_KEYS, SMALL_HEADS, r"mma/backward_keys\.h(?!.*(both warps|of all channels))"
+    ),
+    "keys of 256 channels, float16": Group(
+        "float16", KEYS, MMA_ONLY_256, {}, LARGE_HEADS, r"backward_keys\.h.*(both warps|of all channels)"
+    ),
+    "additional tokens, float16": Group("float16", EXTRA, MMA_ONLY_64, MMA_EXTRA, SMALL_HEADS, ""),
+    "forward, float32": Group("float32", FORWARD, FMA_ONLY_64, FMA_FORWARD, SMALL_HEADS, r"fma/forward\.h"),
+    "queries, float32": Group(
+        "float32", QUERIES, FMA_ONLY_64, FMA_QUERIES, SMALL_HEADS, r"fma/backward_queries\.h|/bias_sums\.h"
+    ),
+    "keys, float32": Group("float32", KEYS | EXTRA, FMA_ONLY_64, FMA_KEYS, SMALL_HEADS, r"fma/backward_keys\.h"),
 }
