@@ -25,11 +25,11 @@ def test_match_attention(program: Path) -> None:
     found = ask(program, calls)
     for kind, size, (forward, backward) in (("float", 4, found[:2]), ("double", 8, found[2:])):
         warps = 2 * 5 * 7 * 3  # one per token, four to a block
-        assert forward == [Launch(f"match_forward<{kind}>", -(-warps // 4), 128, 4 * 16 * size)]
+        assert forward == [Launch(f"match_forward<{kind}>", -(-warps // 4), 128, 4 * 16 * size, {})]
         assert backward == [
-            Launch(f"match_backward_queries<{kind}>", -(-warps // 4), 128, 2 * 4 * 16 * size),
-            Launch(f"match_backward_order<{kind}>", 2 * 3, 256, 1024),
-            Launch(f"match_backward_pixels<{kind}>", -(-warps // 4), 128, 0),
+            Launch(f"match_backward_queries<{kind}>", -(-warps // 4), 128, 2 * 4 * 16 * size, {}),
+            Launch(f"match_backward_order<{kind}>", 2 * 3, 256, 1024, {}),
+            Launch(f"match_backward_pixels<{kind}>", -(-warps // 4), 128, 0, {}),
         ]
 
 
