@@ -59,23 +59,30 @@ class Fault(NamedTuple):
 
 
 def compile_mutant(
-    compile_simt: Compile, folder: Path, source: Path, fault: Fault, mode: str = "plain", flags: Sequence[str] = ()
+    compile_simt: Compile,
+    folder: Path,
+    source: Path,
+    *faults: Fault,
+    mode: str = "plain",
+    flags: Sequence[str] = (),
+    library: bool = True,
 ) -> Path:
-    """A library of a source that lies here, compiled in a copy of the tree that has the fault."""
+    """What a source that lies here becomes in a copy of the tree that has the faults."""
     csrc = folder / "csrc"
     for part in ("cuda", "geometry"):
         shutil.copytree(ROOT / "csrc" / part, csrc / part)
     (csrc / "simt").symlink_to(ROOT / "csrc/simt")
-    file = csrc / "cuda" / fault.file
-    text = file.read_text()
-    assert text.count(fault.text) == 1, f"{fault.text!r} is {text.count(fault.text)} times in {fault.file}"
-    file.write_text(text.replace(fault.text, fault.other))
+    for name, text, other in faults:
+        file = csrc / "cuda" / name
+        content = file.read_text()
+        assert content.count(text) == 1, f"{text!r} is {content.count(text)} times in {name}"
+        file.write_text(content.replace(text, other))
     copy = folder / "tests/cuda" / source.name
     copy.parent.mkdir(parents=True)
     shutil.copy(source, copy)
     # The cache knows the headers of the checkout, not these.
-    key = hashlib.sha256("\0".join(fault).encode()).hexdigest()[:8]
-    return compile_simt(copy, mode=mode, flags=[*flags, f"-DFAULT=0x{key}"], library=True)
+    key = hashlib.sha256(repr(faults).encode()).hexdigest()[:8]
+    return compile_simt(copy, mode=mode, flags=[*flags, f"-DFAULT=0x{key}"], library=library)
 
 
 def find_lines(folder: Path, pattern: str) -> list[tuple[str, str]]:

@@ -17,7 +17,8 @@ from vision.ops.neighborhood import reference
 from vision.ops.neighborhood.arguments import Window
 
 INPUTS = ("query", "key", "value", "bias", "extra_key", "extra_value")
-TOLERANCES = {"float32": 2e-5, "float64": 1e-10, "float16": 2e-3, "bfloat16": 1e-2, "tf32": 2e-3}  # of the largest
+# Of the largest value of a result: about twice what was measured.
+TOLERANCES = {"float32": 2e-6, "float64": 1e-14, "float16": 1.5e-3, "bfloat16": 1.2e-2, "tf32": 5e-3}
 PATHS = {
     "float32": "FmaPath<float>",
     "float64": "FmaPath<double>",
@@ -47,13 +48,15 @@ def make_case(
     hidden: float = 0.0,
     scale: float | None = None,
     amplitude: float = 1.0,
+    loose: float = 1.0,
     layout: str = "dense",
     device: tuple[int, int, int] = LARGE,
     dtype: str = "float32",
     seed: int = 0,
     name: str = "a case",
 ) -> Case:
-    """Arguments by name. `hidden`: the share of the bias that is -inf."""
+    """Arguments by name. `hidden`: the share of the bias that is -inf. `loose`: how many times the tolerance
+    float32 and float64 have: the rounding of logits, which are larger than results, counts for them."""
     generator = np.random.default_rng(seed)
     heads_kv, dim_v = heads_kv or heads, dim_v or dim
     shapes = {"query": (*size, heads, dim), "key": (*size, heads_kv, dim), "value": (*size, heads_kv, dim_v)}
@@ -74,8 +77,9 @@ def make_case(
     scale = 1 / math.sqrt(dim) if scale is None else scale
     absent = dict.fromkeys(("bias", "grad_lse", "extra_key", "extra_value"))
     if dtype not in ("float32", "float64"):
+        loose = 1.0
         device = (max(80, device[0]), device[1], max(99 * 1024, device[2]))  # what has tensor cores for it
-    settings = {"name": name, "scale": scale, "layout": layout, "device": device, "dtype": dtype}
+    settings = {"name": name, "scale": scale, "loose": loose, "layout": layout, "device": device, "dtype": dtype}
     return absent | stored | settings | {"axes": list(axes)}
 
 
@@ -128,7 +132,7 @@ def compare(results: Results | str, case: Case) -> str:
         if name not in results["tensors"]:
             continue
         off = np.abs(load(results[name]) - right).max() / max(0.25, np.abs(right).max())
-        if not off <= TOLERANCES[case["dtype"]]:
+        if not off <= TOLERANCES[case["dtype"]] * case["loose"]:
             wrong.append(f"{name} is off by {off:.2g}")
     for counts in results["counts"]:
         wrong += [f"{counts[name]} {name}" for name in ("atomics", "unwaited", "conflicts") if counts[name]]
@@ -176,10 +180,13 @@ CASES: dict[str, dict[str, Any]] = {
                      "device": (75, 1, 64 * 1024)},
     "heads of 256": {"size": (9, 8), "kernel": (4, 3), "dim": 256, "bias": True, "stride": 2, "layout": "gaps",
                      "grad_lse": False},
+    "more heads of 256": {"size": (30,), "kernel": (3,), "heads": 8, "heads_kv": 4, "dim": 256, "dim_v": 200, "batch": 2,
+                          "device": (90, 1, 99 * 1024)},
     "values of 256": {"size": (20,), "kernel": (9,), "dim": 8, "dim_v": 256, "dilation": 2, "device": SMALL},
+    "many additional tokens": {"size": (3, 4), "kernel": (2, 2), "heads": 2, "dim": 40, "dim_v": 64, "extra": 70},
     "a negative scale": {"grad_lse": False, "scale": -0.4, "heads": 2, "bias": True, "dim": 16},
     "a scale of 0": {"scale": 0.0, "extra": 2, "dim": 16},
-    "far apart": {"amplitude": 60.0, "dim": 16, "kernel": (5, 7), "bias": True},
+    "far apart": {"amplitude": 60.0, "loose": 20.0, "dim": 16, "kernel": (5, 7), "bias": True},
     "hidden by the bias": {"size": (12, 12), "kernel": (9, 9), "hidden": 0.7, "bias": True, "dim": 32, "extra": 1},
     "hidden but for itself": {"size": (90,), "kernel": (80,), "hidden": 1.0, "bias": True, "dim": 8, "stride": 1},
 }  # fmt: skip

@@ -28,14 +28,14 @@ NeighborhoodCudaArgs draw_call() {
 }
 
 Shape draw_shape(int32_t most) {
-    Shape shape{draw(1, 3), draw(1, 5), draw(1, 9)};
+    Shape shape{draw(1, 4), draw(1, 8), draw(1, 16)};
     while (shape.product() > most) --(shape.z > 1 ? shape.z : shape.y > 1 ? shape.y : shape.x);
     return shape;
 }
 
 // As the host chooses it, or any.
 Tiling draw_tiling(const NeighborhoodCudaArgs& p) {
-    const int32_t most_rows = draw(1, 64), most_columns = draw(1, 64);
+    const int32_t most_rows = draw(1, 64), most_columns = draw(0, 1) == 1 ? 64 : draw(1, 64);
     Tiling tiling = choose_tiling(p, most_rows, draw(1, 16), most_columns);
     if (draw(0, 1) == 1) return tiling;
     tiling.rows = draw_shape(most_rows), tiling.columns = draw_shape(most_columns);

@@ -69,6 +69,13 @@ __device__ __forceinline__ float exp2_fast(float x) {
     return y;
 }
 
+// The same number, but not for the compiler: it computes anew what depends on it, instead of keeping that in registers
+// from one turn of a loop to the next.
+__device__ __forceinline__ int forget(int x) {
+    asm volatile("" : "+r"(x));
+    return x;
+}
+
 __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
     return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }

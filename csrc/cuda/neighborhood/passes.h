@@ -60,7 +60,6 @@ inline NeighborhoodPass make_extra_pass(const NeighborhoodCudaArgs& args, const 
     pass.aligned = is_aligned(args);
     pass.extra_rows = true;
     pass.tiling = choose_tiling(pass.args, capacity.rows, capacity.warp_rows, capacity.columns);
-    while (capacity.rows / 2 >= args.extra && capacity.rows > capacity.warp_rows) capacity.rows /= 2;
     pass.tiling.rows = {1, 1, std::min(capacity.rows, args.extra)};
     int64_t column_tiles = 1;
     const Shape& columns = pass.tiling.columns;

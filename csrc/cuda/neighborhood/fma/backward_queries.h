@@ -64,6 +64,27 @@ struct ItemRun {
     }
 };
 
+// Of the pairs of a lane: 0 where a row does not see a column.
+template <class S>
+__device__ __forceinline__ void logit_gradients(const BackwardQueriesShared<S>& shared, const NeighborhoodPass& p,
+                                                const FmaLane& lane, const PairBias<S>& bias,
+                                                const RowNumbers<S>& numbers, int head, const KeyTiles<S>& tiles,
+                                                const Seen<S>& seen, Scores<S>& scores) {
+    using T = typename S::Type;
+    const int row = lane.warp * S::kRowSize + lane.group * S::kStride, column = lane.column * S::kStride;
+    multiply<S>(shared.queries + row, shared.keys + column, p.args.dim, scores);
+    scale_scores<S>(scores, static_cast<T>(p.args.scale * kLog2E));
+    if (p.args.bias != nullptr && !tiles.extra()) bias.add(p, head, tiles.cursor.at, seen, scores);
+    Scores<S> grads;
+    multiply<S>(shared.grads + row, shared.values + column, p.args.dim_v, grads);
+#pragma unroll
+    for (int i = 0; i < S::kLaneRows; ++i)
+#pragma unroll
+        for (int j = 0; j < S::kLaneColumns; ++j)
+            scores[i][j] =
+                seen(i, j) ? exp2_of(scores[i][j] - numbers.lse[i]) * (grads[i][j] - numbers.delta[i]) : T(0);
+}
+
 template <class S>
 __global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
     fma_backward_queries(const __grid_constant__ NeighborhoodPass p) {
@@ -71,10 +92,8 @@ __global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
     NBV_SHARED(memory);
     const FmaLane lane;
     const BackwardQueriesShared<S> shared(memory, blockDim.x / 32);
-    const int first_row = lane.warp * S::kRowSize + lane.group * S::kStride, first_column = lane.column * S::kStride;
     T* const weights = shared.weights + lane.warp * S::kWeightSize;
     const ColumnBits bits(p.tiling.columns);
-    const T scale = static_cast<T>(p.args.scale * kLog2E);
     const bool sums_bias = p.args.grad_bias != nullptr;
     BiasSums<T> bias_sums(p, shared.bias);
     make_places(shared.places, p.tiling.columns);
@@ -101,19 +120,9 @@ __global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
             __syncthreads();     // and those of all others
             if (threadIdx.x == 0) count_tile();
             const Seen<S> seen(lane, tiles.seen(bits, window, there));
-            Scores<S> scores, grads;
+            Scores<S> scores;
             if (seen.groups != 0) {
-                multiply<S>(shared.queries + first_row, shared.keys + first_column, p.args.dim, scores);
-                scale_scores<S>(scores, scale);
-                if (p.args.bias != nullptr && !tiles.extra()) bias.add(p, item.head, tiles.cursor.at, seen, scores);
-                multiply<S>(shared.grads + first_row, shared.values + first_column, p.args.dim_v, grads);
-#pragma unroll
-                for (int i = 0; i < S::kLaneRows; ++i)
-#pragma unroll
-                    for (int j = 0; j < S::kLaneColumns; ++j)
-                        scores[i][j] = seen(i, j)
-                                           ? exp2_of(scores[i][j] - numbers.lse[i]) * (grads[i][j] - numbers.delta[i])
-                                           : T(0);
+                logit_gradients(shared, p, lane, bias, numbers, item.head, tiles, seen, scores);
                 store_weights<S>(weights, lane, scores);
                 __syncwarp();  // the warp's gradients are there
                 accumulate<S>(weights + lane.group * S::kWeightStride, shared.keys + lane.column * S::kVector,

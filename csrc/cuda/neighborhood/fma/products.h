@@ -116,6 +116,8 @@ __device__ __forceinline__ void scale_scores(Scores<S>& scores, typename S::Type
 
 // sums += weights times columns. Pointers are to the lane's first row of weights and to its first channel of the tile's
 // first column. Bit j of `groups`: some row of the warp has weights in columns [8 j, 8 j + 8).
+// A column that is no number makes sums of all rows none, as 0 times NaN is NaN: tiles spread it, but not beyond
+// themselves.
 template <class S>
 __device__ __forceinline__ void accumulate(const typename S::Type* weights, const typename S::Type* columns, int dim,
                                            unsigned groups, Sums<S>& sums) {

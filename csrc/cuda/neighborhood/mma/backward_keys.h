@@ -53,8 +53,8 @@ class KeysBackward {
           lane_(threadIdx.x % 32),
           first_(threadIdx.x / 32 / kShares * kRows),
           share_(threadIdx.x / 32 % kShares),
-          keys_(memory_.row_tile(0), first_, lane_),
-          values_(memory_.row_tile(1), first_, lane_) {}
+          keys_(memory_.row_tile(0).from_row(first_)),
+          values_(memory_.row_tile(1).from_row(first_)) {}
 
     __device__ __forceinline__ void run(int32_t number, int& stage) {
         if (!begin(number)) return;
@@ -70,24 +70,23 @@ class KeysBackward {
             ++head;
             cursor.at = place_.start;
         };
-        if (tiles > 0)  // with strides some keys are in no window
-            stream_tiles(
-                heads * tiles, stage,
-                [&](int stage, int number) {
-                    ColumnCursor next = cursor;
-                    int32_t next_head = head, next_step = step;
-                    if (number > 0) advance(next, next_head, next_step);
-                    load(place_.item.head * heads + next_head, next.at, stage);
-                },
-                [&](int stage, int number) {
-                    if (threadIdx.x == 0) count_tile();
-                    if (number == 0) {
-                        keys_.keep(p_.args.dim);
-                        values_.keep(p_.args.dim_v);
-                    }
-                    work(place_.item.head * heads + head, stage, cursor.at);
-                    advance(cursor, head, step);
-                });
+        stream_tiles(
+            heads * tiles, stage,
+            [&](int stage, int number) {
+                ColumnCursor next = cursor;
+                int32_t next_head = head, next_step = step;
+                if (number > 0) advance(next, next_head, next_step);
+                load(place_.item.head * heads + next_head, next.at, stage);
+            },
+            [&](int stage, int number) {
+                if (threadIdx.x == 0) count_tile();
+                if (number == 0) {
+                    keys_.keep(lane_, p_.args.dim);
+                    values_.keep(lane_, p_.args.dim_v);
+                }
+                work(place_.item.head * heads + head, stage, cursor.at);
+                advance(cursor, head, step);
+            });
         finish();
     }
 
@@ -175,7 +174,7 @@ class KeysBackward {
         const uint32_t seen = static_cast<uint32_t>(mask.word);
         const float factor = static_cast<float>(args.scale * kLog2E);
         WarpSums<kRows, kGroup> weights, grads;
-        multiply_tiles(weights, keys_, queries, column, args.dim, lane_);
+        multiply_tiles(weights, keys_, queries, column, mask.groups, args.dim, lane_);
         for_columns(weights, shared_.lse(stage) + column,
                     [&](float& x, float lse, int, int, int) { x = x * factor - lse * static_cast<float>(kLog2E); });
         if (args.bias != nullptr) {
@@ -186,12 +185,12 @@ class KeysBackward {
         for_sums(weights, [](float& x, int, int, int) { x = exp2_fast(x); });
         if (!mask.whole) mask_sums(weights, seen, lane_);
         const int channel = share_ * kChannels;
-        add_products(grad_values_, weights, grads_out, column, channel, args.dim_v, lane_);
-        multiply_tiles(grads, values_, grads_out, column, args.dim_v, lane_);
+        add_products(grad_values_, weights, grads_out, column, mask.groups, channel, args.dim_v, lane_);
+        multiply_tiles(grads, values_, grads_out, column, mask.groups, args.dim_v, lane_);
         for_columns(grads, shared_.delta(stage) + column,
                     [&](float& x, float delta, int i, int j, int e) { x = weights[i][j][e] * (x - delta); });
         if (!mask.whole) mask_sums(grads, seen, lane_);
-        add_products(grad_keys_, grads, queries, column, channel, args.dim, lane_);
+        add_products(grad_keys_, grads, queries, column, mask.groups, channel, args.dim, lane_);
     }
 
     // visit(x, number, i, j, e) for each x = sums[i][j][e], with its column's number.

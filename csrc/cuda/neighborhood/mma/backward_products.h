@@ -18,11 +18,26 @@ __device__ __forceinline__ void for_sums(float (&sums)[kRowBlocks][kBlocks][4], 
             for (int e = 0; e < 4; ++e) visit(sums[i][j][e], i, j, e);
 }
 
-// sums = rows times columns from `column` on.
+// visit(g) for each g below kGroups whose bit is set. Mostly all are: then there is one way through, and loads run
+// ahead of products.
+template <int kGroups, class Visit>
+__device__ __forceinline__ void for_groups(uint32_t groups, const Visit& visit) {
+    if (groups == (1u << kGroups) - 1) {
+#pragma unroll
+        for (int g = 0; g < kGroups; ++g) visit(g);
+        return;
+    }
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g)
+        if ((groups >> g & 1) != 0) visit(g);
+}
+
+// sums = rows times columns from `column` on; 0 for blocks of 16 columns that have no bit in `groups`.
 template <class T, int D, int kRows, int kBlocks, bool kKeep>
 __device__ __forceinline__ void multiply_tiles(float (&sums)[kRows / 16][kBlocks][4],
                                                const RowOperands<T, D, kRows, kKeep>& rows,
-                                               const SharedTile<T, D>& columns, int column, int dim, int lane) {
+                                               const SharedTile<T, D>& columns, int column, uint32_t groups, int dim,
+                                               int lane) {
     constexpr int kSteps = D / Mma<T>::kDepth;
     [[maybe_unused]] constexpr int kUnroll = kKeep ? kSteps : 2;  // kept operands need steps that are constants
     const ColumnReader<T, D> reader(lane);
@@ -31,46 +46,51 @@ __device__ __forceinline__ void multiply_tiles(float (&sums)[kRows / 16][kBlocks
     for (int step = 0; step < kSteps; ++step) {
         if (step * Mma<T>::kDepth >= dim) break;
         uint32_t a[kRows / 16][4];
-        rows.load(a, step);
-#pragma unroll
-        for (int j = 0; j < kBlocks; j += 2) {
+        rows.load(a, lane, step);
+        for_groups<kBlocks / 2>(groups, [&](int g) {
             uint32_t b[4];
-            reader.load(b, columns, column + 8 * j, step);
+            reader.load(b, columns, column + 16 * g, step);
 #pragma unroll
             for (int i = 0; i < kRows / 16; ++i) {
-                Mma<T>::multiply(sums[i][j], a[i], b[0], b[1]);
-                Mma<T>::multiply(sums[i][j + 1], a[i], b[2], b[3]);
+                Mma<T>::multiply(sums[i][2 * g], a[i], b[0], b[1]);
+                Mma<T>::multiply(sums[i][2 * g + 1], a[i], b[2], b[3]);
             }
-        }
+        });
     }
 }
 
-// sums += weights times columns from `column` on, for the channels from `channel` on that are below `dim`.
+// sums += weights times columns from `column` on, for the channels from `channel` on that are below `dim`; groups as
+// above.
 template <class T, int D, int kRowBlocks, int kBlocks, int kChannelBlocks>
 __device__ __forceinline__ void add_products(float (&sums)[kRowBlocks][kChannelBlocks][4],
                                              const float (&weights)[kRowBlocks][kBlocks][4],
-                                             const SharedTile<T, D>& columns, int column, int channel, int dim,
-                                             int lane) {
-    constexpr int kDepth = Mma<T>::kDepth, kSteps = 8 * kBlocks / kDepth;
+                                             const SharedTile<T, D>& columns, int column, uint32_t groups, int channel,
+                                             int dim, int lane) {
+    constexpr int kDepth = Mma<T>::kDepth, kSteps = 16 / kDepth;  // steps of a group
     const TransposedReader<T, D> reader(lane);
-    uint32_t a[kSteps][kRowBlocks][4];
+    uint32_t a[kBlocks / 2][kSteps][kRowBlocks][4];
 #pragma unroll
-    for (int step = 0; step < kSteps; ++step)
+    for (int g = 0; g < kBlocks / 2; ++g)
 #pragma unroll
-        for (int i = 0; i < kRowBlocks; ++i) Mma<T>::from_sums(a[step][i], weights[i] + step * kDepth / 8);
+        for (int step = 0; step < kSteps; ++step)
+#pragma unroll
+            for (int i = 0; i < kRowBlocks; ++i)
+                Mma<T>::from_sums(a[g][step][i], weights[i] + 2 * g + step * kDepth / 8);
 #pragma unroll
     for (int n = 0; n < kChannelBlocks; n += 2) {
         if (channel + 8 * n >= dim) break;
+        for_groups<kBlocks / 2>(groups, [&](int g) {
 #pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-            uint32_t b[4];
-            reader.load(b, columns, column + step * kDepth, channel / 16 + n / 2);
+            for (int step = 0; step < kSteps; ++step) {
+                uint32_t b[4];
+                reader.load(b, columns, column + 16 * g + step * kDepth, channel / 16 + n / 2);
 #pragma unroll
-            for (int i = 0; i < kRowBlocks; ++i) {
-                Mma<T>::multiply(sums[i][n], a[step][i], b[0], b[1]);
-                Mma<T>::multiply(sums[i][n + 1], a[step][i], b[2], b[3]);
+                for (int i = 0; i < kRowBlocks; ++i) {
+                    Mma<T>::multiply(sums[i][n], a[g][step][i], b[0], b[1]);
+                    Mma<T>::multiply(sums[i][n + 1], a[g][step][i], b[2], b[3]);
+                }
             }
-        }
+        });
     }
 }
 

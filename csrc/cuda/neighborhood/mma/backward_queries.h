@@ -64,8 +64,8 @@ class QueriesBackward {
           bias_sums_(bias_sums),
           lane_(threadIdx.x % 32),
           first_(threadIdx.x / 32 * kRows),
-          queries_(memory_.row_tile(0), first_, lane_),
-          grads_out_(memory_.row_tile(1), first_, lane_) {}
+          queries_(memory_.row_tile(0).from_row(first_)),
+          grads_out_(memory_.row_tile(1).from_row(first_)) {}
 
     __device__ __forceinline__ void run(int32_t number, int& stage) {
         if (!begin(number)) return;
@@ -85,8 +85,8 @@ class QueriesBackward {
             [&](int stage, int number) {
                 if (threadIdx.x == 0) count_tile();
                 if (number == 0) {
-                    queries_.keep(args.dim);
-                    grads_out_.keep(args.dim_v);
+                    queries_.keep(lane_, args.dim);
+                    grads_out_.keep(lane_, args.dim_v);
                 }
                 if (number >= place_.column_tiles) {
                     const int32_t left = args.extra - (number - place_.column_tiles) * Tiles::kColumns;
@@ -183,18 +183,18 @@ class QueriesBackward {
         const BiasIndex index(args);
         const int32_t base = biased ? index.of(*at) : 0;
         WarpSums<kRows, kGroup> grads, products;
-        multiply_tiles(grads, queries_, keys, column, args.dim, lane_);
+        multiply_tiles(grads, queries_, keys, column, mask.groups, args.dim, lane_);
         for_sums(grads, [&](float& x, int i, int, int e) { x = x * factor - lse_[i][e / 2]; });
         if (biased) {
             const float* const bias =
                 static_cast<const float*>(args.bias) + int64_t{place_.item.head} * index.size(args);
             add_bias<1>(grads, seen, bias + base, bias_row_, bias_columns, lane_);
         }
-        multiply_tiles(products, grads_out_, values, column, args.dim_v, lane_);
+        multiply_tiles(products, grads_out_, values, column, mask.groups, args.dim_v, lane_);
         for_sums(grads,
                  [&](float& x, int i, int j, int e) { x = exp2_fast(x) * (products[i][j][e] - delta_[i][e / 2]); });
         if (!mask.whole) mask_sums(grads, seen, lane_);
-        add_products(sums_, grads, keys, column, 0, args.dim, lane_);
+        add_products(sums_, grads, keys, column, mask.groups, 0, args.dim, lane_);
         if (!biased || bias_sums_.table == nullptr) return;
 #pragma unroll
         for (int i = 0; i < kRowBlocks; ++i)

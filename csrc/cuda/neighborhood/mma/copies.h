@@ -62,7 +62,6 @@ __device__ __forceinline__ void copy_columns(const SharedTile<T, D>& to, const C
 template <int kColumns>
 struct ColumnTable {
     int64_t offsets[2][kColumns];  // elements, in the two tensors whose columns pass by
-    int64_t tokens[kColumns];      // numbers in a contiguous map
     int32_t bias[kColumns];        // of BiasIndex
 
     // By all threads of the block; a barrier must follow.
@@ -74,9 +73,21 @@ struct ColumnTable {
             const Position at = split_index(i, p.tiling.columns);
             offsets[0][i] = token_offset(args, first, origin, at);
             offsets[1][i] = token_offset(args, second, origin, at);
-            tokens[i] = token_number(args, origin, at);
             bias[i] = index.of(at);
         }
+    }
+};
+
+// Also of a contiguous map.
+template <int kColumns>
+struct TokenTable : ColumnTable<kColumns> {
+    int64_t tokens[kColumns];  // numbers in the map
+
+    // By all threads of the block; a barrier must follow.
+    __device__ __forceinline__ void fill(const NeighborhoodPass& p, const CudaView& first, const CudaView& second) {
+        ColumnTable<kColumns>::fill(p, first, second);
+        for (int i = threadIdx.x; i < kColumns; i += blockDim.x)
+            tokens[i] = token_number(p.args, RowTile{}, split_index(i, p.tiling.columns));
     }
 };
 
@@ -147,7 +158,7 @@ __device__ __forceinline__ void store_rows(const SharedTile<T, D>& from, int fir
 // work(stage, tile) follows when they are there. One barrier per tile: whoever passes it has also left the tile before,
 // whose stage is filled next. `stage` goes on from item to item for the same reason.
 template <class Load, class Work>
-__device__ __forceinline__ void stream_tiles(int tiles, int& stage, const Load& load, const Work& work) {
+__device__ __forceinline__ void stream_tiles(const int& tiles, int& stage, const Load& load, const Work& work) {
     load(stage, 0);
     cp_async_commit();
     for (int tile = 0; tile < tiles; ++tile) {

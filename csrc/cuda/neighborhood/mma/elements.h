@@ -16,6 +16,9 @@ struct Mma {  // Half, BFloat16
         mma_16x8x16<T>(d, a, b0, b1);
     }
 
+    // What was read of a tile, before the products.
+    __device__ __forceinline__ static void settle(uint32_t (&)[4]) {}
+
     // Sums of 16 rows as the left operand of the next product: of its columns [0, kDepth), blocks of eight. They are
     // where they have to be: a lane needs the very columns whose sums it has.
     __device__ __forceinline__ static void from_sums(uint32_t (&a)[4], const float (*blocks)[4]) {
@@ -29,13 +32,19 @@ struct Mma {  // Half, BFloat16
     }
 };
 
-// Operands from memory go in as they are: the instruction leaves out their low 13 bits.
 template <>
 struct Mma<float> {
     static constexpr int kDepth = 8;
 
     __device__ __forceinline__ static void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
         mma_16x8x8_tf32(d, a, b0, b1);
+    }
+
+    // The instruction leaves out the low 13 bits. That would make every product too small: 3/4 of the last bit is added
+    // before. Numbers that TF32 has stay as they are, and so do infinity and NaN.
+    __device__ __forceinline__ static void settle(uint32_t (&bits)[4]) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) bits[i] = __float_as_uint(__uint_as_float(bits[i]) * (1.0f + 3.0f / 8192.0f));
     }
 
     // A lane has sums of columns 2 q and 2 q + 1 and gives them as columns q and q + 4: the order of a product's terms

@@ -27,36 +27,25 @@ struct ForwardSums {
     }
 
     // Logits become weights; what was summed before is scaled to the new maximum.
-    template <bool kWhole>
     __device__ __forceinline__ void soften(WarpSums<kRows, kColumns>& logits, const WarpMask<kRows, kColumns>& mask) {
-        float fading[kBlocks][2];
+        float base[kBlocks][2], fading[kBlocks][2];
         bool fades = false;
-#pragma unroll
-        for (int i = 0; i < 2 * kBlocks; ++i) {
-            const int r = i / 2, half = i % 2;
-            float top = most[r][half];
-#pragma unroll
-            for (int j = 0; j < kColumns / 8; ++j)
-                if (kWhole || mask.holds(j / 2))
-                    top = fmaxf(top, fmaxf(logits[r][j][2 * half], logits[r][j][2 * half + 1]));
+        for_halves([&](int r, int half) { base[r][half] = most[r][half]; });
+        for_logits(mask, logits, [&](float& x, int r, int half) { base[r][half] = fmaxf(base[r][half], x); });
+        for_halves([&](int r, int half) {
+            float top = base[r][half];
             top = fmaxf(top, __shfl_xor_sync(0xFFFFFFFFu, top, 1));
             top = fmaxf(top, __shfl_xor_sync(0xFFFFFFFFu, top, 2));
-            const float base = top == -INFINITY ? 0.0f : top;  // nothing seen so far: -inf - -inf is NaN
-            fading[r][half] = exp2_fast(most[r][half] - base);
+            base[r][half] = top == -INFINITY ? 0.0f : top;  // nothing seen so far: -inf - -inf is NaN
+            fading[r][half] = exp2_fast(most[r][half] - base[r][half]);
             fades = fades || fading[r][half] != 1.0f;
             most[r][half] = top;
-            float sum = 0.0f;
-#pragma unroll
-            for (int j = 0; j < kColumns / 8; ++j) {
-                if (!kWhole && !mask.holds(j / 2)) continue;
-#pragma unroll
-                for (int e = 2 * half; e < 2 * half + 2; ++e) {
-                    logits[r][j][e] = exp2_fast(logits[r][j][e] - base);
-                    sum += logits[r][j][e];
-                }
-            }
-            total[r][half] = total[r][half] * fading[r][half] + sum;
-        }
+            total[r][half] *= fading[r][half];
+        });
+        for_logits(mask, logits, [&](float& x, int r, int half) {
+            x = exp2_fast(x - base[r][half]);
+            total[r][half] += x;
+        });
         if (!__any_sync(0xFFFFFFFFu, fades)) return;  // maxima settle soon
 #pragma unroll
         for (int r = 0; r < kBlocks; ++r)
@@ -65,6 +54,46 @@ struct ForwardSums {
 #pragma unroll
                 for (int e = 0; e < 4; ++e) out[r][j][e] *= fading[r][e / 2];
     }
+
+  private:
+    template <class Visit>
+    __device__ __forceinline__ static void for_halves(const Visit& visit) {
+#pragma unroll
+        for (int i = 0; i < 2 * kBlocks; ++i) visit(i / 2, i % 2);
+    }
+
+    template <class Visit>
+    __device__ __forceinline__ static void for_logits(const WarpMask<kRows, kColumns>& mask,
+                                                      WarpSums<kRows, kColumns>& logits, const Visit& visit) {
+#pragma unroll
+        for (int j = 0; j < kColumns / 8; j += 2) {
+            if (!mask.holds(j / 2)) continue;
+#pragma unroll
+            for (int i = 0; i < 2 * kBlocks; ++i)
+#pragma unroll
+                for (int e = 0; e < 4; ++e) visit(logits[i / 2][j + e / 2][i % 2 * 2 + e % 2], i / 2, i % 2);
+        }
+    }
+};
+
+// What does not change while keys pass by, in shared memory, for a warp: registers are for sums.
+struct ForwardPlace {
+    uint32_t number;  // of the item
+    Item item;
+    RowTile tile;
+    int32_t windows, tiles;  // column tiles: of windows; also those of additional tokens
+
+    __device__ __forceinline__ ForwardPlace(const NeighborhoodPass& p, uint32_t number, int columns)
+        : number(number),
+          item(p, static_cast<int32_t>(number)),
+          tile(make_row_tile<Rows::kQueries>(p.args, p.tiling, item.tile)),
+          windows(count_column_tiles(tile, p.tiling.columns)),
+          tiles(windows + (p.args.extra + columns - 1) / columns) {}
+};
+
+struct ForwardTables {
+    ColumnBits bits;
+    ForwardPlace places[kMostWarps];  // of the block's warps
 };
 
 // A block's work on one item.
@@ -73,65 +102,62 @@ class ForwardItem {
   public:
     using Tiles = ForwardTiles<T, D>;
     static constexpr int kRows = Tiles::kWarpRows, kColumns = Tiles::kColumns;
-    using Memory = BlockMemory<T, D, 1, kColumns>;
+    using Memory = BlockMemory<T, D, 1, kColumns, ColumnTable<kColumns>>;
     using Mask = WarpMask<kRows, kColumns>;
+    static constexpr int64_t kTables = (sizeof(ForwardTables) + 127) / 128 * 128;
 
-    __device__ __forceinline__ ForwardItem(const NeighborhoodPass& p, const Memory& memory, const ColumnBits& bits,
-                                           const Item& item, const RowTile& t)
+    __host__ __device__ static constexpr int64_t bytes(int block_rows) { return kTables + Memory::bytes(block_rows); }
+
+    __device__ __forceinline__ ForwardItem(const NeighborhoodPass& p, const ForwardTables& tables, const Memory& memory)
         : p_(p),
           memory_(memory),
-          bits_(bits),
-          item_(item),
-          t_(t),
+          bits_(tables.bits),
+          place_(tables.places[threadIdx.x / 32]),
           lane_(threadIdx.x % 32),
           first_row_(threadIdx.x / 32 * kRows),
-          query_(memory.row_tile(0), first_row_, lane_),
-          key_reader_(lane_),
-          value_reader_(lane_) {
+          query_(memory.row_tile(0).from_row(first_row_)) {
         const int row = first_row_ + lane_ % kRows;
-        window_ = make_row_window<Rows::kQueries>(p.args, p.tiling, t, row);
+        window_ = make_row_window<Rows::kQueries>(p.args, p.tiling, place_.tile, row);
         Position at;
-        exists_ = memory.rows.find(t, row, at);
+        memory.rows.find(place_.tile, row, at);
         bias_row_ = BiasIndex(p.args).origin - BiasIndex(p.args).of(at);
     }
 
     __device__ __forceinline__ void run(int& stage) {
         const NeighborhoodCudaArgs& args = p_.args;
-        const T* const query =
-            static_cast<const T*>(args.query.data) + item_.sample * args.query.batch + item_.head * args.query.head;
-        copy_rows<kRows>(memory_.row_tile(0), first_row_, p_, t_, memory_.rows, args.query, query, args.dim);
-        const int windows = count_column_tiles(t_, p_.tiling.columns);
-        const int tiles = windows + (args.extra + kColumns - 1) / kColumns;
-        ColumnCursor coming(t_), here(t_);
+        const T* const query = static_cast<const T*>(args.query.data) + place_.item.sample * args.query.batch +
+                               place_.item.head * args.query.head;
+        copy_rows<kRows>(memory_.row_tile(0), first_row_, p_, place_.tile, memory_.rows, args.query, query, args.dim);
+        ColumnCursor here(place_.tile);  // of the tile that is visited
         stream_tiles(
-            tiles, stage,
+            place_.tiles, stage,
             [&](int stage, int tile) {
-                if (tile >= windows) return load_extra(stage, (tile - windows) * kColumns);
+                if (tile >= place_.windows) return load_extra(stage, (tile - place_.windows) * kColumns);
+                ColumnCursor coming = here;
+                if (tile > 0) coming.advance(place_.tile, p_.tiling.columns);
                 load_window(stage, coming.at);
-                coming.advance(t_, p_.tiling.columns);
             },
             [&](int stage, int tile) {
                 if (threadIdx.x == 0) count_tile();
-                if (tile == 0) query_.keep(args.dim);
-                if (tile >= windows) {
-                    const int left = args.extra - (tile - windows) * kColumns;
-                    return visit(stage, exists_ ? lowest_bits(min(left, kColumns)) : 0, nullptr);
-                }
-                const float* bias = static_cast<const float*>(args.bias);
-                const BiasIndex index(args);
-                if (bias != nullptr) bias += item_.head * index.size(args) + index.of(here.at);
-                visit(stage, bits_.seen(window_, here.at), bias);
-                here.advance(t_, p_.tiling.columns);
+                if (tile == 0) query_.keep(lane_, args.dim);
+                const bool extra = tile >= place_.windows;
+                uint64_t seen = lowest_bits(min(args.extra - (tile - place_.windows) * kColumns, kColumns));
+                if (!extra)
+                    seen = bits_.seen(window_, here.at);
+                else if (window_.columns[2].end == window_.columns[2].begin)
+                    seen = 0;  // the tile does not have this row
+                visit(stage, seen, here.at, args.bias != nullptr && !extra);
+                if (!extra) here.advance(place_.tile, p_.tiling.columns);
             });
         finish();
     }
 
   private:
     __device__ __forceinline__ void load_window(int stage, const Position& at) const {
-        const uint64_t exists = bits_.seen(union_window(t_), at);
-        load(stage, p_.args.key, token_offset(p_.args, p_.args.key, t_, at), memory_.columns.offsets[0], 0, exists, 0);
-        load(stage, p_.args.value, token_offset(p_.args, p_.args.value, t_, at), memory_.columns.offsets[1], 0, exists,
-             1);
+        const CudaView &key = p_.args.key, &value = p_.args.value;
+        const uint64_t exists = bits_.seen(union_window(place_.tile), at);
+        load(stage, key, token_offset(p_.args, key, place_.tile, at), memory_.columns.offsets[0], 0, exists, 0);
+        load(stage, value, token_offset(p_.args, value, place_.tile, at), memory_.columns.offsets[1], 0, exists, 1);
     }
     __device__ __forceinline__ void load_extra(int stage, int first) const {
         const CudaView &key = p_.args.extra_key, &value = p_.args.extra_value;
@@ -141,36 +167,37 @@ class ForwardItem {
     }
     __device__ __forceinline__ void load(int stage, const CudaView& view, int64_t offset, const int64_t* offsets,
                                          int64_t step, uint64_t exists, int which) const {
-        const int head = item_.head / (p_.args.heads / p_.args.heads_kv);
-        const T* const first = static_cast<const T*>(view.data) + item_.sample * view.batch + head * view.head + offset;
+        const int head = place_.item.head / (p_.args.heads / p_.args.heads_kv);
+        const T* const first =
+            static_cast<const T*>(view.data) + place_.item.sample * view.batch + head * view.head + offset;
         copy_columns<kColumns>(memory_.column_tile(stage, which), ColumnSource<T>{first, offsets, step, exists},
                                which == 0 ? p_.args.dim : p_.args.dim_v, p_.aligned);
     }
 
-    __device__ __forceinline__ void visit(int stage, uint64_t seen, const float* bias) {
+    // A column tile that has arrived, with the columns that the lane's row sees.
+    __device__ __forceinline__ void visit(int stage, uint64_t seen, const Position& at, bool has_bias) {
         const Mask mask(seen);
-        if (mask.whole)
-            add<true>(stage, mask, bias);
-        else if (mask.groups != 0)
-            add<false>(stage, mask, bias);
-    }
-
-    template <bool kWhole>
-    __device__ __forceinline__ void add(int stage, const Mask& mask, const float* bias) {
+        if (mask.groups == 0) return;
         WarpSums<kRows, kColumns> logits;
-        multiply_columns<kWhole>(logits, query_, key_reader_, memory_.column_tile(stage, 0), mask, p_.args.dim);
-        make_logits<kWhole>(logits, mask, lane_, static_cast<float>(p_.args.scale * kLog2E), bias, bias_row_,
-                            memory_.columns.bias);
-        sums_.template soften<kWhole>(logits, mask);
-        add_weighted_columns<kWhole, T, D, kRows, kColumns>(sums_.out, logits, value_reader_,
-                                                            memory_.column_tile(stage, 1), mask, p_.args.dim_v);
+        const int lane = forget(lane_);
+        multiply_columns(logits, query_, memory_.column_tile(stage, 0), mask, lane, p_.args.dim);
+        TileBias bias{nullptr, bias_row_, memory_.columns.bias};
+        if (has_bias) {
+            const BiasIndex index(p_.args);
+            bias.entries =
+                static_cast<const float*>(p_.args.bias) + place_.item.head * index.size(p_.args) + index.of(at);
+        }
+        make_logits(logits, mask, lane, static_cast<float>(p_.args.scale * kLog2E), bias);
+        sums_.soften(logits, mask);
+        add_weighted_columns<T, D, kRows, kColumns>(sums_.out, logits, memory_.column_tile(stage, 1), mask, lane,
+                                                    p_.args.dim_v);
     }
 
     // Results go to where the warp's queries were, and from there to global memory in whole chunks.
     __device__ __forceinline__ void finish() {
         const NeighborhoodCudaArgs& args = p_.args;
         const int64_t map = static_cast<int64_t>(args.axis[0].length) * args.axis[1].length * args.axis[2].length;
-        const int64_t first = item_.sample * map * args.heads + item_.head;
+        const int64_t first = place_.item.sample * map * args.heads + place_.item.head;
         const SharedTile<T, D> tile = memory_.row_tile(0);
         __syncwarp();  // the warp has read its queries
 #pragma unroll
@@ -185,27 +212,23 @@ class ForwardItem {
                 Mma<T>::store2(tile.pair(row, 8 * j + lane_ % 4 * 2), sums_.out[r][j][2 * half] * share,
                                sums_.out[r][j][2 * half + 1] * share);
             Position at;
-            if (lane_ % 4 == 0 && memory_.rows.find(t_, row, at))
-                static_cast<float*>(args.lse)[first + token_number(args, t_, at) * args.heads] =
+            if (lane_ % 4 == 0 && memory_.rows.find(place_.tile, row, at))
+                static_cast<float*>(args.lse)[first + token_number(args, place_.tile, at) * args.heads] =
                     (sums_.most[r][half] + log2f(total)) * kLn2;
         }
         __syncwarp();  // the warp's results are there
-        store_rows<kRows>(tile, first_row_, p_, t_, memory_.rows, static_cast<T*>(args.out) + first * args.dim_v,
-                          args.heads, args.dim_v);
-        __syncwarp();  // the next queries may take their place
+        // The next queries go to the same chunks by the same lanes: no barrier comes between.
+        store_rows<kRows>(tile, first_row_, p_, place_.tile, memory_.rows,
+                          static_cast<T*>(args.out) + first * args.dim_v, args.heads, args.dim_v);
     }
 
     const NeighborhoodPass& p_;
     const Memory& memory_;
     const ColumnBits& bits_;
-    const Item& item_;
-    const RowTile& t_;
+    const ForwardPlace& place_;
     int lane_, first_row_;
     RowOperands<T, D, kRows, Tiles::kKeepQuery> query_;
-    ColumnReader<T, D> key_reader_;
-    TransposedReader<T, D> value_reader_;
     RowWindow window_;  // of row lane % kRows of the warp's
-    bool exists_;
     int bias_row_;
     ForwardSums<T, D> sums_;
 };
@@ -215,16 +238,19 @@ __global__ void __launch_bounds__(32 * kMostWarps, ForwardTiles<T, D>::kBlocks)
     neighborhood_forward_mma(const __grid_constant__ NeighborhoodPass p) {
     using Work = ForwardItem<T, D>;
     NBV_SHARED(memory);
-    const typename Work::Memory block(memory, blockDim.x / 32 * Work::kRows);
+    ForwardTables& tables = *reinterpret_cast<ForwardTables*>(memory);
+    const typename Work::Memory block(memory + Work::kTables, blockDim.x / 32 * Work::kRows);
     block.columns.fill(p, p.args.key, p.args.value);
     block.rows.fill(p.tiling);
+    if (threadIdx.x == 0) tables.bits = ColumnBits(p.tiling.columns);
     __syncthreads();  // tables are there
-    const ColumnBits bits(p.tiling.columns);
     int stage = 0;
-    for (int64_t number = blockIdx.x; number < p.items; number += gridDim.x) {
-        const Item item(p, static_cast<int32_t>(number));
-        const RowTile t = make_row_tile<Rows::kQueries>(p.args, p.tiling, item.tile);
-        if (!t.empty) Work(p, block, bits, item, t).run(stage);
+    ForwardPlace& place = tables.places[threadIdx.x / 32];
+    for (uint32_t number = blockIdx.x; number < p.items; number = place.number + gridDim.x) {
+        __syncwarp();  // the warp has left its place
+        if (threadIdx.x % 32 == 0) place = ForwardPlace(p, number, Work::kColumns);
+        __syncwarp();  // the next one is there
+        if (!place.tile.empty) Work(p, tables, block).run(stage);
     }
 }
 

@@ -23,6 +23,7 @@ struct WarpMask {
             groups |= (__any_sync(0xFFFFFFFFu, (word >> 16 * g & 0xFFFF) != 0) ? 1u : 0u) << g;
     }
 
+    __device__ __forceinline__ bool every_group() const { return groups == (1u << kColumns / 16) - 1; }
     __device__ __forceinline__ bool holds(int group) const { return (groups >> group & 1) != 0; }
 
     // Of row 16 * block + 8 * half + g for lane 4 g + q, by the whole warp: bit 8 j + i is column 8 j + 2 q + i.

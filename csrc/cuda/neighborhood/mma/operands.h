@@ -43,6 +43,7 @@ class RowReader {
 
     __device__ __forceinline__ void load(uint32_t (&a)[4], const SharedTile<T, D>& tile, int row, int step) const {
         ldmatrix4(a, tile.from_row(row).bytes + (offset_ ^ 32 * step));
+        Mma<T>::settle(a);
     }
 
   private:
@@ -59,6 +60,7 @@ class ColumnReader {
 
     __device__ __forceinline__ void load(uint32_t (&b)[4], const SharedTile<T, D>& tile, int column, int step) const {
         ldmatrix4(b, tile.from_row(column).bytes + (offset_ ^ 32 * step));
+        Mma<T>::settle(b);
     }
 
   private:
@@ -99,6 +101,7 @@ class TransposedReader<float, D> {
             b[2 * half + 1] =
                 __float_as_uint(*reinterpret_cast<const float*>(rows + SharedTile<float, D>::kRowBytes + (even ^ 16)));
         }
+        Mma<float>::settle(b);
     }
 
   private:

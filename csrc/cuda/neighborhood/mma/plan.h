@@ -25,19 +25,19 @@ void with_padded_dim(const NeighborhoodCudaArgs& args, const Use& use) {
 }
 
 // As many warps as the device has shared memory for, each with `warp_rows` rows.
-template <class Memory>
+template <class Work>
 int32_t most_rows(const CudaDevice& device, int32_t warp_rows) {
     int32_t rows = kMostWarps * warp_rows;
-    while (rows > warp_rows && Memory::bytes(rows) > device.block_shared) rows /= 2;
+    while (rows > warp_rows && Work::bytes(rows) > device.block_shared) rows /= 2;
     return rows;
 }
 
 // Starts a kernel whose blocks take items in turn, with the warps that tiles need.
-template <class Memory, class Run>
+template <class Work, class Run>
 void run_items(void (*kernel)(NeighborhoodPass), const NeighborhoodPass& pass, const CudaDevice& device,
                int32_t warp_rows, const Run& run) {
     const int32_t warps = ceil_divide(pass.tiling.rows.product(), warp_rows);
-    const int64_t threads = 32 * warps, bytes = Memory::bytes(warps * warp_rows);
+    const int64_t threads = 32 * warps, bytes = Work::bytes(warps * warp_rows);
     run(kernel, count_blocks(pass, device, threads, bytes), threads, bytes, pass);
 }
 
@@ -49,10 +49,9 @@ struct MmaPath {
     static void forward(const NeighborhoodCudaArgs& args, const CudaDevice& device, const Run& run) {
         with_padded_dim(args, [&](auto dim) {
             using Work = ForwardItem<T, dim()>;
-            using Memory = typename Work::Memory;
-            const int32_t rows = most_rows<Memory>(device, Work::kRows);
+            const int32_t rows = most_rows<Work>(device, Work::kRows);
             const NeighborhoodPass pass = make_pass(args, device, args.heads, {rows, Work::kRows, Work::kColumns});
-            run_items<Memory>(neighborhood_forward_mma<T, dim()>, pass, device, Work::kRows, run);
+            run_items<Work>(neighborhood_forward_mma<T, dim()>, pass, device, Work::kRows, run);
         });
     }
 

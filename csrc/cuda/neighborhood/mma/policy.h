@@ -21,10 +21,8 @@ struct ForwardTiles {
 };
 
 // Shared memory of a block: tables, row tiles, two stages of two column tiles each.
-template <class T, int D, int kRowTiles, int kColumns>
+template <class T, int D, int kRowTiles, int kColumns, class Columns = TokenTable<kColumns>>
 struct BlockMemory {
-    using Columns = ColumnTable<kColumns>;
-
     Columns& columns;
     RowTable& rows;
     unsigned char* tiles;
