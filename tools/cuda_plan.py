@@ -88,8 +88,12 @@ def neighborhood_call(
     backward: bool = False,
     whole: bool = False,
 ) -> Call:
-    """Neighborhood attention of self attention on contiguous tensors; sizes of one to three axes."""
-    numbers = {"type": DTYPES.index(dtype), "tf32": 0, "batch": batch, "heads": heads, "heads_kv": heads}
+    """Neighborhood attention of self attention on contiguous tensors; sizes of one to three axes.
+
+    `dtype` is one of DTYPES or "tf32": float32 whose products may be on tensor cores.
+    """
+    kind = DTYPES.index("float32" if dtype == "tf32" else dtype)
+    numbers = {"type": kind, "tf32": dtype == "tf32", "batch": batch, "heads": heads, "heads_kv": heads}
     numbers |= {"dim": dim, "dim_v": dim, "extra": 0, "bias": bias, "backward": backward, "whole": whole}
     missing = (1,) * (3 - len(shape))
     strides = stride or (1,) * len(shape)
