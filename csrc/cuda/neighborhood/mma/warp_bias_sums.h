@@ -54,10 +54,14 @@ struct WarpBiasSums {
         constexpr int kSteps = 16 / kTables;
         const int column = lane % kGroup, first = lane / kGroup * kSteps;
         const int32_t to = from + columns[column];
+        uint32_t bits = __shfl_sync(0xFFFFFFFFu, seen, first_row + first);
+        int32_t entry = __shfl_sync(0xFFFFFFFFu, row, first_row + first);
         for (int r = first; r < first + kSteps; ++r) {
-            const uint32_t bits = __shfl_sync(0xFFFFFFFFu, seen, first_row + r);
-            const int32_t entry = __shfl_sync(0xFFFFFFFFu, row, first_row + r) + to;
-            if ((bits >> column & 1) != 0) table[entry] += staging[r * kStride + column];
+            const bool sees = (bits >> column & 1) != 0;
+            float* const sum = table + entry + to;
+            bits = __shfl_sync(0xFFFFFFFFu, seen, (first_row + r + 1) % 32);  // ahead: additions wait for each other
+            entry = __shfl_sync(0xFFFFFFFFu, row, (first_row + r + 1) % 32);
+            if (sees) *sum += staging[r * kStride + column];
             __syncwarp();  // the next row adds to the same entries by other lanes, or other rows take their place
         }
     }
