@@ -49,7 +49,6 @@ FMA_FORWARD: Table = (
             "the total is not scaled": ("total[i] *= kept;", ""),
             "nothing seen yet": ("now == -static_cast<T>(INFINITY) ? T(0) : now", "now"),
             "no mask": ("logits[i][j] = seen(i, j) ?", "logits[i][j] = true ?"),
-            "the maximum of what is not seen": ("if (seen(i, j)) now", "now"),
             "the LSE in the wrong base": (" / static_cast<T>(kLog2E) + log_of", " + log_of"),
         },
     }
