@@ -41,7 +41,8 @@ struct NeighborhoodScratch {
         bias_at = bytes;
         if (p.grad_bias != nullptr) {
             const int64_t part = bias_entries(p) * p.heads * item;
-            splits = std::max(2, choose_parts(device, p.heads, tiles * p.batch, part));  // a warp may have two tables
+            const int64_t pieces = (count_map(p) + 15) / 16 * p.batch;  // rows of a warp: the least of a row tile
+            splits = std::max(2, choose_parts(device, p.heads, pieces, part));  // a warp may have two tables
             take(part * splits);
         }
         extra_at = bytes;
