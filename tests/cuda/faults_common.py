@@ -57,7 +57,6 @@ EXTRA_SUMS: Table = {
             "begin = static_cast<int32_t>(count * chunk / p.chunks)",
             "begin = 0",
         ),
-        "the first additional tokens again": ("number / p.chunks * p.tiling.rows.x", "0"),
         "a chunk begins in the first column": ("step.x * columns.x", "0"),
     },
 }

@@ -79,6 +79,8 @@ FMA_KEYS: Table = (
     FMA_COMMON
     | EXTRA_SUMS
     | {
+        "neighborhood/extra.h": EXTRA_SUMS["neighborhood/extra.h"]
+        | {"the first additional tokens again": ("number / p.chunks * p.tiling.rows.x", "0")},
         "neighborhood/fma/backward_keys.h": {
             "the first head of queries alone": ("head < (item.head + 1) * group", "head < item.head * group + 1"),
             "no delta": ("(grads[i][j] - shared.delta[lane.column + 8 * j])", "grads[i][j]"),

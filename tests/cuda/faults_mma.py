@@ -32,23 +32,41 @@ MMA_COMMON: Table = {
     },
     "neighborhood/mma/operands.h": {
         "columns of right operands swapped": ("lane % 8 + lane / 16 * 8, lane / 8 % 2", "lane % 16, lane / 16"),
-        "rows of left operands swapped": ("RowReader(int lane) : offset_(SharedTile<T, D>::offset(lane % 16",
-                                          "RowReader(int lane) : offset_(SharedTile<T, D>::offset(lane % 16 ^ 8"),
+        "rows of left operands swapped": (
+            "RowReader(int lane) : offset_(SharedTile<T, D>::offset(lane % 16",
+            "RowReader(int lane) : offset_(SharedTile<T, D>::offset(lane % 16 ^ 8",
+        ),
         "bank conflicts": ("row & 7", "row & 3"),
     },
     "neighborhood/mma/elements.h": {
-        "weights swapped": ("blocks[i / 2][i % 2 * 2], blocks[i / 2][i % 2 * 2 + 1]",
-                            "blocks[i % 2][i / 2 * 2], blocks[i % 2][i / 2 * 2 + 1]"),
+        "weights swapped": (
+            "blocks[i / 2][i % 2 * 2], blocks[i / 2][i % 2 * 2 + 1]",
+            "blocks[i % 2][i / 2 * 2], blocks[i % 2][i / 2 * 2 + 1]",
+        ),
     },
     "neighborhood/mma/products.h": {
-        "an operand of the other columns": ("2 * g], a[r], operand[0], operand[1]", "2 * g], a[r], operand[0], operand[2]"),
-        "an operand of other channels": ("2 * block], a[r], operand[0], operand[1]", "2 * block], a[r], operand[0], operand[2]"),
-        "operands of the first rows": ("reader.load(kept_[step][r], rows_, 16 * r", "reader.load(kept_[step][r], rows_, 0"),
-        "an operand of the group before": ("const uint32_t (&operand)[4] = b[g % 2]", "const uint32_t (&operand)[4] = b[0]"),
-        "the last channels of a product": ("step * Mma<T>::kDepth >= dim) break;\n        uint32_t a",
-                                           "step * Mma<T>::kDepth + 8 >= dim) break;\n        uint32_t a"),
+        "an operand of the other columns": (
+            "2 * g], a[r], operand[0], operand[1]",
+            "2 * g], a[r], operand[0], operand[2]",
+        ),
+        "an operand of other channels": (
+            "2 * block], a[r], operand[0], operand[1]",
+            "2 * block], a[r], operand[0], operand[2]",
+        ),
+        "operands of the first rows": (
+            "reader.load(kept_[step][r], rows_, 16 * r",
+            "reader.load(kept_[step][r], rows_, 0",
+        ),
+        "an operand of the group before": (
+            "const uint32_t (&operand)[4] = b[g % 2]",
+            "const uint32_t (&operand)[4] = b[0]",
+        ),
+        "the last channels of a product": (
+            "step * Mma<T>::kDepth >= dim) break;\n        uint32_t a",
+            "step * Mma<T>::kDepth + 8 >= dim) break;\n        uint32_t a",
+        ),
     },
-}  # fmt: skip
+}
 
 MMA_FORWARD: Table = MMA_COMMON | {
     "../geometry/window.h": {
@@ -62,11 +80,17 @@ MMA_FORWARD: Table = MMA_COMMON | {
     "neighborhood/mma/forward.h": {
         "bias of the first head": ("place_.item.head * index.size(p_.args)", "0"),
         "bias of the first tile": ("+ index.of(at)", ""),
-        "keys of another head": ("place_.item.head / (p_.args.heads / p_.args.heads_kv)", "place_.item.head % p_.args.heads_kv"),
+        "keys of another head": (
+            "place_.item.head / (p_.args.heads / p_.args.heads_kv)",
+            "place_.item.head % p_.args.heads_kv",
+        ),
         "queries of the first sample": ("place_.item.sample * args.query.batch", "0 * args.query.batch"),
         "keys of the first sample": ("place_.item.sample * view.batch", "0 * view.batch"),
         "the last additional tokens": ("(p.args.extra + columns - 1) / columns", "p.args.extra / columns"),
-        "more additional tokens than there are": ("min(args.extra - (tile - place_.windows) * kColumns, kColumns)", "kColumns"),
+        "more additional tokens than there are": (
+            "min(args.extra - (tile - place_.windows) * kColumns, kColumns)",
+            "kColumns",
+        ),
         "values are as long as keys": ("which == 0 ? p_.args.dim : p_.args.dim_v", "p_.args.dim"),
         "columns beyond all windows": ("bits_.seen(union_window(place_.tile), at)", "bits_.all()"),
         "bias of additional tokens": ("args.bias != nullptr && !extra", "args.bias != nullptr"),
@@ -77,7 +101,7 @@ MMA_FORWARD: Table = MMA_COMMON | {
         "the LSE in the wrong base": ("log2f(total)) * kLn2", "log2f(total))"),
         "the total of two lanes": ("total += __shfl_xor_sync(0xFFFFFFFFu, total, 2)", ""),
     },
-}  # fmt: skip
+}
 
 MMA_PRODUCTS: Table = {
     "neighborhood/mma/backward_products.h": {

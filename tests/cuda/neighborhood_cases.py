@@ -183,6 +183,8 @@ CASES: dict[str, dict[str, Any]] = {
                      "grad_lse": False},
     "more heads of 256": {"size": (30,), "kernel": (3,), "heads": 8, "heads_kv": 4, "dim": 256, "dim_v": 200,
                           "batch": 2, "device": (90, 1, 99 * 1024)},
+    "little memory": {"size": (10, 9), "kernel": (9, 9), "heads": 2, "dim": 256, "dim_v": 8, "bias": True,
+                      "device": (75, 4, 52480)},
     "values of 256": {"size": (20,), "kernel": (9,), "dim": 8, "dim_v": 256, "dilation": 2, "device": SMALL},
     "many additional tokens": {"size": (3, 4), "kernel": (2, 2), "heads": 2, "dim": 40, "dim_v": 64, "extra": 70},
     "a negative scale": {"grad_lse": False, "scale": -0.4, "heads": 2, "bias": True, "dim": 16},

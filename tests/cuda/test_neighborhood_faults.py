@@ -19,7 +19,7 @@ LINES = {f"{file}: {text}": Fault(file, text, "") for file, text in find_lines(K
 
 
 def faults_of(table: Table) -> dict[str, Fault]:
-    return {name: Fault(file, *texts) for file, named in table.items() for name, texts in named.items()}
+    return {f"{name} ({file})": Fault(file, *texts) for file, named in table.items() for name, texts in named.items()}
 
 
 @pytest.mark.parametrize("name", [name for name, group in GROUPS.items() if group.faults])
