@@ -78,14 +78,16 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("no nvcc was found; put it on PATH, or set CUDA_HOME to the toolkit's folder")
     architectures = args.architectures or re.findall(r"\d+", setup["CUDA_ARCHITECTURES"].replace(".", ""))
     sources = args.sources or sorted((ROOT / "csrc/cuda").rglob("*.cu"))
+    pairs = [(source, architecture) for source in sources for architecture in architectures]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(compile_one, nvcc, *pair, setup["NVCC_FLAGS"]) for pair in pairs]
     found: list[Resources] = []
-    for source in sources:
-        for architecture in architectures:
-            try:
-                found += compile_one(nvcc, source, architecture, setup["NVCC_FLAGS"])
-            except subprocess.CalledProcessError as error:
-                print(f"{source} does not compile for sm_{architecture}:\n{error.stderr}", file=sys.stderr)
-                return 1
+    for (source, architecture), job in zip(pairs, jobs, strict=True):
+        try:
+            found += job.result()
+        except subprocess.CalledProcessError as error:
+            print(f"{source} does not compile for sm_{architecture}:\n{error.stderr}", file=sys.stderr)
+            return 1
     release, _, _ = setup["ask_nvcc"](nvcc)
     page = make_page(found, architectures, release, ask_plans(architectures))
     print(page)
