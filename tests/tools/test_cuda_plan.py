@@ -36,8 +36,8 @@ def test_match_attention(program: Path) -> None:
 @pytest.mark.parametrize(
     ("dtype", "kernel"),
     [
-        ("float32", "fma_forward<FmaShape<float"),
-        ("float64", "fma_forward<FmaShape<double"),
+        ("float32", "neighborhood_forward_fma<FmaShape<float"),
+        ("float64", "neighborhood_forward_fma<FmaShape<double"),
         ("tf32", "neighborhood_forward_mma<float"),
         ("bfloat16", "neighborhood_forward_mma<BFloat16"),
         ("float16", "neighborhood_forward_mma<Half"),
@@ -49,7 +49,7 @@ def test_neighborhood_attention(program: Path, dtype: str, kernel: str) -> None:
     (forward,), backward = ask(program, calls)
     assert forward.kernel.startswith(kernel) and forward.threads <= 128 and 0 < forward.shared <= 227 << 10
     queries, keys = (
-        ("fma_backward_queries", "fma_backward_keys")
+        ("neighborhood_backward_queries_fma", "neighborhood_backward_keys_fma")
         if kernel.startswith("fma")
         else ("neighborhood_backward_queries_mma", "neighborhood_backward_keys_mma")
     )
