@@ -48,11 +48,8 @@ def test_neighborhood_attention(program: Path, dtype: str, kernel: str) -> None:
     calls = [neighborhood_call((56, 56), (7, 7), **settings, bias=True, backward=backward) for backward in (0, 1)]
     (forward,), backward = ask(program, calls)
     assert forward.kernel.startswith(kernel) and forward.threads <= 128 and 0 < forward.shared <= 227 << 10
-    queries, keys = (
-        ("neighborhood_backward_queries_fma", "neighborhood_backward_keys_fma")
-        if kernel.startswith("fma")
-        else ("neighborhood_backward_queries_mma", "neighborhood_backward_keys_mma")
-    )
+    family = kernel.partition("<")[0].rpartition("_")[2]
+    queries, keys = f"neighborhood_backward_queries_{family}", f"neighborhood_backward_keys_{family}"
     names = ["neighborhood_delta", queries, "neighborhood_reduce_bias", keys]
     assert [one.kernel.partition("<")[0] for one in backward] == names
 
