@@ -36,6 +36,7 @@ class CudaBuild(NamedTuple):
     """What builds vision._C_cuda."""
 
     nvcc: Path
+    architectures: list[str]  # such as "80" or "120+PTX"
     gencode: list[str]  # flags that name the architectures
     runtime: list[str]  # flags that link CUDA's runtime library
 
@@ -105,7 +106,12 @@ def cuda_extension(cuda: CudaBuild) -> Any:
     return CppExtension(
         "vision._C_cuda",
         [str(path) for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.cu")])],
-        define_macros=[TORCH_VERSION, ("USE_CUDA", None)],  # without the latter torch hides its functions for CUDA
+        define_macros=[
+            TORCH_VERSION,
+            ("USE_CUDA", None),  # without it torch hides its functions for CUDA
+            # Neither quotes, which nvcc takes away, nor commas, by which it takes lists apart.
+            ("NBV_CUDA_ARCHITECTURES", ":".join(cuda.architectures)),
+        ],
         libraries=["torch_cuda"],
         extra_link_args=cuda.runtime,
         depends=headers("csrc/cuda", "csrc/geometry"),
@@ -142,7 +148,7 @@ def plan_cuda(torch: Any, environ: Mapping[str, str]) -> tuple[CudaBuild | None,
         names, gencode = architecture_flags(asked or CUDA_ARCHITECTURES, codes, skip_unknown=not asked)
     except ValueError as error:
         return None, f"not built: {error}"
-    return CudaBuild(nvcc, gencode, runtime), f"built by {nvcc}, CUDA {release}, for {' '.join(names)}"
+    return CudaBuild(nvcc, names, gencode, runtime), f"built by {nvcc}, CUDA {release}, for {' '.join(names)}"
 
 
 def find_nvcc(environ: Mapping[str, str]) -> Path | None:

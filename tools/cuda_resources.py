@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.cuda_plan import Call, Launch, ask, build, short_name
+from tools.cuda_plan import DTYPES, Call, Launch, ask, build, neighborhood_call, short_name
 from vision.analysis.occupancy import MULTIPROCESSORS, active_blocks
 from vision.files import write_text
 
@@ -28,6 +28,23 @@ TYPICAL: dict[str, Call] = {
     f"{word}{' backward' * backward}, window 6²": ("match", {**MATCH, "bytes": size, "backward": backward})
     for word, size in (("float", 4), ("double", 8))
     for backward in (0, 1)
+}
+TYPICAL |= {
+    f"{dtype}{' backward' * backward}, dim {dim}, 56² map, window 7²": neighborhood_call(
+        (56, 56),
+        (7, 7),
+        heads=2,
+        dim=dim,
+        batch=64,
+        dtype=dtype,
+        bias=True,
+        backward=backward,
+        architecture="80",
+        multiprocessors=108,
+    )
+    for dtype in (*DTYPES, "tf32")
+    for dim in (32, 64, 128, 256)
+    for backward in (False, True)
 }
 MOST_SPILLED = {"backward": 64}  # bytes, by what a kernel's name contains; 0 for others
 
@@ -152,7 +169,8 @@ def _occupancy_lines(
     rows: dict[tuple[str, str], dict[str, Launch]] = {}
     for (words, architecture), launches in plans.items():
         for launch in launches:
-            if (launch.kernel, architecture) in registers:
+            refused = architecture == "75" and "_mma<" in launch.kernel  # no launcher starts it there
+            if (launch.kernel, architecture) in registers and not refused:
                 rows.setdefault((launch.kernel, words), {})[architecture] = launch
     lines = [
         "## Blocks side by side",
