@@ -175,6 +175,18 @@ MMA_EXTRA: Table = EXTRA_SUMS | {
     },
 }
 
+MMA_TF32: Table = {
+    "neighborhood/mma/elements.h": {
+        "rows of weights swapped": ("a[1] = to_tf32(blocks[0][2])", "a[1] = to_tf32(blocks[0][0])"),
+        "weights of the column before": ("a[2] = to_tf32(blocks[0][1])", "a[2] = to_tf32(blocks[0][0])"),
+    },
+    "neighborhood/mma/operands.h": {
+        "an operand of the row before": ("SharedTile<float, D>::kRowBytes + (even", "(even"),
+        "rows permuted alike": ("(even ^ 16)", "even"),
+        "an operand of the first channels": ("64 * block + 32 * half", "64 * block"),
+    },
+}
+
 # Edits that leave out all instances but one.
 MMA_ONLY_64 = (
     Fault("neighborhood/mma/plan.h", "if (dim <= 32)", "if constexpr (false)"),

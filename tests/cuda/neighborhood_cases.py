@@ -171,7 +171,7 @@ CASES: dict[str, dict[str, Any]] = {
                      "bias": True},
     "a map of many tiles": {"size": (23, 21), "kernel": (6, 7), "dim": 5, "dim_v": 7, "bias": True, "layout": "odd"},
     "a volume": {"size": (4, 5, 6), "kernel": (3, 3, 3), "dim": 40, "bias": True, "batch": 2, "layout": "shifted"},
-    "a volume in tiles": {"size": (9, 4, 5), "kernel": (3, 3, 3), "dim": 16},
+    "a volume in tiles": {"size": (11, 5, 3), "kernel": (3, 3, 3), "dim": 16},
     "a volume of everything": {"size": (5, 6, 7), "kernel": (2, 3, 3), "stride": (2, 1, 3), "dilation": (2, 1, 2),
                                "causal": (True, False, True), "heads": 4, "heads_kv": 2, "dim": 16, "dim_v": 24,
                                "extra": 3, "bias": True, "batch": 2, "layout": "gaps"},

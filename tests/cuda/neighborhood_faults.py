@@ -7,7 +7,7 @@ from typing import NamedTuple
 from emulation import Fault
 from faults_common import Table
 from faults_fma import FMA_FORWARD, FMA_KEYS, FMA_ONLY_64, FMA_QUERIES
-from faults_mma import MMA_EXTRA, MMA_FORWARD, MMA_KEYS, MMA_ONLY_64, MMA_ONLY_256, MMA_QUERIES
+from faults_mma import MMA_EXTRA, MMA_FORWARD, MMA_KEYS, MMA_ONLY_64, MMA_ONLY_256, MMA_QUERIES, MMA_TF32
 
 FORWARD, QUERIES, KEYS, EXTRA = 1, 2, 4, 8  # NBV_PARTS of neighborhood.cpp
 
@@ -40,6 +40,7 @@ GROUPS = {
         "float16", KEYS, MMA_ONLY_256, {}, LARGE_HEADS, r"backward_keys\.h.*(both warps|of all channels)"
     ),
     "additional tokens, float16": Group("float16", EXTRA, MMA_ONLY_64, MMA_EXTRA, SMALL_HEADS, ""),
+    "forward, tf32": Group("tf32", FORWARD, MMA_ONLY_64, MMA_TF32, SMALL_HEADS, ""),
     "forward, float32": Group("float32", FORWARD, FMA_ONLY_64, FMA_FORWARD, SMALL_HEADS, r"fma/forward\.h"),
     "queries, float32": Group(
         "float32", QUERIES, FMA_ONLY_64, FMA_QUERIES, SMALL_HEADS, r"fma/backward_queries\.h|/bias_sums\.h"
