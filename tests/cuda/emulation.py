@@ -32,7 +32,10 @@ def run(
     settings = {"NBV_SIMT_ORDER": order, "LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0"}
     settings["OPENBLAS_NUM_THREADS"] = "1"
     command = [sys.executable, str(HERE / script), str(library), *map(str, files)]
-    done = subprocess.run(command, env={**os.environ, **settings}, text=True, capture_output=True, timeout=250)
+    try:
+        done = subprocess.run(command, env={**os.environ, **settings}, text=True, capture_output=True, timeout=250)
+    except subprocess.TimeoutExpired:
+        return ["died: it took too long"] * len(cases)
     if not files[1].exists():
         return [f"died with {done.returncode}: {done.stderr[-4000:]}"] * len(cases)
     return pickle.loads(files[1].read_bytes())

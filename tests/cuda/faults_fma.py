@@ -11,7 +11,6 @@ FMA_COMMON: Table = {
         "channels behind the last, one by one": ("at >= 0 && channel + k < dim ?", "at >= 0 ?"),
         "the first column's weight": ("weight[i].at[m]", "weight[i].at[0]"),
         "groups of columns mixed up": ("groups >> (n / 8)", "groups >> (n / 16)"),
-        "channels of the next token": ("if (channel < dim) store_vector", "store_vector"),
     },
     "neighborhood/fma/tokens.h": {
         "rows that no tile has": ("there = row < p.tiling.rows.product() && ", "there = "),

@@ -16,7 +16,6 @@ MMA_COMMON: Table = {
         "additional tokens without their step": ("column * from.step", "0"),
         "rows that are none": ("at.y < t.length[1] && at.x < t.length[2]", "at.y < t.length[1]"),
         "no row is too many": ("i < tiling.rows.product() ? ", "true ? "),
-        "channels of the next token": ("if (channel + j < dim) target", "target"),
         "tokens of the first group": ("const RowTile origin{}", "const RowTile origin{{1, 1, 1}}"),
     },
     "neighborhood/mma/mask.h": {

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from emulation import HERE, ROOT, Compile, Fault, compile_mutant, find_lines, side_by_side
+from emulation import HERE, ROOT, Compile, Fault, compile_mutant, find_lines, sanitizers, side_by_side
 from faults_common import TILES, Table
 from neighborhood_cases import PATHS, make_cases, run, what_is_wrong, with_outputs
 from neighborhood_faults import GROUPS, Group
@@ -53,6 +53,16 @@ def try_faults(compile_simt: Compile, folder: Path, group: Group, faults: dict[s
     without = attempt("")
     assert not without, without
     return [name for name, said in zip(faults, side_by_side(attempt, faults), strict=True) if not said]
+
+
+def test_sanitizers_know_where_tensors_end(compile_simt: Compile, tmp_path: Path) -> None:
+    group = GROUPS["forward, float16"]
+    fault = Fault("neighborhood/mma/copies.h", "if (channel + j < dim) target", "target")
+    flags = [f"-DNBV_PATH={PATHS[group.dtype]}", f"-DNBV_PARTS={group.parts}", "-O0"]
+    library = compile_mutant(compile_simt, tmp_path, SOURCE, *group.only, fault, mode="sanitized", flags=flags)
+    cases = make_cases(["a map of many tiles"], group.dtype)
+    (said,) = what_is_wrong(run(library, cases, tmp_path, preload=sanitizers()), cases)
+    assert "heap-buffer-overflow" in said
 
 
 def test_planted_faults_of_tiles_are_found(compile_simt: Compile, tmp_path: Path) -> None:
