@@ -38,7 +38,7 @@ class CudaBuild(NamedTuple):
 
     nvcc: Path
     architectures: list[str]  # such as "80" or "120+PTX"
-    gencode: list[str]  # flags that name the architectures
+    gencode: list[str]  # flags that name the architectures, and that pack their code
     runtime: list[str]  # flags that link CUDA's runtime library
 
 
@@ -162,7 +162,9 @@ def plan_cuda(torch: Any, environ: Mapping[str, str]) -> tuple[CudaBuild | None,
         names, gencode = architecture_flags(asked or CUDA_ARCHITECTURES, codes, skip_unknown=not asked)
     except ValueError as error:
         return None, f"not built: {error}"
-    return CudaBuild(nvcc, names, gencode, runtime), f"built by {nvcc}, CUDA {release}, for {' '.join(names)}"
+    # A quarter of the size by default. The drivers that CUDA 13 needs at all, 580 and later, unpack it.
+    packed = ["--compress-mode=size"] if int(major) >= 13 else []
+    return CudaBuild(nvcc, names, gencode + packed, runtime), f"built by {nvcc}, CUDA {release}, for {' '.join(names)}"
 
 
 def find_nvcc(environ: Mapping[str, str]) -> Path | None:

@@ -66,6 +66,7 @@ def test_architectures_can_be_named(setup: dict[str, Any], toolkit: Path) -> Non
     assert cuda.gencode == [
         "-gencode=arch=compute_80,code=[sm_80]",
         "-gencode=arch=compute_90a,code=[sm_90a,compute_90a]",
+        "--compress-mode=size",
     ]
 
 
