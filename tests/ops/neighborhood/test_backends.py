@@ -27,6 +27,7 @@ class FakeTensor:
 
     def __init__(self, shape: tuple[int, ...], device: str = "cuda", dtype: torch.dtype = torch.float16) -> None:
         self.shape, self.dtype, self.device = torch.Size(shape), dtype, torch.device(device)
+        self.is_cuda = self.device.type == "cuda"
         self.requires_grad = False
 
 

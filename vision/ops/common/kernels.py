@@ -17,14 +17,15 @@ def why_not(device: torch.device, *, has_cuda: bool = False, half: bool = False)
         has_cuda: whether the operator has kernels for CUDA, too.
         half: whether those compute in half precision for this call.
     """
-    if device.type == "cuda" and has_cuda:
+    kind = device.type
+    if kind == "cuda" and has_cuda:
         from vision.ops.common import cuda_kernels
 
         reason = cuda_kernels.missing() or cuda_kernels.why_not(device.index, half)
-    elif device.type == "cpu":
+    elif kind == "cpu":
         reason = _MISSING
     else:
-        return f"no kernels for {device.type} tensors"
+        return f"no kernels for {kind} tensors"
     if reason is None and not torch.compiler.is_compiling() and _in_gradient_transform():
         return "no torch.func gradients (grad, vjp, jvp, jacrev), which torch.library operators cannot have"
     return reason
