@@ -3,6 +3,8 @@
 
 #include "extra.h"
 #include "scratch.h"
+#include "tilings.h"
+#include "vectors.h"
 
 namespace nbv {
 namespace {
@@ -39,7 +41,7 @@ inline NeighborhoodPass make_pass(const NeighborhoodCudaArgs& args, const CudaDe
     pass.args = args;
     pass.aligned = is_aligned(args);
     for (;; capacity.rows /= 2) {
-        pass.tiling = choose_tiling(args, capacity.rows, capacity.warp_rows, capacity.columns);
+        pass.tiling = remember_tiling(args, capacity.rows, capacity.warp_rows, capacity.columns);
         pass.items = pass.tiling.tiles() * args.batch * heads;
         if (pass.items >= device.multiprocessors || capacity.rows <= capacity.warp_rows) return pass;
     }
@@ -59,7 +61,7 @@ inline NeighborhoodPass make_extra_pass(const NeighborhoodCudaArgs& args, const 
     for (auto& axis : pass.args.axis) axis = {axis.length, axis.length, 1, 1, false};
     pass.aligned = is_aligned(args);
     pass.extra_rows = true;
-    pass.tiling = choose_tiling(pass.args, capacity.rows, capacity.warp_rows, capacity.columns);
+    pass.tiling = remember_tiling(pass.args, capacity.rows, capacity.warp_rows, capacity.columns);
     pass.tiling.rows = {1, 1, std::min(capacity.rows, args.extra)};
     int64_t column_tiles = 1;
     const Shape& columns = pass.tiling.columns;
