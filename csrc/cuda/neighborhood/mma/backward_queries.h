@@ -28,22 +28,18 @@ struct QueriesMemory {
 
 // Items of a block: all with the stride of the grid, or, where the block keeps sums of a head, its share of that one's.
 struct BlockItems {
-    int32_t head, block;  // the head, and the block's number among its blocks; 0 without gradients of the bias
-    int32_t begin, end, step;
+    int32_t head, block;        // the head, and the block's number among its blocks; 0 without gradients of the bias
+    uint32_t begin, end, step;  // unsigned, as the number after the last may be beyond 31 bits
 
     __device__ __forceinline__ explicit BlockItems(const NeighborhoodPass& p)
-        : head(0),
-          block(0),
-          begin(static_cast<int32_t>(blockIdx.x)),
-          end(static_cast<int32_t>(p.items)),
-          step(static_cast<int32_t>(gridDim.x)) {
+        : head(0), block(0), begin(blockIdx.x), end(static_cast<uint32_t>(p.items)), step(gridDim.x) {
         if (p.bias_parts == nullptr) return;
         const int blocks = static_cast<int>(gridDim.x) / p.args.heads;
         const int64_t items = p.items / p.args.heads;
         head = static_cast<int32_t>(blockIdx.x) / blocks;
         block = static_cast<int32_t>(blockIdx.x) % blocks;
-        begin = static_cast<int32_t>(head * items + items * block / blocks);
-        end = static_cast<int32_t>(head * items + items * (block + 1) / blocks);
+        begin = static_cast<uint32_t>(head * items + items * block / blocks);
+        end = static_cast<uint32_t>(head * items + items * (block + 1) / blocks);
         step = 1;
     }
 };
@@ -241,7 +237,8 @@ __global__ void __launch_bounds__(32 * kMostWarps, QueriesTiles<T, D>::kBlocks)
     __syncthreads();  // tables are there, and zeros for sums of the bias
     Work work(p, memory, bias_sums);
     int stage = 0;
-    for (int32_t number = items.begin; number < items.end; number += items.step) work.run(number, stage);
+    for (uint32_t number = items.begin; number < items.end; number += items.step)
+        work.run(static_cast<int32_t>(number), stage);
     bias_sums.finish(p, items.head, items.block);
 }
 
