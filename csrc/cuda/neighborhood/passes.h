@@ -39,6 +39,7 @@ inline NeighborhoodPass make_pass(const NeighborhoodCudaArgs& args, const CudaDe
                                   Capacity capacity) {
     NeighborhoodPass pass;
     pass.args = args;
+    pass.logit_scale = static_cast<float>(args.scale * kLog2E);
     pass.aligned = is_aligned(args);
     for (;; capacity.rows /= 2) {
         pass.tiling = remember_tiling(args, capacity.rows, capacity.warp_rows, capacity.columns);
@@ -57,6 +58,7 @@ inline NeighborhoodPass make_extra_pass(const NeighborhoodCudaArgs& args, const 
                                         Capacity capacity) {
     NeighborhoodPass pass;
     pass.args = args;
+    pass.logit_scale = static_cast<float>(args.scale * kLog2E);
     pass.args.bias = nullptr;
     for (auto& axis : pass.args.axis) axis = {axis.length, axis.length, 1, 1, false};
     pass.aligned = is_aligned(args);

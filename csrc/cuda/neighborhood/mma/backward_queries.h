@@ -174,13 +174,12 @@ class QueriesBackward {
         const Tile keys = memory_.column_tile(stage, 0), values = memory_.column_tile(stage, 1);
         const uint32_t seen = static_cast<uint32_t>(mask.word);
         const int32_t* const bias_columns = memory_.columns.bias + column;
-        const float factor = static_cast<float>(args.scale * kLog2E);
         const bool biased = args.bias != nullptr && at != nullptr;
         const BiasIndex index(args);
         const int32_t base = biased ? index.of(*at) : 0;
         WarpSums<kRows, kGroup> grads, products;
         multiply_tiles(grads, queries_, keys, column, mask.groups, args.dim, lane_);
-        for_sums(grads, [&](float& x, int i, int, int e) { x = x * factor - lse_[i][e / 2]; });
+        for_sums(grads, [&](float& x, int i, int, int e) { x = x * p_.logit_scale - lse_[i][e / 2]; });
         if (biased) {
             const float* const bias =
                 static_cast<const float*>(args.bias) + int64_t{place_.item.head} * index.size(args);
