@@ -77,9 +77,13 @@ inline NeighborhoodPass make_extra_pass(const NeighborhoodCudaArgs& args, const 
     return pass;
 }
 
-// Blocks that take items in turn: as many as run side by side, by their shared memory and threads.
-inline int64_t count_blocks(const NeighborhoodPass& pass, const CudaDevice& device, int64_t threads, int64_t bytes) {
-    const int64_t beside = std::clamp<int64_t>(device.block_shared / std::max<int64_t>(bytes, 1), 1, 1024 / threads);
+// Blocks that take items in turn: as many as run side by side, by their shared memory and registers. The latter hold
+// `warps` of these kernels. With more blocks the last of them would have a multiprocessor for themselves, half used.
+inline int64_t count_blocks(const NeighborhoodPass& pass, const CudaDevice& device, int64_t threads, int64_t bytes,
+                            int64_t warps) {
+    constexpr int64_t kReserved = 1024;  // bytes of each block, and what a block cannot ask for of all there are
+    const int64_t by_shared = (device.block_shared + kReserved) / (bytes + kReserved);
+    const int64_t beside = std::clamp<int64_t>(by_shared, 1, std::max<int64_t>(1, 32 * warps / threads));
     return std::min(pass.items, beside * device.multiprocessors);
 }
 
