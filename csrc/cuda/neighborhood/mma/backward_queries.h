@@ -171,6 +171,7 @@ class QueriesBackward {
     __device__ __forceinline__ void work_group(int stage, int column, const WarpMask<kRows, kGroup>& mask,
                                                const Position* at) {
         const NeighborhoodCudaArgs& args = p_.args;
+        const int lane = forget(lane_);
         const Tile keys = memory_.column_tile(stage, 0), values = memory_.column_tile(stage, 1);
         const uint32_t seen = static_cast<uint32_t>(mask.word);
         const int32_t* const bias_columns = memory_.columns.bias + column;
@@ -178,22 +179,22 @@ class QueriesBackward {
         const BiasIndex index(args);
         const int32_t base = biased ? index.of(*at) : 0;
         WarpSums<kRows, kGroup> grads, products;
-        multiply_tiles(grads, queries_, keys, column, mask.groups, args.dim, lane_);
+        multiply_tiles(grads, queries_, keys, column, mask.groups, args.dim, lane);
         for_sums(grads, [&](float& x, int i, int, int e) { x = x * p_.logit_scale - lse_[i][e / 2]; });
         if (biased) {
             const float* const bias =
                 static_cast<const float*>(args.bias) + int64_t{place_.item.head} * index.size(args);
-            add_bias<1>(grads, seen, bias + base, bias_row_, bias_columns, lane_);
+            add_bias<1>(grads, seen, bias + base, bias_row_, bias_columns, lane);
         }
-        multiply_tiles(products, grads_out_, values, column, mask.groups, args.dim_v, lane_);
+        multiply_tiles(products, grads_out_, values, column, mask.groups, args.dim_v, lane);
         for_sums(grads,
                  [&](float& x, int i, int j, int e) { x = exp2_fast(x) * (products[i][j][e] - delta_[i][e / 2]); });
-        if (!mask.whole) mask_sums(grads, seen, lane_);
-        add_products(sums_, grads, keys, column, mask.groups, 0, args.dim, lane_);
+        if (!mask.whole) mask_sums(grads, seen, lane);
+        add_products(sums_, grads, keys, column, mask.groups, 0, args.dim, lane);
         if (!biased || bias_sums_.table == nullptr) return;
 #pragma unroll
         for (int i = 0; i < kRowBlocks; ++i)
-            bias_sums_.add(grads[i], 16 * i, seen, bias_row_, base, bias_columns, lane_);
+            bias_sums_.add(grads[i], 16 * i, seen, bias_row_, base, bias_columns, lane);
     }
 
     // By way of the warp's queries, which nobody needs any more.
