@@ -12,7 +12,7 @@ ONEDL_TESTS := tests/engine tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
-.PHONY: help install demo test check $(CHECKS) format test-onedl cuda-check clean
+.PHONY: help install demo test check $(CHECKS) format test-onedl cuda-check gpu-check clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,8 +73,11 @@ test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in
 cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU), write what they need to docs/cuda-resources.md
 	$(RUN) tools/cuda_resources.py $(if $(CUDA_ARCHITECTURES),--architectures $(CUDA_ARCHITECTURES),--output docs/cuda-resources.md)
 
+gpu-check: $(VENV)/.installed  ## Check and time everything on the GPU at hand, in 8 minutes; see gpu-check/report.md
+	PYTHON=$(VENV)/bin/python tools/gpu_check.sh
+
 clean:  ## Remove both environments and what runs left behind
-	rm -rf $(VENV) $(ONEDL) build demo-output work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml

@@ -2,7 +2,7 @@
 
 vision._C is for the CPU. vision._C_cuda is built where FORCE_CUDA=1 asks for it, or there is a GPU, and torch is built
 for CUDA and there is an nvcc of the same major version. TORCH_CUDA_ARCH_LIST (such as "8.0;9.0+PTX") names the
-architectures, NVCC_THREADS says how many nvcc compiles at a time.
+architectures, NVCC_THREADS says how many nvcc compiles at a time, MAX_JOBS how many files are (all cores by default).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ class CudaBuild(NamedTuple):
     """What builds vision._C_cuda."""
 
     nvcc: Path
+    architectures: list[str]  # such as "80" or "120+PTX"
     gencode: list[str]  # flags that name the architectures
     runtime: list[str]  # flags that link CUDA's runtime library
 
@@ -57,11 +59,12 @@ def extension_arguments() -> dict:
     cuda, said = plan_cuda(torch, os.environ)
 
     class BuildExtension(build_ext):
-        """Adds the flags of a file's instruction set to its compilation; gives what is for CUDA to nvcc."""
+        """Adds the flags of a file's instruction set to its compilation; gives what is for CUDA to nvcc; compiles
+        several files at a time."""
 
         def build_extensions(self) -> None:
             print(f"vision._C_cuda: {said}", flush=True)
-            compile_one = self.compiler._compile
+            compile_one, compile_in_turn = self.compiler._compile, self.compiler.compile
             self.compiler.src_extensions = [*self.compiler.src_extensions, ".cu"]
 
             def compile_source(obj, src, ext, cc_args, extra_postargs, pp_opts):
@@ -71,7 +74,19 @@ def extension_arguments() -> dict:
                 else:
                     compile_one(obj, src, ext, cc_args, [*extra_postargs, *isa_flags(Path(src))], pp_opts)
 
-            self.compiler._compile = compile_source
+            def compile_all(*arguments, **options):
+                with ThreadPoolExecutor(int(os.environ.get("MAX_JOBS") or os.cpu_count() or 1)) as pool:
+                    jobs = []
+                    self.compiler._compile = lambda *one: jobs.append(pool.submit(compile_source, *one))
+                    objects = compile_in_turn(*arguments, **options)
+                    try:
+                        for job in jobs:
+                            job.result()
+                    finally:  # after an error, no more are begun
+                        pool.shutdown(cancel_futures=True)
+                return objects
+
+            self.compiler.compile = compile_all
             super().build_extensions()
 
     sources = sorted(Path("csrc").glob("*.cpp")) + sorted(Path("csrc/cpu").rglob("*.cpp"))
@@ -105,7 +120,12 @@ def cuda_extension(cuda: CudaBuild) -> Any:
     return CppExtension(
         "vision._C_cuda",
         [str(path) for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.cu")])],
-        define_macros=[TORCH_VERSION, ("USE_CUDA", None)],  # without the latter torch hides its functions for CUDA
+        define_macros=[
+            TORCH_VERSION,
+            ("USE_CUDA", None),  # without it torch hides its functions for CUDA
+            # Neither quotes, which nvcc takes away, nor commas, by which it takes lists apart.
+            ("NBV_CUDA_ARCHITECTURES", ":".join(cuda.architectures)),
+        ],
         libraries=["torch_cuda"],
         extra_link_args=cuda.runtime,
         depends=headers("csrc/cuda", "csrc/geometry"),
@@ -142,7 +162,7 @@ def plan_cuda(torch: Any, environ: Mapping[str, str]) -> tuple[CudaBuild | None,
         names, gencode = architecture_flags(asked or CUDA_ARCHITECTURES, codes, skip_unknown=not asked)
     except ValueError as error:
         return None, f"not built: {error}"
-    return CudaBuild(nvcc, gencode, runtime), f"built by {nvcc}, CUDA {release}, for {' '.join(names)}"
+    return CudaBuild(nvcc, names, gencode, runtime), f"built by {nvcc}, CUDA {release}, for {' '.join(names)}"
 
 
 def find_nvcc(environ: Mapping[str, str]) -> Path | None:

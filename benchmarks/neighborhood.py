@@ -1,11 +1,19 @@
-"""Speed of neighborhood attention on the CPU beside its peers and the machine's matrix product, in one run.
+"""Speed of neighborhood attention beside its peers and the machine's matrix product, in one run.
 
     python benchmarks/neighborhood.py [--threads 2] [--repeat 30] [--quick]
+    python benchmarks/neighborhood.py --device cuda [--quick] [--flex-seconds 180] [--json FILE]
+
+On the CPU:
 
 Useful FLOP: forward 4 B N window heads dim, backward 2.5 times that. "% GEMM" is their rate over that of a 1024^3 torch
 matmul, which is measured again before every row, for machines change their pace. Times are medians in milliseconds.
 Peers compute the same, or, "full SDPA", attention to all tokens. glibc is told to keep freed memory, for all alike:
 otherwise the kernel's zeroing of fresh pages for every output is timed too (--fresh-pages leaves it as it is).
+
+On GPUs times are those of the kernels, by CUDA's events, with a cold L2 cache, and the product is 8192^3 in the same
+dtype, measured again for every case; peers are FlexAttention compiled (autotuned), attention to all tokens by torch's
+`scaled_dot_product_attention` (without bias), NATTEN where it is installed, and the reference. As FlexAttention takes
+long to compile, it is left out after --flex-seconds in all; that is said, and so is what a peer cannot do.
 """
 
 from __future__ import annotations
@@ -13,6 +21,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import json
 import math
 import platform
 import resource
@@ -27,7 +36,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import vision
-from vision.analysis.speed import keep_freed_memory
+from vision.analysis.attention_cases import Timing, as_json, judge, make_cases
+from vision.analysis.attention_speed import Limits, measure, native_missing
+from vision.analysis.speed import device_name, keep_freed_memory
+from vision.device import usable_device
+from vision.errors import UsageError
+from vision.files import write_text
 from vision.ops import na1d, na2d, na3d, neighborhood_mask
 from vision.ops.common import kernels
 
@@ -75,11 +89,17 @@ SIZES = [Case((n, n), 2, 32, (7, 7)) for n in (14, 28, 56, 112, 224, 512)]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ...")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=30)
     parser.add_argument("--quick", action="store_true", help="the four target shapes only")
     parser.add_argument("--fresh-pages", action="store_true", help="leave malloc's settings alone")
+    parser.add_argument("--flex-seconds", type=float, default=180.0, help="on GPUs: for FlexAttention, in all")
+    parser.add_argument("--json", help="on GPUs: write the figures to this file")
     args = parser.parse_args()
+    if args.device != "cpu":
+        on_gpu(args)
+        return
     kept = not args.fresh_pages and keep_freed_memory()
     reason = kernels.missing()
     if reason is not None:
@@ -103,6 +123,30 @@ def main() -> None:
     if not args.quick:
         print_sizes(args.repeat)
         print_threads(args.repeat)
+
+
+def on_gpu(args: argparse.Namespace) -> None:
+    """Measure on a GPU and print, a line per figure, then what was wanted."""
+    try:
+        device = str(usable_device(args.device))
+    except UsageError as error:
+        raise SystemExit(str(error)) from None
+    print(f"device {device_name(device)}")
+    print(f"vision {vision.__version__}, torch {torch.__version__}, CUDA {torch.version.cuda}")
+    print(f"our kernels: {native_missing(device) or 'loaded'}; missing peers: {', '.join(missing_peers()) or 'none'}")
+    cases = make_cases()[:2] if args.quick else make_cases()
+    timings: list[Timing] = []
+    for timing in measure(cases, device, Limits(flex=args.flex_seconds)):
+        if not timings or timings[-1].case != timing.case:
+            print(f"\n{timing.case}")
+        print(f"  {timing}", flush=True)
+        timings.append(timing)
+    print("\ntargets on an H100")
+    verdicts = judge(timings)
+    for verdict in verdicts:
+        print(f"  {verdict.verdict:<13}{verdict.found:>8}  {verdict.wanted}")
+    if args.json:
+        write_text(args.json, json.dumps(as_json(timings, verdicts), indent=1))
 
 
 def missing_peers() -> list[str]:

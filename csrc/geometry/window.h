@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #ifdef __CUDACC__
 #define NBV_HOST_DEVICE __host__ __device__
@@ -22,11 +23,15 @@ struct BasicAxis {
 };
 using Axis = BasicAxis<int64_t>;
 
+// A number that is converted to the axis's type: a plain 0 is one, too.
+template <class Int>
+using As = std::type_identity_t<Int>;
+
 namespace {  // every translation unit compiles its own copy, for its own instruction set
 
 // Tokens i with i mod dilation == group form an axis of their own, on which the window is dense.
 template <class Int>
-NBV_HOST_DEVICE inline Int group_length(const BasicAxis<Int>& axis, Int group) {
+NBV_HOST_DEVICE inline Int group_length(const BasicAxis<Int>& axis, As<Int> group) {
     return (axis.length - group + axis.dilation - 1) / axis.dilation;
 }
 
@@ -37,7 +42,7 @@ NBV_HOST_DEVICE inline Int num_groups(const BasicAxis<Int>& axis) {
 
 // First key of the query at `position` of a group of `length` tokens (GNA, arXiv 2504.16922).
 template <class Int>
-NBV_HOST_DEVICE inline Int window_start(const BasicAxis<Int>& axis, Int length, Int position) {
+NBV_HOST_DEVICE inline Int window_start(const BasicAxis<Int>& axis, As<Int> length, As<Int> position) {
     const Int block = axis.stride == 1 ? position : position / axis.stride * axis.stride;
     const Int ahead = axis.causal ? axis.stride - 1 : axis.stride / 2;
     const Int leader = block + ahead < length ? block + ahead : length - 1;
@@ -49,14 +54,14 @@ NBV_HOST_DEVICE inline Int window_start(const BasicAxis<Int>& axis, Int length, 
 
 // One past the last key.
 template <class Int>
-NBV_HOST_DEVICE inline Int window_end(const BasicAxis<Int>& axis, Int length, Int position) {
+NBV_HOST_DEVICE inline Int window_end(const BasicAxis<Int>& axis, As<Int> length, As<Int> position) {
     return axis.causal ? position + 1 : window_start(axis, length, position) + axis.kernel;
 }
 
 // The windows of a group's queries start and end in order, so those that hold a key follow each other. One past the
 // last of them: the first query whose window starts behind `key`.
 template <class Int>
-NBV_HOST_DEVICE inline Int inverse_end(const BasicAxis<Int>& axis, Int length, Int key) {
+NBV_HOST_DEVICE inline Int inverse_end(const BasicAxis<Int>& axis, As<Int> length, As<Int> key) {
     if (key >= length - axis.kernel) return length;
     const Int ahead = axis.causal ? axis.stride - 1 : axis.stride / 2;
     const Int behind = axis.causal ? axis.kernel - 1 : axis.kernel / 2;
@@ -67,15 +72,15 @@ NBV_HOST_DEVICE inline Int inverse_end(const BasicAxis<Int>& axis, Int length, I
 
 // The first query whose window holds `key`.
 template <class Int>
-NBV_HOST_DEVICE inline Int inverse_start(const BasicAxis<Int>& axis, Int length, Int key) {
+NBV_HOST_DEVICE inline Int inverse_start(const BasicAxis<Int>& axis, As<Int> length, As<Int> key) {
     if (axis.causal) return key;
     return key < axis.kernel ? 0 : inverse_end(axis, length, key - axis.kernel);
 }
 
 // Most keys that `queries` neighboring queries of a group have together.
 template <class Int>
-NBV_HOST_DEVICE inline Int max_keys(const BasicAxis<Int>& axis, Int queries) {
-    const Int length = group_length(axis, Int{0}), keys = queries + axis.kernel + axis.stride - 2;
+NBV_HOST_DEVICE inline Int max_keys(const BasicAxis<Int>& axis, As<Int> queries) {
+    const Int length = group_length(axis, 0), keys = queries + axis.kernel + axis.stride - 2;
     return keys < length ? keys : length;
 }
 

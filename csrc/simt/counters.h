@@ -16,6 +16,7 @@ struct Counters {
     int64_t ldmatrix = 0;                                  // per warp
     int64_t ldmatrix_phases = 0, ldmatrix_wavefronts = 0;  // equal where no two rows of a phase share a bank
     int64_t cp_async = 0;                                  // per lane
+    int64_t cp_async_read = 0;                             // bytes: of global_read, what they copied
     int64_t unwaited = 0;                                  // copies that no wait preceded the lane's end
     int64_t atomics = 0;                                   // per lane
     int64_t global_read = 0, global_written = 0;           // bytes: by cp.async and atomics; with hooks, all

@@ -240,6 +240,7 @@ void Counters::print() const {
                 {"ldmatrix_phases", ldmatrix_phases},
                 {"ldmatrix_wavefronts", ldmatrix_wavefronts},
                 {"cp_async", cp_async},
+                {"cp_async_read", cp_async_read},
                 {"unwaited", unwaited},
                 {"atomics", atomics},
                 {"global_read", global_read},

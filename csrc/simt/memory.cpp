@@ -32,6 +32,7 @@ void async_copy(void* to, const void* from, int bytes, bool predicate, const Pla
         note_access(from, bytes, Kind::kRead, {nullptr, place});
         std::memcpy(copy.data, from, bytes);
         machine.counters.global_read += bytes;
+        machine.counters.cp_async_read += bytes;
     }
     note_access(to, bytes, Kind::kWrite, {nullptr, place});
     note_departure(to, bytes);

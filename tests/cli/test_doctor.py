@@ -85,9 +85,9 @@ def test_doctor_looks_at_extensions(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize(
     ("reason", "state", "words"),
     [
-        ("this torch is built without CUDA", "absent", "match attention on CUDA: this torch is built without CUDA"),
+        ("this torch is built without CUDA", "absent", "attention on CUDA: this torch is built without CUDA"),
         ("vision._C_cuda is built, but cannot be loaded (why)", "missing", "cannot be loaded (why)"),
-        (None, "ok", "match attention on CUDA: loaded from a file"),
+        (None, "ok", "attention on CUDA: loaded from a file, has code for sm_80, sm_120+PTX"),
     ],
 )
 def test_doctor_says_why_there_are_no_cuda_kernels(
@@ -98,8 +98,47 @@ def test_doctor_says_why_there_are_no_cuda_kernels(
     monkeypatch.setattr(cuda_kernels, "_MISSING", reason)
     monkeypatch.setitem(sys.modules, "vision._C_cuda", types.ModuleType("vision._C_cuda"))
     sys.modules["vision._C_cuda"].__file__ = "a file"
+    sys.modules["vision._C_cuda"].architectures = "80:120+PTX"  # type: ignore[attr-defined]
     (finding,) = [finding for finding in doctor.examine() if finding.name == "vision._C_cuda"]
     assert finding.section == "extension" and finding.state == state and words in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("missing", "capability", "words"),
+    [
+        (None, (9, 0), "a card, compute capability 9.0; neighborhood attention is native in all dtypes"),
+        (
+            None,
+            (7, 5),
+            "a card, compute capability 7.5; neighborhood attention is native in float32 and float64; half precision "
+            "needs compute capability 8.0, this card has 7.5",
+        ),
+        (
+            None,
+            (8, 0),
+            "a card, compute capability 8.0; neighborhood attention is not native: vision._C_cuda has code for sm_75, "
+            "sm_90, this card has compute capability 8.0",
+        ),
+        ("the reason", (9, 0), "a card, compute capability 9.0; neighborhood attention is not native: the reason"),
+    ],
+)
+def test_doctor_says_what_is_native_on_each_card(
+    monkeypatch: pytest.MonkeyPatch, missing: str | None, capability: tuple[int, int], words: str
+) -> None:
+    import torch
+
+    from vision.ops.common import cuda_kernels
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a card")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
+    monkeypatch.setattr(cuda_kernels, "capability", torch.cuda.get_device_capability)
+    monkeypatch.setattr(cuda_kernels, "_MISSING", missing)
+    monkeypatch.setattr(cuda_kernels, "architectures", lambda: ["75", "90"])
+    findings = {finding.name: finding for finding in doctor._hardware()}
+    assert findings["cuda:0"] == findings["cuda:1"]._replace(name="cuda:0")
+    assert findings["cuda:0"].state == "ok" and findings["cuda:0"].detail == words
 
 
 def test_doctor_lists_backends_in_order_of_preference(monkeypatch: pytest.MonkeyPatch) -> None:

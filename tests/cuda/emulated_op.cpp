@@ -1,29 +1,9 @@
 // csrc/cuda/match/op.cpp as it is, for CPU tensors: its launches go to the emulator. Registered as the CPU's kernels.
-#include <torch/csrc/inductor/aoti_torch/c/shim.h>
-#include <torch/csrc/stable/accelerator.h>
-#include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/macros.h>
-#include <torch/csrc/stable/ops.h>
-#include <torch/csrc/stable/tensor.h>
-#include <torch/headeronly/core/ScalarType.h>
+#include "cpu_tensors.h"
 
-#include "../../csrc/cuda/match/launch.h"
-#include "../../csrc/cuda/match/plan.h"
-
-struct NoGuard {
-    explicit NoGuard(int) {}
-};
-namespace torch::stable::accelerator {
-using ::NoGuard;
-}
-
-#define DeviceGuard NoGuard
-#define is_cuda is_cpu
-#define CUDA CPU
-#define aoti_torch_get_current_cuda_stream(index, stream) (*(stream) = nullptr, (index) < 0 ? 0 : 1)
-#undef STD_CUDA_CHECK
-#define STD_CUDA_CHECK(launch) STD_TORCH_CHECK((launch) == cudaSuccess, "not launched")
+// After the above.
 #include "../../csrc/cuda/match/op.cpp"
+#include "../../csrc/cuda/match/plan.h"
 
 namespace nbv {
 namespace {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import torch
+from setuptools import Distribution, Extension
+from setuptools.errors import CompileError
 
 ROOT = Path(__file__).parents[2]
 NVCC = """#!/bin/sh
@@ -110,10 +113,42 @@ def test_the_build_for_the_cpu_is_as_it_was(
     (cpu,) = setup["extension_arguments"]()["ext_modules"]
     assert cpu.name == "vision._C" and not [path for path in cpu.sources if "cuda" in path]
     monkeypatch.setenv("FORCE_CUDA", "")
-    cuda = setup["cuda_extension"](setup["CudaBuild"](toolkit / "bin/nvcc", [], []))
+    cuda = setup["cuda_extension"](setup["CudaBuild"](toolkit / "bin/nvcc", ["80", "120+PTX"], [], []))
+    assert ("NBV_CUDA_ARCHITECTURES", "80:120+PTX") in cuda.define_macros
     assert cuda.optional  # an error of nvcc is a warning where nobody asked for CUDA
     assert {"csrc/cuda/module.cpp", "csrc/cuda/match/op.cpp", "csrc/cuda/match/kernels.cu"} <= set(cuda.sources)
+    assert "csrc/cuda/neighborhood/op.cpp" in cuda.sources
     assert not set(cuda.sources) & set(cpu.sources) and "csrc/cuda/match/args.h" in cuda.depends
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+@pytest.mark.parametrize("jobs", ["1", "2", ""])
+def test_files_compile_side_by_side(
+    setup: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("FORCE_CUDA", "0")
+    monkeypatch.setenv("MAX_JOBS", jobs)
+    sources = [tmp_path / f"part{i}.cpp" for i in range(3)]
+    for i, source in enumerate(sources):
+        source.write_text(f"int part{i}() {{ return {i}; }}\n")
+
+    def build() -> None:
+        extension = Extension("parts", [str(source) for source in sources])
+        distribution = Distribution({**setup["extension_arguments"](), "name": "test", "ext_modules": [extension]})
+        command: Any = distribution.get_command_obj("build_ext")
+        command.build_lib = command.build_temp = str(tmp_path / "out")
+        command.force = True
+        command.ensure_finalized()
+        command.run()
+
+    build()
+    (library,) = (tmp_path / "out").glob("parts*.so")
+    symbols = library.read_bytes()
+    assert all(f"part{i}".encode() in symbols for i in range(3))
+    sources[1].write_text("not C++\n")
+    with pytest.raises(CompileError):
+        build()
 
 
 # A child builds the extension for CUDA alone, by setup.py's own command, into the folder that it is given.
@@ -130,13 +165,16 @@ command.run()
 # Another loads it. Without a GPU there are no CUDA tensors, but the checks before the first launch can be asked.
 CALL = """
 import importlib.util, sys, torch
-from vision.ops import match_attention
+from vision.ops import match_attention, na2d
 spec = importlib.util.spec_from_file_location("vision._C_cuda", sys.argv[1])
 sys.modules["vision._C_cuda"] = importlib.util.module_from_spec(spec)
 from vision.ops.common import cuda_kernels, kernels
-assert kernels.why_not("cuda", has_cuda=True) is None and kernels.why_not("cuda") == "no kernels for cuda tensors"
-for name in ("match_attention", "match_attention_backward"):
-    assert torch._C._dispatch_has_kernel_for_dispatch_key(f"nbv::{name}", "CUDA")
+cuda = torch.device("cuda")
+assert kernels.why_not(cuda, has_cuda=True) is None and kernels.why_not(cuda) == "no kernels for cuda tensors"
+assert cuda_kernels.architectures() == ["90"]
+for name in ("match_attention", "neighborhood_attention"):
+    for operator in (f"nbv::{name}", f"nbv::{name}_backward"):
+        assert torch._C._dispatch_has_kernel_for_dispatch_key(operator, "CUDA")
 keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CUDA)
 def refuse(*numbers, x=torch.zeros(1, 4, 5, 1, 3), words):
     try:
@@ -150,6 +188,14 @@ refuse(1, 1, x=torch.zeros(2, 3), words="query must have 5 axes, [batch, y, x, h
 refuse(1, 400, words="a window must have from 4 to 1024 pixels, got radius (1, 400)")
 refuse(-1, 0, words="a window must have from 4 to 1024 pixels, got radius (-1, 0)")
 refuse(2, 1, words="the map must be at least 2 radius + 2 pixels along each axis, got 5 x 4 for radius (2, 1)")
+x, window = torch.zeros(1, 4, 5, 1, 3), ([3, 3], [1, 1], [1, 1], [0, 0], 1.0)
+try:
+    torch.ops.nbv.neighborhood_attention.default.redispatch(keys, x, x, x, None, None, None, *window)
+except RuntimeError as error:
+    words = "neighborhood_attention on CUDA: query must be on the CUDA device of query, got a tensor that is on none"
+    assert words in str(error), error
+else:
+    raise AssertionError("no error")
 print("refused")
 """
 
@@ -159,10 +205,11 @@ def test_builds_loads_and_refuses(setup: dict[str, Any], tmp_path: Path) -> None
     if cuda is None:
         pytest.skip(said)
     environment = {**os.environ, "FORCE_CUDA": "1", "TORCH_CUDA_ARCH_LIST": "9.0", "PYTHONPATH": str(ROOT)}
+    environment["NVCC_APPEND_FLAGS"] = "-Xcicc -O0 -Xptxas -O0"  # no kernel runs here: half the time
 
     def run(code: str, *arguments: object) -> str:
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=200)
+        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=400)
         assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
         return done.stdout
 

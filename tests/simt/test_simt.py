@@ -191,6 +191,7 @@ def test_counters_of_a_kernel_counted_by_hand(compile_simt: Compile, mode: str) 
         "ldmatrix_phases": 8 * warps,
         "ldmatrix_wavefronts": (4 + 4 * 8) * warps,
         "cp_async": threads,
+        "cp_async_read": blocks * 48 * 16,
         "unwaited": 0,
         "atomics": threads,
         "global_read": blocks * 48 * 16 + threads * 4,

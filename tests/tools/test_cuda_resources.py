@@ -53,9 +53,9 @@ def test_page_has_one_row_per_kernel() -> None:
 
 def test_page_counts_blocks_side_by_side() -> None:
     found = [Resources("f", "80", 40, 0, 0, 16), Resources("f", "86", 200, 0, 0, 0), Resources("g", "80", 20, 0, 0, 0)]
-    plans = {("call", "80"): [Launch("f", 9, 128, 1000), Launch("other", 1, 32, 0)]}
-    plans |= {("call", "86"): [Launch("f", 9, 64, 50 << 10), Launch("g", 1, 32, 0)]}
-    plans |= {("more", "80"): [Launch("g", 1, 96, 0)], ("more", "86"): []}
+    plans = {("call", "80"): [Launch("f", 9, 128, 1000, {}), Launch("other", 1, 32, 0, {})]}
+    plans |= {("call", "86"): [Launch("f", 9, 64, 50 << 10, {}), Launch("g", 1, 32, 0, {})]}
+    plans |= {("more", "80"): [Launch("g", 1, 96, 0, {})], ("more", "86"): []}
     rows = [line for line in make_page(found, ["80", "86"], "13.0", plans).splitlines() if line.startswith("|")]
     assert rows[4:] == [
         "| kernel | call | sm_80 | sm_86 | threads | shared |",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import resource
 import statistics
 import sys
@@ -24,6 +25,9 @@ from vision.models.timm_names import build_timm_model, check_timm_name
 Step = Callable[[], object]
 WARM_UP = 2
 _MEMORY_STEPS = 2
+# Cycles that a GPU waits before a step, some two milliseconds: meanwhile the host hands over all kernels of the step,
+# so that their time is the GPU's, not that of Python.
+_HEAD_START = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,50 @@ def gemm_rate(repeat: int = 15) -> float:
     """FLOP per second of a 1024^3 `torch.matmul` in float32 on the CPU, what others are measured by."""
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     return 2 * 1024**3 / medians([lambda: a @ b], repeat)[0] * 1e3
+
+
+def kernel_ms(step: Step, device: str, seconds: float = 0.3, most: int = 50) -> float:
+    """Median milliseconds that a device takes for a step, after warming up, within about so many seconds.
+
+    On a GPU each step begins with a cold L2 cache, and after a pause in which the host gets ahead: the time is that of
+    the kernels. `medians` times what a caller waits for.
+    """
+    for _ in range(WARM_UP):
+        step()
+    once = _milliseconds(step, device)
+    repeat = max(3, min(most, int(1e3 * seconds / max(once, 1e-3))))
+    if torch.device(device).type != "cuda":
+        return statistics.median(_milliseconds(step, device) for _ in range(repeat))
+    cache = torch.cuda.get_device_properties(device).L2_cache_size
+    flushed = torch.empty(max(4 * cache, 2**25), dtype=torch.uint8, device=device)
+    with torch.cuda.device(device):
+        events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(repeat)]
+        for start, end in events:
+            flushed.zero_()
+            torch.cuda._sleep(_HEAD_START)
+            start.record()
+            step()
+            end.record()
+        torch.cuda.synchronize(device)
+    return statistics.median(start.elapsed_time(end) for start, end in events)
+
+
+def matrix_rate(device: str, dtype: torch.dtype, size: int = 8192) -> float:
+    """FLOP per second of a product of two random `size` x `size` matrices: what a card gives, not what it should."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    out = torch.empty_like(a)
+    return 2 * size**3 / kernel_ms(lambda: torch.mm(a, b, out=out), device, seconds=0.1, most=20) * 1e3
+
+
+def device_name(device: str) -> str:
+    """A card's name, multiprocessors and memory, or the kind of the CPU."""
+    if torch.device(device).type != "cuda":
+        return f"CPU {platform.machine()} ({torch.backends.cpu.get_cpu_capability()})"
+    card = torch.cuda.get_device_properties(device)
+    capability = f"compute capability {card.major}.{card.minor}"
+    return (
+        f"{card.name}, {capability}, {card.multi_processor_count} multiprocessors, {card.total_memory / 2**30:.0f} GiB"
+    )
 
 
 def _grown_mib(name: str, setting: Setting) -> float:

@@ -134,6 +134,7 @@ def _hardware() -> list[Finding]:
         ),
         Finding("hardware", "threads", "ok", f"{torch.get_num_threads()} within an operation"),
         Finding("hardware", "cuda", *_cuda(torch)),
+        *_cards(torch),
     ]
 
 
@@ -144,6 +145,26 @@ def _cuda(torch: Any) -> tuple[str, str]:
     if torch.version.cuda is None:
         return "absent", "this torch is built without CUDA; everything runs on the CPU"
     return "absent", f"torch is built for CUDA {torch.version.cuda}, but no usable GPU or driver was found"
+
+
+def _cards(torch: Any) -> list[Finding]:
+    """Every GPU, and in which dtypes our kernels for neighborhood attention compute on it."""
+    from vision.ops.common import cuda_kernels
+
+    findings = []
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        major, minor = torch.cuda.get_device_capability(index)
+        reason = cuda_kernels.missing() or cuda_kernels.why_not(index, half=False)
+        no_half = cuda_kernels.why_not(index, half=True)
+        if reason is not None:
+            native = f"is not native: {reason}"
+        elif no_half is not None:
+            native = f"is native in float32 and float64; {no_half}"
+        else:
+            native = "is native in all dtypes"
+        detail = f"{torch.cuda.get_device_name(index)}, compute capability {major}.{minor}"
+        findings.append(Finding("hardware", f"cuda:{index}", "ok", f"{detail}; neighborhood attention {native}"))
+    return findings
 
 
 def _extension(name: str, purpose: str) -> Finding:
@@ -164,9 +185,11 @@ def _cuda_extension() -> list[Finding]:
         return []
     from vision.ops.common import cuda_kernels
 
-    name, purpose, reason = "vision._C_cuda", "match attention on CUDA", cuda_kernels.missing()
+    name, purpose, reason = "vision._C_cuda", "attention on CUDA", cuda_kernels.missing()
     if reason is None:
-        return [Finding("extension", name, "ok", f"{purpose}: loaded from {sys.modules[name].__file__}")]
+        code = ", ".join(f"sm_{built}" for built in cuda_kernels.architectures())
+        detail = f"{purpose}: loaded from {sys.modules[name].__file__}" + (f", has code for {code}" if code else "")
+        return [Finding("extension", name, "ok", detail)]
     broken = "cannot be loaded" in reason
     return [Finding("extension", name, "missing" if broken else "absent", f"{purpose}: {reason}")]
 

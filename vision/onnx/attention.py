@@ -32,6 +32,7 @@ def tiled_attention(
     dilation: Sequence[int],
     is_causal: Sequence[int],
     scale: float,
+    tf32: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """What `nbv::neighborhood_attention` computes: output `[B, *spatial, heads, dim]`, LSE `[B, *spatial, heads]`.
 
@@ -44,6 +45,7 @@ def tiled_attention(
         bias: `[heads, 2 * kernel_size - 1, ...]` or None.
         additional_keys: `[B, S, heads_kv, dim]` or None, attended by every query.
         additional_values: `[B, S, heads_kv, value_dim]`, with `additional_keys`.
+        tf32: not used: whoever runs the graph decides.
 
     Raises:
         ValueError: a side of the grid is dynamic.

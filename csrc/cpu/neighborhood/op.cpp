@@ -136,7 +136,8 @@ Integers sizes_of(const Tensor& tensor, int64_t last = -1) {
 
 std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tensor value, Tensors bias,
                                                   Tensors extra_key, Tensors extra_value, Integers kernel,
-                                                  Integers stride, Integers dilation, Integers causal, double scale) {
+                                                  Integers stride, Integers dilation, Integers causal, double scale,
+                                                  bool /*tf32: for GPUs*/) {
     Problem p = make_problem(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale);
     const Integers shape = sizes_of(query, p.dim_v);
     Tensor out = torch::stable::new_empty(query, shape);
@@ -162,7 +163,7 @@ Tensor gradient_of(const Tensors& tensor, const Tensor& like) {
 Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tensor query, Tensor key, Tensor value,
                                           Tensors bias, Tensors extra_key, Tensors extra_value, Tensor out, Tensor lse,
                                           Integers kernel, Integers stride, Integers dilation, Integers causal,
-                                          double scale) {
+                                          double scale, bool /*tf32*/) {
     Problem p = make_problem(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale);
     check(lse.scalar_type() == compute_type(p) && grad_lse.scalar_type() == compute_type(p),
           "lse and its gradient must be float32 (float64 for float64 inputs)");

@@ -1,20 +1,18 @@
 // The operators nbv::match_attention and nbv::match_attention_backward on CUDA: from tensors to MatchCudaArgs, and its
 // kernels onto the current stream. Schema, autograd and half precision are in vision/ops; kernels.cu knows no torch.
-#include <cuda_runtime_api.h>
-#include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/macros.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
-#include <torch/headeronly/util/shim_utils.h>
 
 #include <limits>
 #include <optional>
 #include <tuple>
 #include <vector>
 
+#include "../common/tensors.h"
 #include "args.h"
 #include "launch.h"
 
@@ -27,11 +25,7 @@ using torch::stable::accelerator::DeviceGuard;
 
 constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
 
-// With the operator's name before it: check(condition, "what", value, "expected").
-template <class... Parts>
-void check(bool condition, const Parts&... parts) {
-    STD_TORCH_CHECK(condition, "match_attention on CUDA: ", parts...);
-}
+constexpr Check check{"match_attention"};
 
 // How many elements lie between the first and the last one of a tensor, both included.
 int64_t count_reach(const Tensor& tensor) {
@@ -46,18 +40,12 @@ int64_t count_reach(const Tensor& tensor) {
 // Of a tensor [batch, y, x, heads, last] of which only the last axis must be dense.
 MatchCudaView make_view(const char* name, const Tensor& tensor, const Tensor& query, const MatchCudaArgs& args,
                         int64_t last) {
-    check(tensor.is_cuda(), name, " must be on the CUDA device of query, got a tensor that is on none");
-    check(tensor.get_device_index() == query.get_device_index(), name, " must be on cuda:", query.get_device_index(),
-          " as query, got cuda:", tensor.get_device_index());
+    check_device(check, name, tensor, query);
     check(tensor.scalar_type() == (args.is_double ? ScalarType::Double : ScalarType::Float), name,
           " must have the dtype of query, float32 or float64, got ", tensor.scalar_type());
-    check(tensor.dim() == 5, name, " must have 5 axes, [batch, y, x, heads, ...], got ", tensor.dim());
-    const int64_t sizes[5] = {args.batch, args.height, args.width, args.heads, last};
-    for (int axis = 0; axis < 5; ++axis)
-        check(tensor.size(axis) == sizes[axis], name, " must have size ", sizes[axis], " along axis ", axis, ", got ",
-              tensor.size(axis));
-    check(tensor.numel() == 0 || last == 1 || tensor.stride(4) == 1, "the last axis of ", name,
-          " must be dense, got a stride of ", tensor.stride(4));
+    check_sizes(check, name, tensor, {args.batch, args.height, args.width, args.heads, last},
+                "[batch, y, x, heads, ...]");
+    check_dense(check, name, tensor);
     check(count_reach(tensor) <= kMostElements, name, " must reach over at most 2^31 - 1 elements, got ",
           count_reach(tensor));
     return {tensor.const_data_ptr(), tensor.stride(0), tensor.stride(1), tensor.stride(2), tensor.stride(3)};
@@ -99,12 +87,6 @@ Tensor make_output(const char* name, const Tensor& like, const MatchCudaArgs& ar
     for (int64_t size : sizes) count *= size;
     check(count <= kMostElements, name, " must have at most 2^31 - 1 elements, got ", count);
     return torch::stable::new_empty(like, sizes);
-}
-
-cudaStream_t current_stream(const Tensor& tensor) {
-    void* stream = nullptr;
-    TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(tensor.get_device_index(), &stream));
-    return static_cast<cudaStream_t>(stream);
 }
 
 std::tuple<Tensor, Tensor> match_attention(Tensor query, Tensor key, Tensor value, Tensor offset, int64_t radius_x,

@@ -189,6 +189,23 @@ def test_operators_pass_opcheck(options: dict[str, Any], needs_grad: bool, make_
 
 
 @needs_extension
+def test_tf32_is_nothing_on_the_cpu(make_case: Callable) -> None:
+    tensors = [*make_case().tensors(torch.float32).values(), None, None, None]
+    numbers = ([3, 3], [1, 1], [1, 1], [0, 0], 0.5)
+    results = []
+    for flag in ((), (False,), (True,)):
+        out, lse = torch.ops.nbv.neighborhood_attention(*tensors, *numbers, *flag)
+        results.append([out, lse, *torch.autograd.grad(out.sum() + lse.sum(), tensors[:3])])
+    for result in results[1:]:
+        assert all(a.equal(b) for a, b in zip(results[0], result, strict=True))
+    torch.library.opcheck(
+        torch.ops.nbv.neighborhood_attention.default,
+        (*tensors, *numbers, True),
+        test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
+    )
+
+
+@needs_extension
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_compiles_into_one_graph(dynamic: bool, make_case: Callable, gradients: Callable) -> None:
     torch._dynamo.reset()

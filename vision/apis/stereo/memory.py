@@ -17,10 +17,14 @@ from torch import nn
 
 from vision.errors import UsageError
 
-# What matching takes, for every pixel of one view and every channel of the network's finest map: peaks of MatchStereo
-# nano to base in float32 on the CPU, and of nano and tiny where match attention has no kernels and gathers windows.
-BYTES_PER_CHANNEL = 25
-BYTES_PER_CHANNEL_REFERENCE = 65
+# What matching takes, for every pixel of one view and every channel of the network's finest map; the second where match
+# attention has no kernels and gathers windows. On the CPU these are peaks of processes, of MatchStereo nano to base in
+# float32. On GPUs only tensors count: they take 11 and 40, and the rest is for cuDNN's workspaces and the allocator's
+# gaps. No GPU has measured it yet; tools/gpu_check.sh does.
+BYTES_PER_CHANNEL = {"cpu": 25, "cuda": 16}
+BYTES_PER_CHANNEL_REFERENCE = {"cpu": 65, "cuda": 50}
+# Weights of a pixel in the finest map's windows, 4 heads of 16 pixels: where channels are fewer, the largest tensor.
+_WEIGHTS = 64
 # Both images, both fields and what is told of them, at full size.
 RESULT_BYTES = 60
 # Of networks that do not say how many channels they have: as many as the largest has.
@@ -40,14 +44,24 @@ class TooLargeError(UsageError):
 
 def needed_memory(height: int, width: int, network: nn.Module, device: torch.device, is_flow: bool) -> int:
     """Bytes that matching images of this size takes at once, about."""
-    from vision.ops.common.backends import find
-    from vision.ops.match.backends import BACKENDS
-
     channels = getattr(getattr(network, "encoder", None), "embed_dims", [_CHANNELS])[0]
-    has_kernels = device.type == "cpu" and find(BACKENDS, "native").missing() is None
-    per_pixel = channels * (BYTES_PER_CHANNEL if has_kernels else BYTES_PER_CHANNEL_REFERENCE)
+    figures = BYTES_PER_CHANNEL if _has_kernels(height, width, channels, device) else BYTES_PER_CHANNEL_REFERENCE
+    per_pixel = channels * figures.get(device.type, figures["cpu"])
     pairs = (height * width // _FLOW_STRIDE**2) ** 2 if is_flow else 0
     return height * width * per_pixel + pairs * _FLOW_BYTES
+
+
+def _has_kernels(height: int, width: int, channels: int, device: torch.device) -> bool:
+    """Whether match attention runs on its kernels, at the finest map of both views at least."""
+    from vision.ops.common import kernels
+    from vision.ops.match.native import MAX_CUDA_ELEMENTS
+
+    if device.type != "cuda":
+        return device.type == "cpu" and kernels.missing() is None
+    from vision.ops.common import cuda_kernels
+
+    largest = 2 * (height // 4) * (width // 4) * max(channels, _WEIGHTS)
+    return cuda_kernels.missing() is None and largest <= MAX_CUDA_ELEMENTS
 
 
 def check_memory(what: str, needed: int, device: torch.device, advice: str, code: str = "match-out-of-memory") -> None:

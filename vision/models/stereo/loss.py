@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from vision.layers.fields import pixel_grid, round_trip, swap_views
+from vision.models.training import Batch, stacked
 
 
 class FieldTarget(NamedTuple):
@@ -101,6 +102,39 @@ class MatchLoss:
         """
         weights = torch.tensor([self.decay**i for i in reversed(range(len(errors)))], device=errors[0].device)
         return (torch.stack(tuple(errors)) * weights).sum() / weights.sum()
+
+
+def make_target(disparity: Batch | None, field: Batch | None, visible: Batch | None) -> FieldTarget:
+    """The truth of all views, those of all left images first, of a batch as data sets give it.
+
+    Args:
+        disparity: of both views, positive pixels, NaN where unknown, `[B, 2, H, W]`.
+        field: in its place the displacement (x, y) of every pixel, `[B, 2, H, W, 2]`.
+        visible: 1 where the other view sees the same, 0 where it does not, NaN where unknown, `[B, 2, H, W]`.
+
+    Raises:
+        ValueError: there is neither disparity nor field.
+    """
+    if field is None:
+        if disparity is None:
+            raise ValueError(
+                "training takes `disparity` or `field` of every pair; does the data set have ground truth?"
+            )
+        shift = stacked(disparity)
+        shift = shift * shift.new_tensor([-1.0, 1.0]).view(2, 1, 1)
+        truth = torch.stack([shift, shift * 0], dim=-1)
+    else:
+        truth = stacked(field)
+    seen = truth.new_full(truth.shape[:-1], torch.nan) if visible is None else stacked(visible)
+    return FieldTarget(truth.transpose(0, 1).flatten(0, 1), seen.transpose(0, 1).flatten(0, 1))
+
+
+def in_float32(found: dict[str, Any]) -> dict[str, Any]:
+    """An output with every tensor in float32, as losses of pixels beyond 256 need."""
+    return {
+        name: [each.float() for each in value] if isinstance(value, list) else value.float()
+        for name, value in found.items()
+    }
 
 
 def field_error(field: Tensor, target: FieldTarget, visible_only: bool) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from vision.models.stereo.loss import FieldTarget, MatchLoss
+from vision.models.stereo.loss import FieldTarget, MatchLoss, in_float32, make_target
 from vision.models.stereo.network import OUTPUTS, match_views
 from vision.models.stereo.sizes import MIN_SIZE, MULTIPLE
 from vision.models.training import Batch, built, stacked
@@ -74,13 +74,13 @@ class StereoTrainer(BaseModel):
             return {key: found[key] for key in OUTPUTS}
         if mode == "loss":
             _check_size(*pairs.shape[-2:])
-            target = _target(disparity, field, visible)
+            target = make_target(disparity, field, visible)
             found = self._match(pairs)
             with torch.autocast(pairs.device.type, enabled=False):
-                return self.criterion(_full(found), target, self.stereo)
+                return self.criterion(in_float32(found), target, self.stereo)
         if mode == "predict":
             field_up = self._match(pairs)["field_up"][: len(pairs)].float().cpu().numpy()
-            truth = _target(disparity, field, visible)
+            truth = make_target(disparity, field, visible)
             names = zip(path or [""] * len(pairs), scene or [""] * len(pairs), strict=True)
             return [_prediction(field_up[i], truth, i, self.stereo, *name) for i, name in enumerate(names)]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
@@ -93,14 +93,6 @@ class StereoTrainer(BaseModel):
 StereoMatcher = StereoTrainer
 
 
-def _full(found: dict[str, Any]) -> dict[str, Any]:
-    """An output with every tensor in float32, as losses of pixels beyond 256 need."""
-    return {
-        name: [each.float() for each in value] if isinstance(value, list) else value.float()
-        for name, value in found.items()
-    }
-
-
 def _check_size(height: int, width: int) -> None:
     """The truth of every layer is cut out of the whole, so that nothing may be added to the images."""
     if height % MULTIPLE or width % MULTIPLE or min(height, width) < MIN_SIZE:
@@ -108,22 +100,6 @@ def _check_size(height: int, width: int) -> None:
             f"training takes crops whose sides are multiples of {MULTIPLE} and at least {MIN_SIZE} pixels, "
             f"got {height} x {width}; set the size of RandomStereoCrop"
         )
-
-
-def _target(disparity: Batch | None, field: Batch | None, visible: Batch | None) -> FieldTarget:
-    """The truth of all views, those of all left images first."""
-    if field is None:
-        if disparity is None:
-            raise ValueError(
-                "training takes `disparity` or `field` of every pair; does the data set have ground truth?"
-            )
-        shift = stacked(disparity)
-        shift = shift * shift.new_tensor([-1.0, 1.0]).view(2, 1, 1)
-        truth = torch.stack([shift, shift * 0], dim=-1)
-    else:
-        truth = stacked(field)
-    seen = truth.new_full(truth.shape[:-1], torch.nan) if visible is None else stacked(visible)
-    return FieldTarget(truth.transpose(0, 1).flatten(0, 1), seen.transpose(0, 1).flatten(0, 1))
 
 
 def _prediction(

@@ -10,20 +10,21 @@ def missing() -> str | None:
     return _MISSING
 
 
-def why_not(device: str, *, has_cuda: bool = False) -> str | None:
-    """Why there are no kernels for tensors of a type of device, here and now, or None.
+def why_not(device: torch.device, *, has_cuda: bool = False, half: bool = False) -> str | None:
+    """Why there are no kernels for tensors on a device, here and now, or None.
 
     Args:
         has_cuda: whether the operator has kernels for CUDA, too.
+        half: whether those compute in half precision for this call.
     """
-    if device == "cuda" and has_cuda:
+    if device.type == "cuda" and has_cuda:
         from vision.ops.common import cuda_kernels
 
-        reason = cuda_kernels.missing()
-    elif device == "cpu":
+        reason = cuda_kernels.missing() or cuda_kernels.why_not(device.index, half)
+    elif device.type == "cpu":
         reason = _MISSING
     else:
-        return f"no kernels for {device} tensors"
+        return f"no kernels for {device.type} tensors"
     if reason is None and not torch.compiler.is_compiling() and _in_gradient_transform():
         return "no torch.func gradients (grad, vjp, jvp, jacrev), which torch.library operators cannot have"
     return reason

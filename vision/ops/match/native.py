@@ -35,8 +35,8 @@ def why_not(call: Call) -> str | None:
     slots = _count_slots(call.radius_x, call.radius_y)
     if slots > MAX_SLOTS:
         return f"windows of at most {MAX_SLOTS} pixels, not {slots}"
-    device = call.query.device.type
-    if device == "cuda":
+    device = call.query.device
+    if device.type == "cuda":
         most = call.query.numel() // call.query.shape[-1] * max(call.query.shape[-1], slots)
         if most > MAX_CUDA_ELEMENTS:
             return f"tensors of at most 2^31 - 1 elements on CUDA, not {most}"

@@ -15,7 +15,13 @@ def _run_reference(call: Call) -> tuple[Tensor, Tensor]:
 
 
 BACKENDS: tuple[Backend[Call], ...] = (
-    Backend("native", "C++ kernels for the CPU", native.neighborhood_attention, kernels.missing, native.why_not),
+    Backend(
+        "native",
+        "C++ kernels for the CPU, CUDA kernels for GPUs",
+        native.neighborhood_attention,
+        kernels.missing,
+        native.why_not,
+    ),
     Backend("natten", "NATTEN's CUDA kernels", natten.neighborhood_attention, natten.missing, natten.why_not),
     # Eager, as on the CPU, it holds the logits of all pairs of tokens; compiled it is the fastest portable GPU code.
     Backend(

@@ -1,33 +1,74 @@
 """The operators `nbv::neighborhood_attention` and its backward: schema, shapes, autograd, autocast and vmap.
 
-Their kernels are C++, in `csrc`.
+Their kernels are C++ and CUDA, in `csrc`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vision.ops.common import kernels
 from vision.ops.common.precision import autocast_tensors, compute_dtype
 from vision.ops.common.registration import define, split
 from vision.ops.common.second_order import second_derivatives
+from vision.ops.common.tracing import constant
 from vision.ops.common.vmap import dense_last
 from vision.ops.neighborhood import reference
 from vision.ops.neighborhood.arguments import Call, Window
 
+# Limits of the kernels for CUDA, which count in 32 bits: csrc/cuda/neighborhood/args.h.
+MAX_CUDA_DIM = 256
+MAX_CUDA_TOKENS = 2**30 - 1  # along an axis
+MAX_CUDA_COUNT = 2**31 - 1  # queries of all samples and heads, elements of the bias
+
 
 def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
     """Output `[B, *spatial, heads, value_dim]` and LSE `[B, *spatial, heads]`."""
-    return _FORWARD(*[dense_last(tensor) for tensor in call.tensors], *call.window.numbers, call.scale)
+    tensors = [dense_last(tensor) for tensor in call.tensors]
+    return _FORWARD(*tensors, *call.window.numbers, call.scale, _may_use_tf32(call.query))
 
 
 def why_not(call: Call) -> str | None:
     """Why the kernels cannot do `call`, or None."""
-    return kernels.why_not(call.query.device.type)
+    device = call.query.device
+    reason = kernels.why_not(device, has_cuda=True, half=call.query.dtype in (torch.float16, torch.bfloat16))
+    if reason is not None or device.type != "cuda":
+        return reason
+    dim = max(call.query.shape[-1], call.value.shape[-1])
+    if dim > MAX_CUDA_DIM:
+        return f"head dims of at most {MAX_CUDA_DIM} on CUDA, not {dim}"
+    extra = 0 if call.additional_keys is None else call.additional_keys.shape[1]
+    tokens = max(*call.query.shape[1:-2], extra)
+    if tokens > MAX_CUDA_TOKENS:
+        return f"axes of at most 2^30 - 1 tokens on CUDA, not {tokens}"
+    queries = math.prod(call.query.shape[:-1])
+    if queries > MAX_CUDA_COUNT:
+        return f"at most 2^31 - 1 queries of all samples and heads on CUDA, not {queries}"
+    if call.bias is not None and call.bias.numel() > MAX_CUDA_COUNT:
+        return f"a bias of at most 2^31 - 1 elements on CUDA, not {call.bias.numel()}"
+    return None
+
+
+def _may_use_tf32(query: Tensor) -> bool:
+    """Whether products of float32 on CUDA may be in TF32: as torch's own matrix products, by the same switch.
+
+    It is an argument of the operator, and kept for the backward pass: that computes the logits again and compares them
+    with the LSE of the forward pass, so both must round alike, whatever the switch says by then. C++ could not read it:
+    torch's stable ABI does not have it.
+    """
+    return query.device.type == "cuda" and query.dtype == torch.float32 and _tf32_is_allowed()
+
+
+@constant  # Dynamo cannot trace it, but compiles again where the switch was changed
+def _tf32_is_allowed() -> bool:
+    # Not `allow_tf32`: torch raises there once the precision was set by its newer name, the one read here.
+    return torch.backends.cuda.matmul.fp32_precision == "tf32"
 
 
 def _forward_shapes(query: Tensor, key: Tensor, value: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
@@ -63,7 +104,7 @@ def _backward_gradient(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
     Output and LSE are functions of the inputs, which the reference computes again: their share goes to the inputs.
     """
     grad_output, grad_lse, *inputs = ctx.saved_tensors
-    *window, scale = ctx.numbers
+    *window, scale, _tf32 = ctx.numbers
     forward = partial(reference.neighborhood_attention, window=Window.from_numbers(*window), scale=scale)
     second = second_derivatives(forward, (grad_output, grad_lse), inputs, grads)
     return (*second, None, None, *[None] * len(ctx.numbers))
@@ -81,7 +122,7 @@ def _autocast(device: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 _TENSORS = "Tensor query, Tensor key, Tensor value, Tensor? bias, Tensor? additional_keys, Tensor? additional_values"
-_NUMBERS = "int[] kernel_size, int[] stride, int[] dilation, int[] is_causal, float scale"
+_NUMBERS = "int[] kernel_size, int[] stride, int[] dilation, int[] is_causal, float scale, bool tf32=False"
 _BIAS = 3  # its place: it has no batch axis
 
 _FORWARD = define(

@@ -138,7 +138,7 @@ struct KeySums {
 
 template <class S>
 __global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
-    fma_backward_keys(const __grid_constant__ NeighborhoodPass p) {
+    neighborhood_backward_keys_fma(const __grid_constant__ NeighborhoodPass p) {
     NBV_SHARED(memory);
     const FmaLane lane;
     const BackwardKeysShared<S> shared(memory, blockDim.x / 32);

@@ -87,7 +87,7 @@ __device__ __forceinline__ void logit_gradients(const BackwardQueriesShared<S>& 
 
 template <class S>
 __global__ void __launch_bounds__(32 * kFmaWarps, S::kBackwardBlocks)
-    fma_backward_queries(const __grid_constant__ NeighborhoodPass p) {
+    neighborhood_backward_queries_fma(const __grid_constant__ NeighborhoodPass p) {
     using T = typename S::Type;
     NBV_SHARED(memory);
     const FmaLane lane;

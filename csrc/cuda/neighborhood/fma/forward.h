@@ -91,7 +91,7 @@ struct ForwardShared {
 
 template <class S>
 __global__ void __launch_bounds__(32 * kFmaWarps, S::kForwardBlocks)
-    fma_forward(const __grid_constant__ NeighborhoodPass p) {
+    neighborhood_forward_fma(const __grid_constant__ NeighborhoodPass p) {
     using T = typename S::Type;
     NBV_SHARED(memory);
     const FmaLane lane;

@@ -69,8 +69,8 @@ struct FmaPath {
             const auto bytes = ForwardShared<S>::bytes;
             const auto pass = make_pass(args, device, args.heads, fma_capacity<S>(choose_warps(device, bytes)));
             const int32_t warps = count_warps<S>(pass);
-            run(fma_forward<S>, fma_blocks(pass, device, warps, bytes(warps), S::kForwardBlocks), 32 * warps,
-                bytes(warps), pass);
+            run(neighborhood_forward_fma<S>, fma_blocks(pass, device, warps, bytes(warps), S::kForwardBlocks),
+                32 * warps, bytes(warps), pass);
         });
     }
 
@@ -92,7 +92,7 @@ struct FmaPath {
                 pass.bias_in_shared = bytes + table <= device.block_shared;
                 if (pass.bias_in_shared) bytes += table;
             }
-            run(fma_backward_queries<S>, blocks, 32 * warps, bytes, pass);
+            run(neighborhood_backward_queries_fma<S>, blocks, 32 * warps, bytes, pass);
         });
         return pass;
     }
@@ -122,8 +122,8 @@ struct FmaPath {
             pass = make(fma_capacity<S>(choose_warps(device, bytes)));
             scratch.give(pass);
             const int32_t warps = count_warps<S>(pass);
-            run(fma_backward_keys<S>, fma_blocks(pass, device, warps, bytes(warps), S::kBackwardBlocks), 32 * warps,
-                bytes(warps), pass);
+            run(neighborhood_backward_keys_fma<S>, fma_blocks(pass, device, warps, bytes(warps), S::kBackwardBlocks),
+                32 * warps, bytes(warps), pass);
         });
         return pass;
     }

@@ -266,7 +266,8 @@ class KeysBackward {
     const ColumnBits& bits_;
     BackwardPlace& place_;
     const int lane_, first_, share_;  // first row of the warp, and which of its warps this is
-    RowOperands<T, D, kRows, Tiles::kKeepRows> keys_, values_;
+    RowOperands<T, D, kRows, Tiles::kKeepKeys> keys_;
+    RowOperands<T, D, kRows, Tiles::kKeepValues> values_;
     RowWindow window_;  // of row lane_ modulo kRows, as is the next
     int32_t bias_row_;
     WarpSums<kRows, kChannels> grad_keys_, grad_values_;

@@ -33,7 +33,9 @@ struct KeysTiles {
     static constexpr int kChannels = D / kShares;     // of a warp's sums
     static constexpr int kColumns = QueriesTiles<T, D>::kColumns;
     static constexpr int kGroup = QueriesTiles<T, D>::kGroup;
-    static constexpr bool kKeepRows = kNarrow && D == 32;
+    static constexpr bool kKeepValues = kNarrow && D == 32;
+    // With 128 channels registers are left for one of the two: a tenth of what a warp reads from shared memory.
+    static constexpr bool kKeepKeys = kKeepValues || (kNarrow && D == 128);
     static constexpr int kBlocks = D == 32 ? 4 : 2;
 };
 

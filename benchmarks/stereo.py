@@ -1,6 +1,7 @@
-"""Speed of match attention and MatchStereo on the CPU beside the reference in PyTorch and OpenCV, in one run.
+"""Speed of match attention and MatchStereo beside the reference in PyTorch and OpenCV, in one run.
 
-    python benchmarks/stereo_speed.py [--threads 2] [--repeat 5] [--quick]
+    python benchmarks/stereo.py [--threads 2] [--repeat 5] [--quick]
+    python benchmarks/stereo.py --device cuda [--repeat 10] [--quick]
 
 Times are median milliseconds over rounds in which everyone takes its turn. "PyTorch" is the same call, or the same
 network, with the operator computed by its readable reference in PyTorch. "% GEMM" is the rate of the network's FLOP
@@ -12,6 +13,7 @@ freed memory, for all alike.
 from __future__ import annotations
 
 import argparse
+import itertools
 import platform
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -26,7 +28,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import vision
-from vision.analysis.speed import Step, gemm_rate, keep_freed_memory, medians, peak_resident_mib
+from vision.analysis.match_speed import COLUMNS, NETWORKS, measure_networks, measure_operator, native_missing
+from vision.analysis.speed import Step, device_name, gemm_rate, keep_freed_memory, medians, peak_resident_mib
+from vision.device import usable_device
+from vision.errors import UsageError
 from vision.layers import pack_for_inference
 from vision.models import MatchStereo
 from vision.models.stereo.opencv import sgbm_disparity
@@ -42,10 +47,14 @@ NUM_DISPARITIES = 192
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ...")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="without sizes beyond 576 x 960")
     args = parser.parse_args()
+    if args.device != "cpu":
+        on_gpu(args)
+        return
     if (reason := kernels.missing()) is not None:
         raise SystemExit(f"nothing to measure: {reason}")
     torch.set_num_threads(args.threads)
@@ -58,6 +67,21 @@ def main() -> None:
     print_networks(args.repeat)
     if not args.quick:
         print_growth(args.threads)
+
+
+def on_gpu(args: argparse.Namespace) -> None:
+    """Measure on a GPU and print."""
+    try:
+        device = str(usable_device(args.device))
+    except UsageError as error:
+        raise SystemExit(str(error)) from None
+    print(f"device {device_name(device)}\nvision {vision.__version__}, torch {torch.__version__}")
+    print(f"our kernels: {native_missing(device) or 'loaded'}")
+    networks = NETWORKS[:2] if args.quick else NETWORKS
+    timings = measure_networks(device, reference_operator, networks, args.repeat)
+    print(" | ".join(COLUMNS))
+    for timing in itertools.chain(measure_operator(device), timings):
+        print(" | ".join(timing.row), flush=True)
 
 
 def print_operator(repeat: int) -> None:
