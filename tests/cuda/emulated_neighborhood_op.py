@@ -186,6 +186,7 @@ def refuse_all() -> None:
     one = torch.zeros(1)
     many = one.as_strided((2**20, 2**6, 2**4, 2, 1), (0,) * 5)  # of one element, but 2^31 queries
     long = one.as_strided((1, 2**30, 1), (0,) * 3)[:, :, None]
+    high = one.as_strided((1, 2**19 + 2**8, 2**11, 1, 1), (0,) * 5)  # few enough queries, but of long rows
     wide = torch.zeros(1, 4, 5, 2, 257)
     ones = ([1], [1], [1], [0], 1.0)
     for tensors, numbers, words in (
@@ -209,6 +210,11 @@ def refuse_all() -> None:
         ((x, x, x), ([3, 3], [1, 4], *WINDOW[2:]), "a stride must be from 1 to 3, got 4"),
         ((x, x, x), ([3, 3], [1, 1], [2, 1], *WINDOW[3:]), "a dilation must be from 1 to 1, got 2"),
         ((x, x, x, torch.zeros(2, 5, 4)), WINDOW, "bias must have size 5 along axis 2, got 4"),
+        (
+            (high, high, high, torch.zeros(1, 1, 2**12 - 1)),
+            ([1, 2**11], [1, 1], [1, 1], [0, 0], 1.0),
+            "a bias of this kernel size would have over 2^31 - 1 places on this map",
+        ),
         ((x, x, x, torch.zeros(2, 5)), WINDOW, "bias must have 3 axes, [heads, 2 kernel size - 1, ...], got 2"),
         ((x, x, x, torch.zeros(2, 5, 5).double()), WINDOW, "bias must have the dtype of query, Float, got Double"),
         ((x, x, x, None, extra), WINDOW, "additional keys and values come together"),

@@ -110,6 +110,12 @@ def test_tiles_hold_all_that_windows_hold(compile_simt: Compile, mode: str) -> N
     assert subprocess.run([program], text=True, capture_output=True, check=True, timeout=100).stdout == ""
 
 
+@pytest.mark.parametrize("mode", ["plain", "sanitized"])
+def test_a_tiling_is_remembered_as_it_was_chosen(compile_simt: Compile, mode: str) -> None:
+    program = compile_simt(HERE / "tilings.cpp", mode=mode)
+    assert subprocess.run([program], text=True, capture_output=True, check=True, timeout=100).stdout == ""
+
+
 def not_numbers(array: np.ndarray) -> np.ndarray:
     """Which of the tokens `[1, tokens, ...]` hold a value that is none."""
     return np.isnan(load(array))[0].reshape(array.shape[1], -1).any(1)

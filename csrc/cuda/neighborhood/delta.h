@@ -21,10 +21,10 @@ NBV_HOST_DEVICE inline int64_t count_delta_blocks(const NeighborhoodCudaArgs& p)
 template <class T>
 __global__ void __launch_bounds__(kDeltaThreads) neighborhood_delta(const __grid_constant__ NeighborhoodPass pass) {
     const NeighborhoodCudaArgs& p = pass.args;
-    const int32_t blocks = static_cast<int32_t>(count_delta_blocks(p)),
-                  rows = static_cast<int32_t>(count_delta_rows(p));
+    const uint32_t blocks = static_cast<uint32_t>(count_delta_blocks(p)),
+                   rows = static_cast<uint32_t>(count_delta_rows(p));
     const int32_t sample = blockIdx.x / blocks, lane = threadIdx.x % kDeltaLanes;
-    const int32_t row = blockIdx.x % blocks * kDeltaRows + threadIdx.x / kDeltaLanes;
+    const uint32_t row = blockIdx.x % blocks * kDeltaRows + threadIdx.x / kDeltaLanes;  // may be beyond 31 bits
     Compute<T> sum = 0;
     if (row < rows) {
         const int32_t head = row % p.heads, token = row / p.heads;

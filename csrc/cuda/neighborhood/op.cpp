@@ -159,6 +159,16 @@ NeighborhoodCudaArgs make_args(const Tensor& query, const Tensor& key, const Ten
     return args;
 }
 
+// Kernels take the place of a pair in the bias from places of its key and its query, as if the table went on over the
+// whole map (BiasIndex).
+void check_bias_places(const NeighborhoodCudaArgs& args) {
+    int64_t places = 0;
+    for (const auto& axis : args.axis) {
+        places = places * (2 * int64_t{axis.kernel} - 1) + axis.length;
+        check(places <= kMostInt32, "a bias of this kernel size would have over 2^31 - 1 places on this map");
+    }
+}
+
 // In the compute type; the tensor must live until the kernels are on their stream.
 Tensor convert_bias(const Tensor& bias, const Tensor& query, NeighborhoodCudaArgs& args) {
     Integers sizes{args.heads};
@@ -166,6 +176,7 @@ Tensor convert_bias(const Tensor& bias, const Tensor& query, NeighborhoodCudaArg
     check_kind("bias", bias, query);
     check_sizes(check, "bias", bias, sizes, "[heads, 2 kernel size - 1, ...]");
     check(bias.numel() <= kMostInt32, "bias must have at most 2^31 - 1 elements, got ", bias.numel());
+    check_bias_places(args);
     Tensor dense = torch::stable::contiguous(torch::stable::to(bias, std::make_optional(compute_type(args))));
     args.bias = dense.const_data_ptr();
     return dense;

@@ -12,8 +12,9 @@ struct NeighborhoodPass {
     NeighborhoodCudaArgs args;
     Tiling tiling;
     int64_t items = 0;
-    int32_t splits = 1;    // blocks that share the items of a head, each with sums of its own
-    bool aligned = false;  // rows of all tensors begin at multiples of 16 bytes and are as long: they may be copied so
+    float logit_scale = 0;  // scale * log2 e: many GPUs are slow at products of doubles
+    int32_t splits = 1;     // blocks that share the items of a head, each with sums of its own
+    bool aligned = false;   // rows of all tensors begin at multiples of 16 bytes and are as long: they may be copied so
 
     // Backward. What kernels leave for each other in scratch (scratch.h), in the compute type.
     void* delta = nullptr;        // [batch, z, y, x, heads]

@@ -3,6 +3,8 @@
 
 #include "extra.h"
 #include "scratch.h"
+#include "tilings.h"
+#include "vectors.h"
 
 namespace nbv {
 namespace {
@@ -37,9 +39,10 @@ inline NeighborhoodPass make_pass(const NeighborhoodCudaArgs& args, const CudaDe
                                   Capacity capacity) {
     NeighborhoodPass pass;
     pass.args = args;
+    pass.logit_scale = static_cast<float>(args.scale * kLog2E);
     pass.aligned = is_aligned(args);
     for (;; capacity.rows /= 2) {
-        pass.tiling = choose_tiling(args, capacity.rows, capacity.warp_rows, capacity.columns);
+        pass.tiling = remember_tiling(args, capacity.rows, capacity.warp_rows, capacity.columns);
         pass.items = pass.tiling.tiles() * args.batch * heads;
         if (pass.items >= device.multiprocessors || capacity.rows <= capacity.warp_rows) return pass;
     }
@@ -55,11 +58,12 @@ inline NeighborhoodPass make_extra_pass(const NeighborhoodCudaArgs& args, const 
                                         Capacity capacity) {
     NeighborhoodPass pass;
     pass.args = args;
+    pass.logit_scale = static_cast<float>(args.scale * kLog2E);
     pass.args.bias = nullptr;
     for (auto& axis : pass.args.axis) axis = {axis.length, axis.length, 1, 1, false};
     pass.aligned = is_aligned(args);
     pass.extra_rows = true;
-    pass.tiling = choose_tiling(pass.args, capacity.rows, capacity.warp_rows, capacity.columns);
+    pass.tiling = remember_tiling(pass.args, capacity.rows, capacity.warp_rows, capacity.columns);
     pass.tiling.rows = {1, 1, std::min(capacity.rows, args.extra)};
     int64_t column_tiles = 1;
     const Shape& columns = pass.tiling.columns;
@@ -73,9 +77,13 @@ inline NeighborhoodPass make_extra_pass(const NeighborhoodCudaArgs& args, const 
     return pass;
 }
 
-// Blocks that take items in turn: as many as run side by side, by their shared memory and threads.
-inline int64_t count_blocks(const NeighborhoodPass& pass, const CudaDevice& device, int64_t threads, int64_t bytes) {
-    const int64_t beside = std::clamp<int64_t>(device.block_shared / std::max<int64_t>(bytes, 1), 1, 1024 / threads);
+// Blocks that take items in turn: as many as run side by side, by their shared memory and registers. The latter hold
+// `warps` of these kernels. With more blocks the last of them would have a multiprocessor for themselves, half used.
+inline int64_t count_blocks(const NeighborhoodPass& pass, const CudaDevice& device, int64_t threads, int64_t bytes,
+                            int64_t warps) {
+    constexpr int64_t kReserved = 1024;  // bytes of each block, and what a block cannot ask for of all there are
+    const int64_t by_shared = (device.block_shared + kReserved) / (bytes + kReserved);
+    const int64_t beside = std::clamp<int64_t>(by_shared, 1, std::max<int64_t>(1, 32 * warps / threads));
     return std::min(pass.items, beside * device.multiprocessors);
 }
 

@@ -169,6 +169,12 @@ def test_the_kernels_are_the_first_choice_on_gpus(module: types.SimpleNamespace,
             {"bias": torch.zeros(1).expand(2**31)},
             f"a bias of at most 2^31 - 1 elements on CUDA, not {2**31}",
         ),
+        ((9, 0), {"shape": (2**20, 2**6), "bias": torch.zeros(1)}, None),
+        (
+            (9, 0),
+            {"shape": (2**29 - 32, 2), "bias": torch.zeros(1)},
+            f"a bias with at most 2^31 - 1 places on the map on CUDA, not {(2**29 - 32) * 5 + 2}",
+        ),
     ],
 )
 def test_the_kernels_say_what_they_cannot_on_gpus(

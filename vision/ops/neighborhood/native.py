@@ -54,7 +54,17 @@ def why_not(call: Call) -> str | None:
         return f"at most 2^31 - 1 queries of all samples and heads on CUDA, not {queries}"
     if call.bias is not None and call.bias.numel() > MAX_CUDA_COUNT:
         return f"a bias of at most 2^31 - 1 elements on CUDA, not {call.bias.numel()}"
+    if call.bias is not None and (places := _bias_places(call)) > MAX_CUDA_COUNT:
+        return f"a bias with at most 2^31 - 1 places on the map on CUDA, not {places}"
     return None
+
+
+def _bias_places(call: Call) -> int:
+    """Kernels take the place of a pair in the bias from places of its key and its query on the whole map."""
+    places = 0
+    for length, kernel in zip(call.query.shape[1:-2], call.window.kernel_size, strict=True):
+        places = places * (2 * kernel - 1) + length
+    return places
 
 
 def _may_use_tf32(query: Tensor) -> bool:

@@ -52,6 +52,12 @@ Capacity fma_capacity(int32_t warps) {
     return {warps * S::kWarpRows, S::kWarpRows, S::kColumns};
 }
 
+// Of kernels that have registers for `beside` blocks of kFmaWarps warps.
+inline int64_t fma_blocks(const NeighborhoodPass& pass, const CudaDevice& device, int32_t warps, int64_t bytes,
+                          int64_t beside) {
+    return count_blocks(pass, device, 32 * warps, bytes, beside * kFmaWarps);
+}
+
 template <class T>
 struct FmaPath {
     using Type = T;
@@ -63,8 +69,8 @@ struct FmaPath {
             const auto bytes = ForwardShared<S>::bytes;
             const auto pass = make_pass(args, device, args.heads, fma_capacity<S>(choose_warps(device, bytes)));
             const int32_t warps = count_warps<S>(pass);
-            run(neighborhood_forward_fma<S>, count_blocks(pass, device, 32 * warps, bytes(warps)), 32 * warps,
-                bytes(warps), pass);
+            run(neighborhood_forward_fma<S>, fma_blocks(pass, device, warps, bytes(warps), S::kForwardBlocks),
+                32 * warps, bytes(warps), pass);
         });
     }
 
@@ -78,7 +84,7 @@ struct FmaPath {
             pass = make_pass(args, device, args.heads, fma_capacity<S>(choose_warps(device, most)));
             scratch.give(pass);
             const int32_t warps = count_warps<S>(pass);
-            int64_t bytes = most(warps), blocks = count_blocks(pass, device, 32 * warps, bytes);
+            int64_t bytes = most(warps), blocks = fma_blocks(pass, device, warps, bytes, S::kBackwardBlocks);
             if (args.grad_bias != nullptr) {
                 split_heads(pass, scratch);
                 blocks = static_cast<int64_t>(args.heads) * pass.splits;
@@ -116,8 +122,8 @@ struct FmaPath {
             pass = make(fma_capacity<S>(choose_warps(device, bytes)));
             scratch.give(pass);
             const int32_t warps = count_warps<S>(pass);
-            run(neighborhood_backward_keys_fma<S>, count_blocks(pass, device, 32 * warps, bytes(warps)), 32 * warps,
-                bytes(warps), pass);
+            run(neighborhood_backward_keys_fma<S>, fma_blocks(pass, device, warps, bytes(warps), S::kBackwardBlocks),
+                32 * warps, bytes(warps), pass);
         });
         return pass;
     }

@@ -172,11 +172,11 @@ class KeysBackward {
         const NeighborhoodCudaArgs& args = p_.args;
         const Tile queries = memory_.column_tile(stage, 0), grads_out = memory_.column_tile(stage, 1);
         const uint32_t seen = static_cast<uint32_t>(mask.word);
-        const float factor = static_cast<float>(args.scale * kLog2E);
         WarpSums<kRows, kGroup> weights, grads;
         multiply_tiles(weights, keys_, queries, column, mask.groups, args.dim, lane_);
-        for_columns(weights, shared_.lse(stage) + column,
-                    [&](float& x, float lse, int, int, int) { x = x * factor - lse * static_cast<float>(kLog2E); });
+        for_columns(weights, shared_.lse(stage) + column, [&](float& x, float lse, int, int, int) {
+            x = x * p_.logit_scale - lse * static_cast<float>(kLog2E);
+        });
         if (args.bias != nullptr) {
             const BiasIndex index(args);
             const float* const bias = static_cast<const float*>(args.bias) + int64_t{head} * index.size(args);

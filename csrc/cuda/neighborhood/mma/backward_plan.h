@@ -52,7 +52,8 @@ NeighborhoodPass plan_queries(const NeighborhoodCudaArgs& args, const CudaDevice
     scratch.give(pass);
     const int32_t warps = ceil_divide(pass.tiling.rows.product(), Work::kRows);
     const int64_t bytes = Memory::bytes(warps * Work::kRows);
-    run(kernel, count_blocks(pass, device, 32 * warps, bytes), 32 * warps, bytes, pass);
+    const int64_t blocks = count_blocks(pass, device, 32 * warps, bytes, Work::Tiles::kBlocks * kMostWarps);
+    run(kernel, blocks, 32 * warps, bytes, pass);
     return pass;
 }
 
@@ -69,7 +70,8 @@ NeighborhoodPass plan_keys(const NeighborhoodCudaArgs& args, const CudaDevice& d
     scratch.give(pass);
     const int32_t groups = ceil_divide(pass.tiling.rows.product(), Work::kRows), threads = 32 * groups * Work::kShares;
     const int64_t bytes = Memory::bytes(groups * Work::kRows);
-    run(neighborhood_backward_keys_mma<T, D>, count_blocks(pass, device, threads, bytes), threads, bytes, pass);
+    const int64_t blocks = count_blocks(pass, device, threads, bytes, Work::Tiles::kBlocks * kMostWarps);
+    run(neighborhood_backward_keys_mma<T, D>, blocks, threads, bytes, pass);
     return pass;
 }
 

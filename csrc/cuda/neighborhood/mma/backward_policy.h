@@ -18,7 +18,8 @@ struct QueriesTiles {
     static constexpr int kColumns = static_cast<int>(D * sizeof(T)) <= 128 ? 64 : D * sizeof(T) <= 512 ? 32 : 16;
     static constexpr int kGroup = D == 32 || kColumns < 32 ? 16 : 32;  // columns whose products are in registers
     static constexpr bool kKeepRows = kNarrow && D == 32;              // operands of rows stay in registers
-    static constexpr int kBlocks = D == 32 ? 4 : 2;                    // that share a multiprocessor's registers
+    // That share a multiprocessor's registers.
+    static constexpr int kBlocks = D == 32 ? 4 : !kNarrow && D == 128 ? 3 : 2;
 };
 
 // Gradients of keys and of values are twice as many sums. With 256 channels they leave no room for products: two warps

@@ -39,12 +39,9 @@ __device__ __forceinline__ void multiply_tiles(float (&sums)[kRows / 16][kBlocks
                                                const SharedTile<T, D>& columns, int column, uint32_t groups, int dim,
                                                int lane) {
     constexpr int kSteps = D / Mma<T>::kDepth;
-    [[maybe_unused]] constexpr int kUnroll = kKeep ? kSteps : 2;  // kept operands need steps that are constants
     const ColumnReader<T, D> reader(lane);
     clear<kRows, 8 * kBlocks>(sums);
-#pragma unroll kUnroll
-    for (int step = 0; step < kSteps; ++step) {
-        if (step * Mma<T>::kDepth >= dim) break;
+    const auto multiply = [&](int step) {
         uint32_t a[kRows / 16][4];
         rows.load(a, lane, step);
         for_groups<kBlocks / 2>(groups, [&](int g) {
@@ -56,6 +53,17 @@ __device__ __forceinline__ void multiply_tiles(float (&sums)[kRows / 16][kBlocks
                 Mma<T>::multiply(sums[i][2 * g + 1], a[i], b[2], b[3]);
             }
         });
+    };
+    if constexpr (kKeep) {
+#pragma unroll  // kept operands need steps that are constants
+        for (int step = 0; step < kSteps; ++step)
+            if (step * Mma<T>::kDepth < dim) multiply(step);
+    } else {
+#pragma unroll 2
+        for (int step = 0; step < kSteps; ++step) {
+            if (step * Mma<T>::kDepth >= dim) break;
+            multiply(step);
+        }
     }
 }
 

@@ -28,22 +28,18 @@ struct QueriesMemory {
 
 // Items of a block: all with the stride of the grid, or, where the block keeps sums of a head, its share of that one's.
 struct BlockItems {
-    int32_t head, block;  // the head, and the block's number among its blocks; 0 without gradients of the bias
-    int32_t begin, end, step;
+    int32_t head, block;        // the head, and the block's number among its blocks; 0 without gradients of the bias
+    uint32_t begin, end, step;  // unsigned, as the number after the last may be beyond 31 bits
 
     __device__ __forceinline__ explicit BlockItems(const NeighborhoodPass& p)
-        : head(0),
-          block(0),
-          begin(static_cast<int32_t>(blockIdx.x)),
-          end(static_cast<int32_t>(p.items)),
-          step(static_cast<int32_t>(gridDim.x)) {
+        : head(0), block(0), begin(blockIdx.x), end(static_cast<uint32_t>(p.items)), step(gridDim.x) {
         if (p.bias_parts == nullptr) return;
         const int blocks = static_cast<int>(gridDim.x) / p.args.heads;
         const int64_t items = p.items / p.args.heads;
         head = static_cast<int32_t>(blockIdx.x) / blocks;
         block = static_cast<int32_t>(blockIdx.x) % blocks;
-        begin = static_cast<int32_t>(head * items + items * block / blocks);
-        end = static_cast<int32_t>(head * items + items * (block + 1) / blocks);
+        begin = static_cast<uint32_t>(head * items + items * block / blocks);
+        end = static_cast<uint32_t>(head * items + items * (block + 1) / blocks);
         step = 1;
     }
 };
@@ -175,30 +171,30 @@ class QueriesBackward {
     __device__ __forceinline__ void work_group(int stage, int column, const WarpMask<kRows, kGroup>& mask,
                                                const Position* at) {
         const NeighborhoodCudaArgs& args = p_.args;
+        const int lane = forget(lane_);
         const Tile keys = memory_.column_tile(stage, 0), values = memory_.column_tile(stage, 1);
         const uint32_t seen = static_cast<uint32_t>(mask.word);
         const int32_t* const bias_columns = memory_.columns.bias + column;
-        const float factor = static_cast<float>(args.scale * kLog2E);
         const bool biased = args.bias != nullptr && at != nullptr;
         const BiasIndex index(args);
         const int32_t base = biased ? index.of(*at) : 0;
         WarpSums<kRows, kGroup> grads, products;
-        multiply_tiles(grads, queries_, keys, column, mask.groups, args.dim, lane_);
-        for_sums(grads, [&](float& x, int i, int, int e) { x = x * factor - lse_[i][e / 2]; });
+        multiply_tiles(grads, queries_, keys, column, mask.groups, args.dim, lane);
+        for_sums(grads, [&](float& x, int i, int, int e) { x = x * p_.logit_scale - lse_[i][e / 2]; });
         if (biased) {
             const float* const bias =
                 static_cast<const float*>(args.bias) + int64_t{place_.item.head} * index.size(args);
-            add_bias<1>(grads, seen, bias + base, bias_row_, bias_columns, lane_);
+            add_bias<1>(grads, seen, bias + base, bias_row_, bias_columns, lane);
         }
-        multiply_tiles(products, grads_out_, values, column, mask.groups, args.dim_v, lane_);
+        multiply_tiles(products, grads_out_, values, column, mask.groups, args.dim_v, lane);
         for_sums(grads,
                  [&](float& x, int i, int j, int e) { x = exp2_fast(x) * (products[i][j][e] - delta_[i][e / 2]); });
-        if (!mask.whole) mask_sums(grads, seen, lane_);
-        add_products(sums_, grads, keys, column, mask.groups, 0, args.dim, lane_);
+        if (!mask.whole) mask_sums(grads, seen, lane);
+        add_products(sums_, grads, keys, column, mask.groups, 0, args.dim, lane);
         if (!biased || bias_sums_.table == nullptr) return;
 #pragma unroll
         for (int i = 0; i < kRowBlocks; ++i)
-            bias_sums_.add(grads[i], 16 * i, seen, bias_row_, base, bias_columns, lane_);
+            bias_sums_.add(grads[i], 16 * i, seen, bias_row_, base, bias_columns, lane);
     }
 
     // By way of the warp's queries, which nobody needs any more.
@@ -241,7 +237,8 @@ __global__ void __launch_bounds__(32 * kMostWarps, QueriesTiles<T, D>::kBlocks)
     __syncthreads();  // tables are there, and zeros for sums of the bias
     Work work(p, memory, bias_sums);
     int stage = 0;
-    for (int32_t number = items.begin; number < items.end; number += items.step) work.run(number, stage);
+    for (uint32_t number = items.begin; number < items.end; number += items.step)
+        work.run(static_cast<int32_t>(number), stage);
     bias_sums.finish(p, items.head, items.block);
 }
 

@@ -187,7 +187,7 @@ class ForwardItem {
             bias.entries =
                 static_cast<const float*>(p_.args.bias) + place_.item.head * index.size(p_.args) + index.of(at);
         }
-        make_logits(logits, mask, lane, static_cast<float>(p_.args.scale * kLog2E), bias);
+        make_logits(logits, mask, lane, p_.logit_scale, bias);
         sums_.soften(logits, mask);
         add_weighted_columns<T, D, kRows, kColumns>(sums_.out, logits, memory_.column_tile(stage, 1), mask, lane,
                                                     p_.args.dim_v);

@@ -38,7 +38,7 @@ void run_items(void (*kernel)(NeighborhoodPass), const NeighborhoodPass& pass, c
                int32_t warp_rows, const Run& run) {
     const int32_t warps = ceil_divide(pass.tiling.rows.product(), warp_rows);
     const int64_t threads = 32 * warps, bytes = Work::bytes(warps * warp_rows);
-    run(kernel, count_blocks(pass, device, threads, bytes), threads, bytes, pass);
+    run(kernel, count_blocks(pass, device, threads, bytes, Work::Tiles::kBlocks * kMostWarps), threads, bytes, pass);
 }
 
 template <class T>

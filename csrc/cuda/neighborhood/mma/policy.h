@@ -17,7 +17,8 @@ struct ForwardTiles {
     static constexpr int kWarpRows = kNarrow && (D == 64 || D == 128) ? 32 : 16;
     static constexpr int kColumns = kNarrow ? (D == 256 ? 32 : 64) : D == 256 ? 16 : D == 32 ? 64 : 32;
     static constexpr bool kKeepQuery = static_cast<int>(D * sizeof(T)) <= 128;  // its operands stay in registers
-    static constexpr int kBlocks = D == 32 ? 4 : 2;  // that share a multiprocessor's registers
+    // That share a multiprocessor's registers.
+    static constexpr int kBlocks = D == 32 ? 4 : kNarrow || D == 256 ? 2 : D == 64 ? 4 : 3;
 };
 
 // Shared memory of a block: tables, row tiles, two stages of two column tiles each.
