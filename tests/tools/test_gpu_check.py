@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +81,7 @@ def test_a_step_that_overruns_is_cut_and_keeps_what_it_had(tmp_path: Path, argum
     body = "import time\ndef run(record):\n    record.check('early', True)\n    time.sleep(60)\n"
     environment = make_module(tmp_path, "sleeps", body)
     begin = time.monotonic()
-    result = run_step(Step("sleeps", "sleeps", 1, ""), arguments, environment, 4.0)
+    result = run_step(Step("sleeps", "sleeps", 1, ""), arguments, environment, 4.0, tmp_path, StringIO())
     assert time.monotonic() - begin < 15
     assert result.status == "cut" and [check["name"] for check in result.found["checks"]] == ["early"]
 
@@ -98,7 +100,7 @@ def test_a_step_that_overruns_is_cut_and_keeps_what_it_had(tmp_path: Path, argum
 )
 def test_outcomes(body: str, status: str, tmp_path: Path, arguments: argparse.Namespace) -> None:
     environment = make_module(tmp_path, "step_of_a_test", body)
-    result = run_step(Step("a step", "step_of_a_test", 1, ""), arguments, environment, 60)
+    result = run_step(Step("a step", "step_of_a_test", 1, ""), arguments, environment, 60, tmp_path, StringIO())
     assert result.status == status
     write_report(tmp_path, "title", [result])
     report = (tmp_path / "report.md").read_text()
@@ -113,12 +115,14 @@ def test_a_failure_does_not_end_the_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert main(["--device", "cpu", "--output", str(tmp_path / "out")]) == 1
     steps = json.loads((tmp_path / "out/results.json").read_text())["steps"]
     assert [step["status"] for step in steps] == ["failed", "passed"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.md", "results.json", "log.txt"}
+    assert "FAIL one" in (tmp_path / "out/log.txt").read_text()
 
 
 def test_time_is_shared_by_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
 
-    def run(step: Step, args: argparse.Namespace, environment: dict[str, str], seconds: float) -> StepResult:
+    def run(step: Step, args: argparse.Namespace, environment: dict[str, str], seconds: float, *_: Any) -> StepResult:
         given.append(seconds)
         return StepResult(step.name, "passed", 0.0, {})
 
@@ -143,12 +147,14 @@ def test_sanitizers_tell_by_their_code_and_words(tmp_path: Path, arguments: argp
     checker.write_text('#!/bin/sh\n"$@"\necho "========= ERROR SUMMARY: 3 errors"\nexit 9\n')
     checker.chmod(0o755)
     environment = make_module(tmp_path, "fine", "def run(record): record.check('one', True)")
-    result = run_step(Step("memcheck", "fine", 1, "", (str(checker),)), arguments, environment, 60)
+    result = run_step(
+        Step("memcheck", "fine", 1, "", (str(checker),)), arguments, environment, 60, tmp_path, StringIO()
+    )
     assert result.status == "failed" and result.found["notes"] == ["========= ERROR SUMMARY: 3 errors"]
 
 
 def test_checkers_that_are_absent_are_said(tmp_path: Path, arguments: argparse.Namespace) -> None:
-    result = run_step(Step("memcheck", "x", 1, "", ("no-such-program",)), arguments, {}, 60)
+    result = run_step(Step("memcheck", "x", 1, "", ("no-such-program",)), arguments, {}, 60, tmp_path, StringIO())
     assert result == StepResult("memcheck", "skipped", 0.0, {"skipped": "no-such-program is not installed"})
 
 

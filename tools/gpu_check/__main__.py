@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import IO, NamedTuple
 
@@ -95,14 +96,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     steps = [step for step in STEPS if args.only is None or step.name in args.only]
     title = f"GPU check, {datetime.date.today().isoformat()}, device {args.device}"
     results: list[StepResult] = []
-    try:
-        for number, step in enumerate(steps):
-            rest = sum(other.share for other in steps[number:])
-            seconds = max(0.0, end - time.monotonic()) * step.share / rest
-            results.append(run_step(step, args, environment, seconds))
-            write_report(args.output, title, results)
-    finally:
-        print_summary(results, args.output)
+    with TemporaryDirectory() as folder, (args.output / "log.txt").open("w") as log:
+        try:
+            for number, step in enumerate(steps):
+                rest = sum(other.share for other in steps[number:])
+                seconds = max(0.0, end - time.monotonic()) * step.share / rest
+                results.append(run_step(step, args, environment, seconds, Path(folder), log))
+                write_report(args.output, title, results)
+        finally:
+            print_summary(results, args.output)
     return int(any(result.status in ("failed", "crashed") for result in results))
 
 
@@ -152,12 +154,14 @@ def build_kernels(environment: dict[str, str], end: float) -> None:
     print(f"  {said} ({time.monotonic() - begin:.0f} s)", flush=True)
 
 
-def run_step(step: Step, args: argparse.Namespace, environment: dict[str, str], seconds: float) -> StepResult:
+def run_step(
+    step: Step, args: argparse.Namespace, environment: dict[str, str], seconds: float, folder: Path, log: IO[str]
+) -> StepResult:
     """Run one step in a process of its own, print what it prints, and end it when its time is over."""
-    print(f"\n== {step.name}: {step.purpose} (up to {seconds:.0f} s)", flush=True)
-    name = step.name.replace(" ", "-")
-    path = args.output / f"{name}.json"
-    path.unlink(missing_ok=True)
+    title = f"\n== {step.name}: {step.purpose} (up to {seconds:.0f} s)"
+    print(title, flush=True)
+    print(title, file=log, flush=True)
+    path = folder / f"{step.name}.json"
     reason = why_skipped(step, args.device, seconds)
     if reason is not None:
         print(f"  skipped: {reason}", flush=True)
@@ -177,7 +181,8 @@ def run_step(step: Step, args: argparse.Namespace, environment: dict[str, str], 
         start_new_session=True,
     )
     assert process.stdout is not None
-    copier = Thread(target=copy_output, args=(process.stdout, args.output / f"{name}.log"), daemon=True)
+    said: list[str] = []
+    copier = Thread(target=copy_output, args=(process.stdout, said, log), daemon=True)
     copier.start()
     cut = False
     try:
@@ -190,7 +195,7 @@ def run_step(step: Step, args: argparse.Namespace, environment: dict[str, str], 
         copier.join(5)
     found = json.loads(path.read_text()) if path.is_file() else {}
     if step.around:
-        found.setdefault("notes", []).extend(said_around(args.output / f"{name}.log"))
+        found.setdefault("notes", []).extend(said_around(said))
     status = judge(found, process.returncode, cut)
     print(f"   {step.name}: {status}, {time.monotonic() - begin:.0f} s", flush=True)
     return StepResult(step.name, status, time.monotonic() - begin, found)
@@ -216,18 +221,19 @@ def judge(found: dict, code: int | None, cut: bool) -> str:
     return "skipped" if found.get("skipped") else "passed"
 
 
-def said_around(log: Path) -> list[str]:
+def said_around(lines: Sequence[str]) -> list[str]:
     """What a sanitizer or profiler said, without what the step itself printed."""
     told = ("ERROR SUMMARY", "RACECHECK SUMMARY", "ERR_NVGPUCTRPERM", "nbv", *_METRICS)
-    return [" ".join(line.split()) for line in log.read_text().splitlines() if any(word in line for word in told)][:80]
+    return [" ".join(line.split()) for line in lines if any(word in line for word in told)][:80]
 
 
-def copy_output(lines: IO[str], path: Path) -> None:
-    """To the terminal and to a file."""
-    with path.open("w") as log:
-        for line in lines:
-            print(line, end="", flush=True)
-            log.write(line)
+def copy_output(lines: IO[str], said: list[str], log: IO[str]) -> None:
+    """To the terminal, to a list and to a file."""
+    for line in lines:
+        print(line, end="", flush=True)
+        said.append(line)
+        log.write(line)
+        log.flush()
 
 
 def end_group(process: subprocess.Popen) -> None:
@@ -255,7 +261,7 @@ def print_summary(results: Sequence[StepResult], folder: Path) -> None:
         )
         for failure in result.failures:
             print(f"    FAIL {failure}")
-    print(f"written: {folder}/report.md, {folder}/results.json")
+    print(f"written: {folder}/report.md, {folder}/results.json, {folder}/log.txt")
 
 
 if __name__ == "__main__":
