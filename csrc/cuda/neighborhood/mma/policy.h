@@ -18,7 +18,7 @@ struct ForwardTiles {
     static constexpr int kColumns = kNarrow ? (D == 256 ? 32 : 64) : D == 256 ? 16 : D == 32 ? 64 : 32;
     static constexpr bool kKeepQuery = static_cast<int>(D * sizeof(T)) <= 128;  // its operands stay in registers
     // That share a multiprocessor's registers.
-    static constexpr int kBlocks = D == 32 ? 4 : kNarrow || D == 256 ? 2 : D == 64 ? 4 : 3;
+    static constexpr int kBlocks = D == 256 ? 2 : kNarrow ? (D == 32 ? 4 : 2) : D == 64 ? 4 : 3;
 };
 
 // Shared memory of a block: tables, row tiles, two stages of two column tiles each.
