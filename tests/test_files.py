@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 import stat
@@ -42,6 +43,22 @@ def test_a_new_file_has_the_mode_of_a_plain_one(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "c.csv").read_bytes() == b'x,y\n1,"a,b"\n'
     for name in ("a", "b", "new/c.csv"):
         assert mode_of(tmp_path / name) == mode_of(tmp_path / "plain") == 0o640
+
+
+def test_cells_of_strangers_are_no_formulas_and_are_utf_8(tmp_path: Path) -> None:
+    words = ["=1", "+1", "-1", "@a", "\t=1", "\uff1d1", "a=1", "", "\udcff", "\ud800"]
+    write_csv(tmp_path / "a.csv", ["word"], [*([word] for word in words), [-1.5], [None]])
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        cells = [row[0] if row else "" for row in csv.reader(file)]
+    assert cells[1:] == [
+        *("'=1", "'+1", "'-1", "'@a", "'\t=1", "'\uff1d1", "a=1", "", "\\xff", "\\ud800", "-1.5", ""),
+    ]
+
+
+def test_an_error_of_the_block_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as error, replacing(tmp_path / "a"):
+        fail()
+    assert error.value.filename == str(tmp_path / "a") and names(tmp_path) == []
 
 
 def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from typing import BinaryIO
 
 StrPath = str | os.PathLike[str]
 
+# The last four are the wide forms, which spreadsheets of East Asia take for the same.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
 
 @contextlib.contextmanager
 def replacing(path: StrPath) -> Iterator[BinaryIO]:
@@ -41,8 +44,8 @@ def replacing_path(path: StrPath, suffix: str = "") -> Iterator[Path]:
         suffix: ending of the temporary name, where the writer chooses the format by it.
 
     Raises:
-        OSError: the folder is missing, the disk is full, `path` is a folder or a device, and so on; it names `path`.
-            Nothing is left behind.
+        OSError: the folder is missing, the disk is full, `path` is a folder or a device, and so on; it names `path`,
+            also where the block's own error names no file. Nothing is left behind.
     """
     target = _target(path)
     # In the same folder, since a rename does not cross file systems; short, so that the longest name still works.
@@ -54,7 +57,8 @@ def replacing_path(path: StrPath, suffix: str = "") -> Iterator[Path]:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         except OSError as error:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-        yield temporary
+        with _named(path):
+            yield temporary
         if target.exists():
             mode = stat.S_IMODE(target.stat().st_mode)
         if stat.S_IMODE(temporary.stat().st_mode) != mode:
@@ -134,8 +138,40 @@ def write_csv(path: StrPath, header: Sequence[str], lines: Sequence[Sequence[obj
     """Write a CSV file whole or not at all; the folder is made if missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *lines])
+    cells = [[csv_cell(value) for value in line] for line in (header, *lines)]
+    csv.writer(text, lineterminator="\n").writerows(cells)
     write_text(path, text.getvalue())
+
+
+def csv_cell(value: object) -> object:
+    """A value as CSV files hold it: text in UTF-8, and none that spreadsheets take for a formula.
+
+    Names and metadata are written by strangers: what begins with = + - @ gets an apostrophe before it, which
+    spreadsheets do not show. Numbers stay as they are.
+    """
+    if not isinstance(value, str):
+        return value
+    text = readable(value)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def readable(text: str) -> str:
+    """Text that UTF-8 can hold: bytes of a file name that are none become `\\xff`."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair of UTF-16, which no file name gives
+        return text.encode("utf-8", "backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def _named(path: StrPath) -> Iterator[None]:
+    """Errors of writing to a file that is open already know neither its name nor the final one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise
 
 
 def _target(path: StrPath) -> Path:
