@@ -62,6 +62,20 @@ def test_a_file_that_differs_is_told(
     assert "more than 0.05 pixels; do not use this file" in capsys.readouterr().err
 
 
+def test_a_file_that_is_there_needs_to_be_given_up_and_weights_never_are(
+    small_model: MatchStereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.onnx.stereo.export_stereo", lambda model, path, *size: path.write_bytes(b"new"))
+    path = tmp_path / "stereo.onnx"
+    path.write_bytes(b"old")
+    assert main(["export", "stereo", str(path)]) == 2
+    assert "--overwrite" in capsys.readouterr().err and path.read_bytes() == b"old"
+    assert main(["export", "stereo", str(path), "--checkpoint", str(path), "--overwrite"]) == 2
+    assert "is an input of this run" in capsys.readouterr().err and path.read_bytes() == b"old"
+    assert main(["export", "stereo", str(path), "--overwrite"]) == 0
+    assert path.read_bytes() == b"new"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -52,7 +52,7 @@ def test_jsonl_and_csv_hold_the_same(forgery: Forgery, photos: Path, tmp_path: P
     records = [json.loads(line) for line in out.splitlines()]
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == result_fields()
+    assert list(rows[0]) == [*result_fields(), "run"] and len({row.pop("run") for row in rows}) == 1
     assert rows == [{k: "" if v is None else str(v) for k, v in record.items()} for record in records]
     assert err == f"vision forgery: {photos / 'missing.png'}: no such file; check the path\n"
 
@@ -265,22 +265,6 @@ def test_unwritable_folders(
         assert forgery(photos, *option) == 2
         assert "cannot be written (Permission denied)" in capsys.readouterr().err
     assert list(locked.iterdir()) == []
-
-
-def test_a_failed_run_leaves_no_csv_and_keeps_the_old_one(
-    forgery: Forgery, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    target = tmp_path / "out.csv"
-    target.write_text("from before")
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("vision.cli.reporter.Reporter._print_now", interrupt)
-    assert forgery(photos, "--csv", target) == 130
-    assert capsys.readouterr().err.endswith("interrupted\n")
-    assert target.read_text() == "from before"
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.csv"]
 
 
 def test_full_disk(

@@ -86,7 +86,7 @@ def test_stdout_stays_clean_and_ascii_terminals_do_not_matter(checkpoint: Path, 
         assert table.returncode == 0 and len(table.stdout.splitlines()) == 4
         done = run("forgery", photos, photos / "missing.png", "--checkpoint", checkpoint, "--json", **extra)
         assert done.returncode == 1 and "Traceback" not in done.stderr
-        assert json.loads(done.stdout)[1]["path"] == str(photos / name)
+        assert json.loads(done.stdout)[1]["path"] == str(photos / "caf\u00e9 \\xff.png")
 
 
 def test_a_reader_that_goes_away_is_no_error_message(checkpoint: Path, photos: Path) -> None:
@@ -122,3 +122,33 @@ def test_interrupt(checkpoint: Path, tmp_path: Path) -> None:
     assert process.stderr.read() == b"vision forgery: interrupted\n"
     assert process.stdout.read() == b"" and process.wait() == 130
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_run_that_is_told_to_end_keeps_its_rows_and_leaves_nothing_else(
+    checkpoint: Path, photos: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    options = ["--checkpoint", str(checkpoint), "--jsonl", "--csv", str(out / "a.csv"), "--heatmap", str(out / "maps")]
+    start = "import signal, sys\n" + (
+        f"signal.signal(signal.{name}, signal.SIG_DFL)\n"
+        "from vision.cli.main import main\n"
+        f"sys.exit(main(['forgery', *[{str(photos / 'a.png')!r}] * 4000, *{options!r}]))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    assert process.stdout is not None
+    for _ in range(3):
+        process.stdout.readline()
+    number = getattr(signal, name)
+    process.send_signal(number)
+    process.send_signal(number)
+    shown, complaint = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and complaint == f"vision forgery: ended by {name}\n".encode()
+    rows = (out / "a.csv").read_text().splitlines()
+    assert len(rows) - 1 - (3 + len(shown.splitlines())) in (0, 1)  # the signal may come between the two
+    assert sorted(path.name for path in out.iterdir()) == ["a.csv", "maps"]
+    assert all(path.name.startswith("a_heatmap") for path in (out / "maps").iterdir())

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+import vision
 from vision.cli.reporter import Reporter, Subject
+from vision.cli.table import run_of
 
 Capture = pytest.CaptureFixture[str]
 SUBJECT = Subject(
@@ -28,7 +30,8 @@ BAD = {"path": "b\x1b", "books": None, "error": "gone", "warnings": []}
 
 
 def command(**options: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"name": "library", "csv": None, "json": False, "jsonl": False, **options})
+    defaults = {"name": "library", "csv": None, "json": False, "jsonl": False, "overwrite": False, "resume": False}
+    return argparse.Namespace(**{**defaults, **options})
 
 
 def report(*records: dict[str, Any], **options: Any) -> Reporter:
@@ -58,10 +61,13 @@ def test_the_table(capsys: Capture) -> None:
 
 def test_json_and_csv(tmp_path: Path, capsys: Capture) -> None:
     report(GOOD, BAD, json=True, csv=str(tmp_path / "a.csv"))
+    run = run_of({"name": "library", "files": [None], "version": vision.__version__}, []).encode()
     out, err = capsys.readouterr()
     assert json.loads(out) == [GOOD, BAD]
     assert err.splitlines()[-1] == "vision library: b\\x1b: gone"
-    assert (tmp_path / "a.csv").read_bytes() == (b"path,books,error,warnings\r\na,3,,dusty; steep\r\nb\x1b,,gone,\r\n")
+    assert (tmp_path / "a.csv").read_bytes() == (
+        b"path,books,error,warnings,run\r\na,3,,dusty; steep,%s\r\nb\x1b,,gone,,%s\r\n" % (run, run)
+    )
 
 
 def test_lines_of_json_come_at_once(capsys: Capture) -> None:
@@ -74,11 +80,14 @@ def test_lines_of_json_come_at_once(capsys: Capture) -> None:
     assert capsys.readouterr() == ("", "") and reporter.exit_code == 1
 
 
-def test_an_error_leaves_no_csv(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Reporter(command(csv=str(tmp_path / "a.csv")), SUBJECT) as reporter:
+def test_a_row_is_in_the_file_at_once_and_an_error_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with pytest.raises(KeyboardInterrupt), Reporter(command(csv=str(path)), SUBJECT) as reporter:
+        assert list(tmp_path.iterdir()) == []
         reporter.tally(GOOD)
+        assert len(path.read_text().splitlines()) == 2
         raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
+    assert len(path.read_text().splitlines()) == 2 and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

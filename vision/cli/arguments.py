@@ -63,6 +63,17 @@ def number(text: str) -> float:
     return value
 
 
+def add_file_options(group: Any) -> None:
+    """What happens to the file of --csv when it is there already; --help tells it beside --csv."""
+    kind = group.add_mutually_exclusive_group()
+    kind.add_argument("--overwrite", action="store_true", help="let --csv replace a file that is there")
+    kind.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the file of --csv, of a run of the same list and options that was ended",
+    )
+
+
 def add_old_name(group: Any, old: str, new: str, **options: Any) -> None:
     """Let an option go on working under the name that it had, with a warning on stderr; --help does not show it.
 

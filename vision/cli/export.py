@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision.cli.arguments import add_old_name, at_least
+from vision.cli.targets import require_free
 from vision.errors import UsageError
 from vision.models.table import FLOW, STEREO, default_model, require_weights
 
@@ -52,6 +53,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the images (384 640)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     parser.add_argument("--check", action="store_true", help="run the file with onnxruntime and compare with PyTorch")
 
 
@@ -70,6 +72,8 @@ def run(command: argparse.Namespace) -> int:
     output = Path(command.output)
     if not output.parent.is_dir() or output.is_dir():
         raise UsageError(f"{command.output!r} cannot be written; expected the name of a file in a folder that exists")
+    inputs = [name for name in [command.checkpoint] if name is not None]
+    require_free(command.output, "OUT.onnx", inputs, command.overwrite)
     require_weights(command.model, command.checkpoint, STEREO, FLOW)
     height, width = command.size
     try:

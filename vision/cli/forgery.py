@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from vision.cli.arguments import between, count
+from vision.cli.arguments import add_file_options, between, count
 from vision.limits import MAX_PIXELS
 from vision.models.table import FORGERY, default_model, require_weights
 
@@ -64,9 +64,12 @@ def add_command(commands: Any) -> None:
     kind = output.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
     kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as it is ready")
-    output.add_argument("--csv", metavar="FILE", help="also write a CSV file")
+    output.add_argument("--csv", metavar="FILE", help="also write a CSV file, row by row")
+    add_file_options(output)
     output.add_argument(
-        "--heatmap", metavar="DIR", help="also draw where the evidence lies (evidence, not localization)"
+        "--heatmap",
+        metavar="DIR",
+        help="also draw where the evidence lies (evidence, not localization); replaces nothing",
     )
     output.add_argument("--fail-on-fake", action="store_true", help="exit with 3 if any image is ai-generated")
     decision = parser.add_argument_group("decision")
@@ -100,23 +103,30 @@ def run(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
-    from vision.cli.output import OutputFolder
+    from vision.cli.output import OutputFolder, write_problem
     from vision.cli.paths import PathFinder
     from vision.cli.reporter import SOME_FAILED, Reporter, record_of
     from vision.images import IMAGE_SUFFIXES
 
     finder = PathFinder(IMAGE_SUFFIXES)
     paths = finder.expand(command.paths)
-    reporter = Reporter(command, _subject(command))
+    sources = [os.path.abspath(path) for path in paths]
+    lists = [path for path in command.paths if path == "-"]
+    reporter = Reporter(command, _subject(command), sources, [*paths, *lists, command.checkpoint])
     for path, reason in finder.problems:
         reporter.complain(f"{path}: {reason}")
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.heatmap, "--heatmap") if command.heatmap is not None else None
     with reporter, reporter.progress(len(paths), "judging") as progress:
-        for result in _inferencer(command).stream(paths):
+        for _ in range(reporter.done):
+            progress.advance()
+        for result in _inferencer(command).stream(paths[reporter.done :]):
             record = record_of(result)
             if folder is not None:
-                record["heatmap"] = _draw(result, folder)
+                try:
+                    record["heatmap"] = _draw(result, folder)
+                except OSError as error:
+                    record["heatmap"], record["error"] = None, record["error"] or write_problem(error)
             reporter.add(record)
             progress.advance()
     reporter.finish()
@@ -166,7 +176,7 @@ def _draw(result: ForgeryResult, folder: OutputFolder) -> str | None:
         return None
     from vision.visualization.forgery import save_heatmap
 
-    target = f"{folder.base_for(result.path, '_heatmap')}.png"
+    target = f"{folder.base_for(result.path, '_heatmap', ['.png'])}.png"
     save_heatmap(result, target, os.path.basename(result.path))
     return target
 

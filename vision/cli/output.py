@@ -1,9 +1,8 @@
-"""How results leave the program: a table for people, JSON, CSV; files appear complete or not at all."""
+"""How results leave the program: a folder with a name for each, JSON, a table for people."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
+import errno
 import io
 import json
 import os
@@ -12,59 +11,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from vision.errors import UsageError
-from vision.files import replacing
+from vision.files import readable
 
 MAX_STEM_BYTES = 180
+# What the next file will meet as well: the run ends with it.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _STYLES = {"real": "green", "ai-generated": "bold red", "inconclusive": "yellow", "error": "magenta"}
-
-
-class CsvFile:
-    """A CSV file that takes its final name when the block ends without an error.
-
-    Args:
-        path: of the file; one that exists is replaced.
-        fields: names of the columns.
-
-    Raises:
-        UsageError: on entry, when the file cannot be made.
-    """
-
-    def __init__(self, path: str, fields: Sequence[str]) -> None:
-        self.path = Path(path)
-        self.fields = list(fields)
-
-    def __enter__(self) -> CsvFile:
-        if self.path.exists() and not self.path.is_file():
-            raise UsageError(f"--csv {str(self.path)!r} is not a regular file; expected the name of a file to write")
-        with contextlib.ExitStack() as stack:
-            self._writer = csv.DictWriter(self._opened(stack), self.fields)
-            self._writer.writeheader()
-            self._stack = stack.pop_all()
-        return self
-
-    def _opened(self, stack: contextlib.ExitStack) -> IO[str]:
-        try:
-            binary = stack.enter_context(replacing(self.path))
-        except OSError as error:
-            raise UsageError(
-                f"--csv {str(self.path)!r} cannot be written ({error.strerror}); choose a writable folder"
-            ) from None
-        # surrogateescape: names that are not UTF-8 keep their bytes
-        text = io.TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="")
-        return stack.enter_context(text)
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Add one row; None becomes an empty cell."""
-        self._writer.writerow(record)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
 
 
 class OutputFolder:
@@ -81,6 +36,7 @@ class OutputFolder:
     def __init__(self, path: str, option: str = "--output") -> None:
         self.path = path
         self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # numbers found, so that a thousand of one name do not take a million looks
         try:
             os.makedirs(path, exist_ok=True)
             with tempfile.TemporaryFile(dir=path):
@@ -90,20 +46,59 @@ class OutputFolder:
                 f"{option} {path!r} cannot be written ({error.strerror}); choose a writable folder"
             ) from None
 
-    def base_for(self, source: str, suffix: str = "") -> str:
-        """Path without an ending for the files of a source; files of one name in several folders get numbers."""
+    def base_for(self, source: str, suffix: str = "", endings: Sequence[str] = ("",)) -> str:
+        """Path without an ending for the files of a source.
+
+        Files of one name in several folders get numbers, and so do those whose name is taken already: by an earlier
+        run, or by an input.
+
+        Args:
+            source: the file that the name is made of.
+            suffix: of the name.
+            endings: what will be put behind the path; if any of these files is there, the name is taken.
+        """
         stem = os.fsdecode(os.fsencode(Path(source).stem)[:MAX_STEM_BYTES]) + suffix
-        number, name = 1, stem
-        while name.casefold() in self._taken:  # some file systems take A and a for one
+        number, name = self._last.get(stem, 1), stem
+        if number > 1:
+            name = f"{stem}-{number}"
+        while name.casefold() in self._taken or self._exists(name, endings):  # A and a are one for some file systems
             number += 1
             name = f"{stem}-{number}"
+        self._last[stem] = number
         self._taken.add(name.casefold())
         return os.path.join(self.path, name)
 
+    def _exists(self, name: str, endings: Sequence[str]) -> bool:
+        return any(_is_taken(os.path.join(self.path, f"{name}{ending}")) for ending in endings)
+
+
+def _is_taken(path: str) -> bool:
+    """Whether something is there; an empty folder can be filled."""
+    return os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path))
+
+
+def write_problem(error: OSError) -> str:
+    """What went wrong with one file, in a line.
+
+    Raises:
+        OSError: it is the disk, which is full or broken, and not this file alone.
+    """
+    if error.errno in _OF_THE_DISK:
+        raise error
+    return f"cannot write {error.filename2 or error.filename!r} ({error.strerror})"
+
 
 def to_json(record: Any, indent: int | None = None) -> str:
-    """JSON in ASCII, which any terminal and any file name allow; never NaN."""
-    return json.dumps(record, indent=indent, allow_nan=False)
+    """JSON in ASCII, which any terminal and any reader allow: never NaN, no half of a pair of UTF-16."""
+    return json.dumps(_readable(record), indent=indent, allow_nan=False)
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {_readable(key): _readable(part) for key, part in value.items()}
+    return [_readable(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

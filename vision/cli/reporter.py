@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
+import vision
 from vision.cli.advice import advised
-from vision.cli.output import CsvFile, print_table, printable, to_json
+from vision.cli.output import print_table, printable, to_json
+from vision.cli.table import CsvFile, digest_of, run_of
 
 ALL_DONE, SOME_FAILED = 0, 1
 FAILED = "error"
@@ -63,18 +65,29 @@ class Progress(NamedTuple):
 class Reporter:
     """Reports on results as soon as each is there, and on all at the end.
 
-    It is a context: inside of it, the CSV file of --csv is open, which appears only if no error ends the context.
+    It is a context: inside of it, the CSV file of --csv is open, and has each row as soon as it is there.
 
     Args:
         command: the arguments; `name`, `csv`, `json` and `jsonl` are read.
         subject: what the results are.
+        sources: what the results are of, in their order, for --resume.
+        inputs: files that are read, which no option may name to be written.
 
     Attributes:
+        done: how many sources an earlier run has done, of the first ones; with --resume.
         outcomes: number of results of each outcome; "error" is the outcome of those that failed.
     """
 
-    def __init__(self, command: argparse.Namespace, subject: Subject) -> None:
-        self.command, self.subject = command, subject
+    def __init__(
+        self,
+        command: argparse.Namespace,
+        subject: Subject,
+        sources: Sequence[Any] = (),
+        inputs: Sequence[str | None] = (),
+    ) -> None:
+        self.command, self.subject, self.sources = command, subject, sources
+        self.inputs = [name for name in inputs if name is not None]
+        self.done = 0
         self.outcomes: Counter[str] = Counter()
         self._records: list[Record] = []
         self._csv: CsvFile | None = None
@@ -82,8 +95,25 @@ class Reporter:
 
     def __enter__(self) -> Reporter:
         if self.command.csv is not None:
-            self._csv = self._stack.enter_context(CsvFile(self.command.csv, self.subject.fields))
+            file = CsvFile(
+                self.command.csv,
+                self.subject.fields,
+                run_of(_options_that_matter(self.command), self.sources),
+                self.inputs,
+                self.command.overwrite,
+                self.command.resume,
+            )
+            self._csv = self._stack.enter_context(file)
+            self._count_earlier(file.rows)
         return self
+
+    def _count_earlier(self, rows: Sequence[Record]) -> None:
+        for row in rows:
+            record = row | {"error": row["error"] or None}
+            self.outcomes[FAILED if record["error"] is not None else self.subject.outcome(record)] += 1
+        self.done = len(rows)
+        if rows:
+            self.complain(f"{self.command.csv} has {len(rows)} of {len(self.sources)} already; going on behind them")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -200,3 +230,17 @@ def _bar(total: int | None, label: str, part: str, has_rate: bool) -> Iterator[P
             bar.update(parts, completed=done, total=of, visible=done < of)
 
         yield Progress(advance, on_part)
+
+
+# What does not change a row: where results go, and how fast they come.
+_INDIFFERENT = (
+    *("batch_size", "csv", "device", "fail_on_fake", "inputs", "json", "jsonl", "overwrite", "paths", "resume", "run"),
+    "workers",
+)
+
+
+def _options_that_matter(command: argparse.Namespace) -> Record:
+    """Those that a row depends on, with what stands for the files that they name."""
+    options = {name: value for name, value in vars(command).items() if name not in _INDIFFERENT}
+    files = [options.get("checkpoint"), *(options.get("calib") or [])]
+    return options | {"files": [digest_of(file) for file in files], "version": vision.__version__}

@@ -254,9 +254,9 @@ def test_rectify(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys
     assert names(tmp_path / "o") == {"left_disp.pfm", "left_stereo.png"} | extra
     assert Image.open(tmp_path / "o/left_rectified_right.png").size == (240, 200)
     capsys.readouterr()
-    assert stereo(*pair, "--calib", "stereo.yml", "-o", "o", "--save", "depth") == 0
+    assert stereo(*pair, "--calib", "stereo.yml", "-o", "o2", "--save", "depth") == 0
     assert "warning: the calibration has no P1 and P2" in capsys.readouterr().err
-    np.testing.assert_allclose(read_pfm(tmp_path / "o/left_depth.pfm"), 300 * 0.1 / DISPARITY, rtol=1e-5)
+    np.testing.assert_allclose(read_pfm(tmp_path / "o2/left_depth.pfm"), 300 * 0.1 / DISPARITY, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
-from vision.cli.arguments import add_old_name, at_least, between, count, number, positive, several
+from vision.cli.arguments import add_file_options, add_old_name, at_least, between, count, number, positive, several
 from vision.errors import UsageError
 from vision.limits import MAX_PIXELS
 from vision.models.stereo.sizes import MIN_SIZE
@@ -37,7 +37,8 @@ files in DIR, named after the left image:
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
 With --view right or both, NAME_..._right are the same files for the right view; stereo.png and ply always show the
-left one. A second image of the same name becomes NAME-2.
+left one. A second image of the same name becomes NAME-2, and so
+does one whose files are there already: nothing in DIR is replaced.
 
 exit codes:
   0   every pair was matched; warnings change nothing
@@ -110,6 +111,8 @@ def _check(command: argparse.Namespace) -> None:
     for option in ("side_by_side", "fps", "no_warm_start"):
         if getattr(command, option) and not command.video:
             raise UsageError(f"--{option.replace('_', '-')} is for --video")
+    if command.resume and command.video:
+        raise UsageError("--resume is for pairs: each frame of a --video starts from the one before; see --overwrite")
     if command.video and command.no_image and not (command.save or command.csv or has_geometry):
         raise UsageError("--video --no-image leaves nothing to write; name what with --save or --csv")
 
@@ -130,7 +133,8 @@ def _add_output(group: Any) -> None:
     kind = group.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
     kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as it is ready")
-    group.add_argument("--csv", metavar="FILE", help="also write the figures as a CSV file")
+    group.add_argument("--csv", metavar="FILE", help="also write the figures as a CSV file, row by row")
+    add_file_options(group)
 
 
 def _add_geometry(group: Any) -> None:

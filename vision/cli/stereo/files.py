@@ -13,6 +13,19 @@ from vision.structures.stereo import StereoResult
 from vision.visualization.flow import flow_colors
 from vision.visualization.stereo import disparity_colors, render_stereo
 
+# All that a run may put behind a name: what one run writes has one number, whatever it saves.
+ENDINGS = tuple(
+    f"_{name}{suffix}{dot}{ending}"
+    for name, dot, ending in (
+        kind.partition(".")
+        for kind in (
+            *("disp.pfm", "disp.png", "disp.npy", "color.png", "confidence.png", "occlusion.png", "depth.pfm"),
+            *("rectified.png", "flow.flo", "flow.png", "flow.npy", "points.ply", "stereo.png", "stereo.mp4", "frames"),
+        )
+    )
+    for suffix in ("", "_right")
+)
+
 
 class ResultWriter:
     """Writes what was asked for.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 
-from vision.cli.output import OutputFolder
+from vision.cli.output import OutputFolder, write_problem
 from vision.cli.reporter import Record, Reporter, Subject, record_of
-from vision.cli.stereo.files import ResultWriter
+from vision.cli.stereo.files import ENDINGS, ResultWriter
 from vision.cli.stereo.inputs import find_pairs
 from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
 from vision.structures.stereo import StereoResult, result_fields
@@ -23,8 +22,10 @@ def run_pairs(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
-    reporter = Reporter(command, PAIRS)
     pairs, problems = find_pairs(command.inputs)
+    sources = [[os.path.abspath(path) for path in pair] for pair in pairs]
+    inputs = [*command.inputs, *(path for pair in pairs for path in pair), *(command.calib or []), command.checkpoint]
+    reporter = Reporter(command, PAIRS, sources, inputs)
     for problem in problems:
         reporter.complain(problem)
     geometry = geometry_of(command, pairs[0][0], reporter.complain)
@@ -32,7 +33,9 @@ def run_pairs(command: argparse.Namespace) -> int:
     folder = OutputFolder(command.output)
     writer = ResultWriter(["pfm", *kinds_of(command)], command.view, not command.no_image, command.max_depth)
     with reporter, reporter.progress(len(pairs), "pairs", "tiles", is_slow=command.tile is not None) as progress:
-        for result in inferencer_of(command, geometry, progress.on_part).stream(pairs):
+        for _ in range(reporter.done):
+            progress.advance()
+        for result in inferencer_of(command, geometry, progress.on_part).stream(pairs[reporter.done :]):
             record = record_of(result) | {"files": []}
             if result.error is None:
                 record["files"], record["error"] = _written(writer, result, folder)
@@ -45,11 +48,9 @@ def run_pairs(command: argparse.Namespace) -> int:
 def _written(writer: ResultWriter, result: StereoResult, folder: OutputFolder) -> tuple[list[str], str | None]:
     """Files of a result and what went wrong; a full or broken disk ends the run, one bad name does not."""
     try:
-        return writer.write(result, folder.base_for(result.left))
+        return writer.write(result, folder.base_for(result.left, endings=ENDINGS))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
-            raise
-        return [], f"cannot write {error.filename2 or error.filename!r} ({error.strerror})"
+        return [], write_problem(error)
 
 
 def _row(record: Record) -> list[str]:

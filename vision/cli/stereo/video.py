@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from vision.apis.stereo.video import StereoVideo
 from vision.cli.advice import advised
 from vision.cli.output import OutputFolder, to_json
 from vision.cli.reporter import Reporter, record_of
-from vision.cli.stereo.files import ResultWriter
+from vision.cli.stereo.files import ENDINGS, ResultWriter
 from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
 from vision.cli.stereo.pairs import PAIRS
 from vision.errors import UsageError
@@ -76,13 +77,13 @@ def run_video(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
-    reporter = Reporter(command, PAIRS)
     frames = _frames(command)
+    reporter = Reporter(command, PAIRS, inputs=_inputs(command))
     if frames.problem:
         reporter.complain(f"warning: {frames.problem}")
     left = command.inputs[0]
     geometry = geometry_of(command, left, reporter.complain)
-    base = OutputFolder(command.output).base_for(left.rstrip("/\\"))
+    base = OutputFolder(command.output).base_for(left.rstrip("/\\"), endings=ENDINGS)
     kinds = kinds_of(command)
     writer = ResultWriter(kinds, command.view, False, command.max_depth)
     folder = OutputFolder(f"{base}_frames") if kinds else None
@@ -152,6 +153,12 @@ def _frames(command: argparse.Namespace) -> StereoFrames:
     return StereoFrames(
         command.inputs[0], None if command.side_by_side else command.inputs[1], command.fps, command.max_pixels
     )
+
+
+def _inputs(command: argparse.Namespace) -> list[str | None]:
+    """Videos, and the frames of folders."""
+    frames = [os.path.join(path, name) for path in command.inputs if os.path.isdir(path) for name in os.listdir(path)]
+    return [*command.inputs, *frames, *(command.calib or []), command.checkpoint]
 
 
 def _guarded(frames: StereoFrames) -> Iterator[tuple[np.ndarray, np.ndarray]]:
