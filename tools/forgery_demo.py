@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vision.apis import ForgeryInferencer, ForgeryResult
-from vision.cli.output import print_table
+from vision.cli.output import OutputFolder, print_table
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
 from vision.models.table import FORGERY, default_model
@@ -30,7 +30,7 @@ def main() -> int:
     """Parse the arguments and run; exit code 0, or 2 with a line that says what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="*", type=Path, help="photographs (scikit-learn's two sample images)")
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder of the images (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder to add to (%(default)s)")
     parser.add_argument("--model", default=default_model(FORGERY))
     parser.add_argument("--checkpoint", help="weights instead of the shipped ones")
     arguments = parser.parse_args()
@@ -52,21 +52,21 @@ def run(photos: list[Path], output: Path, model: str, checkpoint: str | None) ->
     if len({photo.stem for photo in photos}) < len(photos):
         raise UsageError("two photographs have the same name; the images of one would replace those of the other")
     inferencer = ForgeryInferencer(model, checkpoint, heatmap=True)
-    output.mkdir(parents=True, exist_ok=True)
-    copies = [item for photo in photos for item in make_copies(photo, photos, output)]
+    folder = OutputFolder(str(output))
+    copies = [item for photo in photos for item in make_copies(photo, photos, folder)]
     rows = []
-    for (path, what), result in zip(copies, inferencer.stream(path for path, _ in copies), strict=True):
+    for (path, what, base), result in zip(copies, inferencer.stream(path for path, *_ in copies), strict=True):
         if result.error is not None:
             raise ImageError(path, result.error)
-        target = output / f"{path.stem}_heatmap.png"
+        target = Path(f"{base}_heatmap.png")
         save_heatmap(result, target, f"{path.name}: {what}")
         rows.append(_row(result, what, target))
     print_table(["verdict", "probability", "crops", "image", "heat map"], rows)
     print(f"\n{CAPTION}\n\nImages: {output.resolve()}")
 
 
-def make_copies(photo: Path, photos: list[Path], output: Path) -> list[tuple[Path, str]]:
-    """The photograph and three altered copies, as (file, what it is).
+def make_copies(photo: Path, photos: list[Path], folder: OutputFolder) -> list[tuple[Path, str, str]]:
+    """The photograph and three altered copies, as (file, what it is, what the names of its files begin with).
 
     Raises:
         ImageError: the photograph cannot be read.
@@ -79,11 +79,13 @@ def make_copies(photo: Path, photos: list[Path], output: Path) -> list[tuple[Pat
         "resampled": (resample(image), "photograph, halved in size and enlarged again"),
         "spliced": (jpeg(splice(image, donor), 85), f"photograph, a piece of {other.name} pasted in, then JPEG 85"),
     }
-    made = [(photo, "photograph as it came")]
+    names = ["", *(f"_{name}" for name in copies)]
+    base = folder.base_for(str(photo), endings=[f"{name}{end}" for name in names for end in (".png", "_heatmap.png")])
+    made = [(photo, "photograph as it came", base)]
     for name, (pixels, what) in copies.items():
-        target = output / f"{photo.stem}_{name}.png"
+        target = Path(f"{base}_{name}.png")
         save_image(Image.fromarray(pixels), target)
-        made.append((target, what))
+        made.append((target, what, f"{base}_{name}"))
     return made
 
 

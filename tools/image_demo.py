@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"--{option.replace('_', '-')} must be from 0 to 1, got {getattr(args, option):g}")
     try:
         images, config, checkpoint = split_paths(args.paths)
-        targets = target_paths(images, args.out)
+        targets = target_paths(images, args.out, args.overwrite)
         # Of the frameworks to their developers.
         warnings.filterwarnings("ignore", module=r"mm(det|seg|engine|cv)\.")
         for start in ("pkg_resources is deprecated", "torch.meshgrid"):
@@ -100,11 +100,11 @@ def split_paths(paths: list[str]) -> tuple[list[Path], str, str | None]:
     return [Path(image) for image in images], paths[place], after[0] if after else None
 
 
-def target_paths(images: list[Path], out: Path | None) -> list[Path]:
-    """Where drawings go: the file or the folder `out`; images of one name get numbers, sources are never replaced.
+def target_paths(images: list[Path], out: Path | None, overwrite: bool = False) -> list[Path]:
+    """Where drawings go: the file or the folder `out`; names that are taken get numbers, sources are never replaced.
 
     Raises:
-        UsageError: `out` is one file for several images, or one of the images.
+        UsageError: `out` is one file for several images, one of the images, or there already without `overwrite`.
     """
     sources = {image.resolve() for image in images}
     if out is not None and out.suffix.lower() == ".png" and not out.is_dir():
@@ -112,11 +112,13 @@ def target_paths(images: list[Path], out: Path | None) -> list[Path]:
             raise UsageError(f"--out {out} is one file for {len(images)} images; expected a folder")
         if out.resolve() in sources:
             raise UsageError(f"--out {out} would replace the image itself; choose another name")
+        if os.path.lexists(out) and not overwrite:
+            raise UsageError(f"--out {out} is there already; choose another name, or see --overwrite")
         return [out]
     targets: list[Path] = []
     for image in images:
         number, target = 1, (out or FOLDER) / f"{image.stem}.png"
-        while target in targets or target.resolve() in sources:
+        while target in targets or target.resolve() in sources or os.path.lexists(target):
             number += 1
             target = target.with_name(f"{image.stem}-{number}.png")
         targets.append(target)
@@ -132,6 +134,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="images, then a config file, then a checkpoint")
     parser.add_argument("--out", type=Path, metavar="PATH", help=f"a .png file or a folder ({FOLDER}{os.sep}NAME.png)")
+    parser.add_argument("--overwrite", action="store_true", help="let --out replace a file that is there")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (%(default)s)")
     parser.add_argument("--score-threshold", type=float, default=0.3, metavar="P", help="of instances (%(default)s)")
     parser.add_argument("--opacity", type=float, default=0.6, metavar="X", help="of masks, 0 to 1 (%(default)s)")

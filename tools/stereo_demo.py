@@ -6,6 +6,8 @@ Without images of your own it renders a scene, whose true disparity is known, so
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import sys
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from vision.visualization.stereo import render_stereo
 
 SIZE = (384, 768)
 SCENE = 4  # one of many that the generator makes from this seed
+FILES = ("left.png", "right.png", "disparity.pfm", "stereo.png", "points.ply", "points.png")
 BASELINE = 0.1  # meters
 FARTHEST = 50.0  # meters: what has next to no disparity would be anywhere
 
@@ -51,13 +54,14 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
         OSError: `output` cannot be written.
     """
     output.mkdir(parents=True, exist_ok=True)
+    place = free_places(output)
     truth = None
     if not views:
-        views, truth = render_scene(output)
+        views, truth = render_scene(place)
     [result] = StereoInferencer(checkpoint=checkpoint)([(views[0], views[1])])
     if result.error is not None:
         raise ValueError(result.error)
-    save(result, output)
+    save(result, place)
     print(f"matched {result.left} and {result.right} in {result.seconds:.2f} s")
     for warning in result.warnings:
         print(f"  note: {warning}")
@@ -68,30 +72,40 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
             f"  mean error {errors['epe']:.2f} px, {errors['bad_2']:.1f} % of the pixels wrong by more than 2 px, on a "
             f"rendered scene; photographs: vision/weights/{default_model(STEREO)}.md"
         )
-    print(f"  images: {output / 'stereo.png'}, {output / 'points.png'}")
-    print(f"  disparity {output / 'disparity.pfm'}, point cloud for MeshLab, CloudCompare ... {output / 'points.ply'}")
+    print(f"  images: {place['stereo.png']}, {place['points.png']}")
+    print(f"  disparity {place['disparity.pfm']}, point cloud for MeshLab, CloudCompare ... {place['points.ply']}")
 
 
-def render_scene(output: Path) -> tuple[list[str], np.ndarray]:
+def free_places(output: Path) -> dict[str, Path]:
+    """Name -> path of the files of this run: numbered beside those of earlier runs, and the views if they are there."""
+    for number in itertools.count(1):
+        mark = f"-{number}" if number > 1 else ""
+        places = {name: (output / name).with_stem(f"{Path(name).stem}{mark}") for name in FILES}
+        if not any(os.path.lexists(path) for path in places.values()):
+            break
+    return places
+
+
+def render_scene(place: dict[str, Path]) -> tuple[list[str], np.ndarray]:
     """Write left and right view of a scene, and return their paths and the left view's disparity."""
     sample = SyntheticStereo(SIZE, seed=20, layouts={"indoor": 1.0})[SCENE]
-    paths = [output / f"{name}.png" for name in ("left", "right")]
+    paths = [place["left.png"], place["right.png"]]
     for path, name in zip(paths, ("left", "right"), strict=True):
         write_png(path, sample[name])
     return [str(path) for path in paths], sample["disparity"]
 
 
-def save(result: StereoResult, output: Path) -> None:
+def save(result: StereoResult, place: dict[str, Path]) -> None:
     """Disparity, the image beside it, and the points that both views see."""
     assert result.disparity is not None and result.image is not None and result.occlusion is not None
-    write_pfm(output / "disparity.pfm", result.disparity)
-    write_png(output / "stereo.png", np.asarray(render_stereo(result, "a pair of images, and the disparity found")))
+    write_pfm(place["disparity.pfm"], result.disparity)
+    write_png(place["stereo.png"], np.asarray(render_stereo(result, "a pair of images, and the disparity found")))
     height, width = result.disparity.shape
     calibration = StereoCalibration(focal=float(width), baseline=BASELINE, cx=width / 2, cy=height / 2)
     depth = depth_of(result.disparity, calibration)
     points, colors = point_cloud(depth, result.image, calibration, keep=~result.occlusion, max_depth=FARTHEST)
-    write_ply(output / "points.ply", points, colors, "meters, if the focal length were the image's width")
-    write_png(output / "points.png", render_points(points, colors))
+    write_ply(place["points.ply"], points, colors, "meters, if the focal length were the image's width")
+    write_png(place["points.png"], render_points(points, colors))
 
 
 if __name__ == "__main__":

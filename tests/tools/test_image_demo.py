@@ -169,3 +169,15 @@ def test_a_drawing_never_replaces_its_image(folder: Path) -> None:
     images = [Path("a.png"), Path("x/a.jpg")]
     assert target_paths(images, Path(".")) == [Path("a-2.png"), Path("a-3.png")]
     assert target_paths(images, None) == [Path("demo-output/a.png"), Path("demo-output/a-2.png")]
+
+
+def test_a_drawing_of_an_earlier_run_stays(folder: Path) -> None:
+    target_paths: Callable[..., list[Path]] = TOOL["target_paths"]
+    (folder / "out").mkdir()
+    (folder / "out/a.png").touch()
+    assert target_paths([Path("a.png"), Path("x/a.jpg")], Path("out")) == [Path("out/a-2.png"), Path("out/a-3.png")]
+    with pytest.raises(ValueError, match=r"--out out/a.png is there already; .* --overwrite"):
+        target_paths([Path("a.png")], Path("out/a.png"))
+    assert target_paths([Path("a.png")], Path("out/a.png"), True) == [Path("out/a.png")]
+    with pytest.raises(ValueError, match="would replace the image itself"):
+        target_paths([Path("a.png")], Path("a.png"), True)

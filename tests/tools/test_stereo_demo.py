@@ -23,6 +23,12 @@ def test_a_rendered_scene_goes_in_and_images_come_out(
     assert (tmp_path / "out/points.ply").read_bytes().startswith(b"ply\nformat binary_little_endian 1.0\n")
     for name in ("stereo.png", "points.png"):
         assert np.asarray(Image.open(tmp_path / "out" / name)).std() > 10
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    # Again, on the views of the first run: what is there stays.
+    run_tool("stereo_demo.py", "out/left.png", "out/right.png", "--output", "out")
+    assert before == {path: path.read_bytes() for path in before}
+    added = {path.name for path in (tmp_path / "out").iterdir()} - {path.name for path in before}
+    assert added == {"disparity-2.pfm", "stereo-2.png", "points-2.ply", "points-2.png"}
 
 
 def test_one_image_is_not_a_pair(run_tool: Callable[..., subprocess.CompletedProcess[str]]) -> None:
