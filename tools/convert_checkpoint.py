@@ -17,6 +17,7 @@ from torch import Tensor
 from backbones.checkpoint import convert_checkpoint
 from backbones.neighborhood.rel_pos_bias import resize_rel_pos_bias
 from vision.checkpoint import read_checkpoint, write_safetensors
+from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
 
 
@@ -26,8 +27,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("source", metavar="IN", type=Path, help="checkpoint: .safetensors, or a PyTorch file")
     parser.add_argument("target", metavar="OUT", type=Path, help="file to write; its name ends in .safetensors")
     parser.add_argument("--kernel-size", metavar="K", type=int, help="resize position biases to this odd window")
+    add_overwrite(parser)
     args = parser.parse_args(argv)
     try:
+        _check_arguments(args.source, args.target, args.kernel_size)
+        require_free(str(args.target), "OUT", [str(args.source)], args.overwrite)
         print(convert_file(args.source, args.target, args.kernel_size))
     except (ValueError, OSError) as error:
         parser.error(" ".join(str(error).split()))

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from vision.cli.targets import add_overwrite, require_free
 from vision.datasets import ForgeryDataset
 from vision.datasets.forgery.folders import layout_names
 from vision.files import write_csv
@@ -38,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
             test_mode=True,
             cache=args.cache,
         )
+        if args.csv:
+            inputs = [sample.path for sample in dataset.samples] + [args.checkpoint or ""]
+            require_free(args.csv, "--csv", inputs, args.overwrite)
     except ValueError as error:
         parser.error(str(error))
     sweep = evaluate(network, dataset, args)
@@ -77,6 +81,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--crop-size", metavar="PIXELS", type=int, default=crop_size, help="side of the central crop")
     parser.add_argument("--sweep", action="store_true", help="also under JPEG compression and blur (18 passes)")
     parser.add_argument("--csv", metavar="FILE", help="write every row, of every cell of the sweep, to this file")
+    add_overwrite(parser)
     parser.add_argument("--cache", action="store_true", help="keep decoded images in memory, faster for --sweep")
     parser.add_argument("--batch-size", metavar="N", type=int, default=8)
     parser.add_argument("--workers", metavar="N", type=int, default=0, help="processes that decode")

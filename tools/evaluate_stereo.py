@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from vision.cli.targets import add_overwrite, require_free
 from vision.datasets.stereo.sets import DISPARITY_SETS
 from vision.errors import UsageError
 from vision.files import write_csv
@@ -26,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         dataset = DISPARITY_SETS[args.layout](args.data_root)
+        if args.csv:
+            files = [name for pair in dataset.pairs for name in pair if isinstance(name, str)]
+            require_free(args.csv, "--csv", [*files, args.data_root, args.checkpoint or ""], args.overwrite)
         rows = evaluate_matchers(dataset, matchers(args), args.limit, args.max_disparity, track=_progress, report=_say)
         print(format_stereo_table(rows))
         print("\nmean over scenes, non-occluded pixels where the scene has them marked, else all:")
@@ -76,6 +80,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")
     parser.add_argument("--limit", metavar="N", type=_positive, help="only the first N pairs")
     parser.add_argument("--csv", metavar="FILE", help="write all figures to this file")
+    add_overwrite(parser)
     parser.add_argument("--no-opencv", action="store_true", help="leave out StereoSGBM and StereoBM")
     parser.add_argument("--no-ours", action="store_true", help="only StereoSGBM and StereoBM")
     parser.add_argument(

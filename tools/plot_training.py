@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from vision.cli.targets import add_overwrite, require_free
+from vision.errors import UsageError
 from vision.files import replacing_path
 
 Curve = tuple[list[float], list[float]]
@@ -21,7 +23,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("output", metavar="IMAGE", type=Path, help=".png or .svg")
     parser.add_argument("--keys", metavar="NAME", nargs="+", default=["loss", "accuracy/top1"], help="(%(default)s)")
     parser.add_argument("--level", metavar="NAME=VALUE", action="append", default=[], help="a dashed line, repeatable")
+    add_overwrite(parser)
     args = parser.parse_args(argv)
+    try:
+        require_free(str(args.output), "IMAGE", map(str, args.work_dir.glob("*/vis_data/*")), args.overwrite)
+    except UsageError as error:
+        parser.error(str(error))
     try:
         levels = {name: float(value) for name, _, value in (text.partition("=") for text in args.level)}
     except ValueError:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
+from vision.cli.targets import add_overwrite, require_free
 from vision.datasets import ForgeryDataset
 from vision.datasets.augment import FixedCorruption
 from vision.engine.config import load_config
@@ -33,8 +34,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("output", metavar="OUT", help="safetensors file to write")
     parser.add_argument("--holdout", nargs=2, action="append", required=True, metavar=("CONFIG", "CHECKPOINT"))
     parser.add_argument("--data-root", metavar="DIR", help="folder of the held-out sets, instead of the configs' own")
+    add_overwrite(parser)
     args = parser.parse_args(argv)
     try:
+        inputs = [args.config, args.checkpoint, *(name for pair in args.holdout for name in pair)]
+        require_free(args.output, "OUT", inputs, args.overwrite)
         calibration = calibrate(args.holdout, args.data_root)
         network, description = load(args.config, args.checkpoint)
         metadata = {"model": description, "calibration": calibration.to_dict()}

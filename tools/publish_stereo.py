@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
+from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
 from vision.models import MatchStereo
 from vision.models.stereo.checkpoint import variant_of
@@ -18,8 +19,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of tools/train.py; an average of weights is taken")
     parser.add_argument("output", metavar="OUT", help="safetensors file to write")
     parser.add_argument("--flow", action="store_true", help="the network was trained for optical flow")
+    add_overwrite(parser)
     args = parser.parse_args(argv)
     try:
+        require_free(args.output, "OUT", [args.checkpoint], args.overwrite)
         variant = publish(args.checkpoint, args.output, stereo=not args.flow)
     except UsageError as error:
         parser.error(str(error))

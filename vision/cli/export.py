@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision.cli.arguments import add_old_name, at_least
-from vision.cli.targets import require_free
+from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
 from vision.models.table import FLOW, STEREO, default_model, require_weights
 
@@ -53,7 +53,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the images (384 640)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    add_overwrite(parser)
     parser.add_argument("--check", action="store_true", help="run the file with onnxruntime and compare with PyTorch")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterable
@@ -32,6 +33,11 @@ def require_free(path: str, option: str, inputs: Iterable[str], overwrite: bool,
         raise UsageError(f"{option} {path!r} is not a regular file; expected the name of a file to write")
     if not overwrite:
         raise UsageError(f"{option} {path!r} is there already; choose another name, or see {remedy}")
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """The option that lets a file that is there be replaced."""
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
 
 
 def _is_same(path: str, other: str) -> bool:
