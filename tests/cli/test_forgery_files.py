@@ -142,6 +142,21 @@ def test_heat_maps_of_an_earlier_run_stay(forgery: Forgery, photos: Path, tmp_pa
     assert (maps / "a_heatmap.png").read_bytes() == before != (maps / "a_heatmap-2.png").read_bytes()
 
 
+@pytest.mark.parametrize("folder", [".", "maps"])
+def test_heat_maps_of_an_earlier_run_are_not_judged(
+    forgery: Forgery, photos: Path, folder: str, capsys: Capture
+) -> None:
+    shutil.copy(photos / "a.png", photos / "mine_heatmap.png")  # a name is no proof
+    for run in (1, 2):
+        assert forgery(photos, "--heatmap", photos / folder, "--json") == 0
+        out, err = capsys.readouterr()
+        names = [str(Path(record["path"]).relative_to(photos)) for record in json.loads(out)]
+        assert names == ["a.png", "b.jpg", "mine_heatmap.png", "sub/a.webp"]
+        assert ("4 heat maps of earlier runs left out, such as " in err) == (run == 2)
+    drawn = photos / folder / "b_heatmap.png"
+    assert forgery(drawn, "--json") == 0 and [r["path"] for r in records_of(capsys)] == [str(drawn)]
+
+
 def test_a_heat_map_that_cannot_be_written_is_told_and_the_rest_goes_on(
     forgery: Forgery, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

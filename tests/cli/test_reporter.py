@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import vision
+from vision.cli.output import to_json, write_problem
 from vision.cli.reporter import Reporter, Subject
 from vision.cli.table import run_of
 
@@ -110,3 +112,16 @@ def test_a_bar_for_who_watches(
         if progress.on_part is not None:
             progress.on_part(1, 2)
         progress.advance()
+
+
+def test_a_problem_of_one_file_is_a_line_and_one_of_the_disk_ends_the_run() -> None:
+    assert write_problem(OSError(36, "File name too long", "a.png")) == "cannot write 'a.png' (File name too long)"
+    assert write_problem(OSError("encoder error -2")) == "cannot write: encoder error -2"
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        with pytest.raises(OSError, match="of the disk"):
+            write_problem(OSError(number, "of the disk", "a.png"))
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a\udcffb", "a\\xffb"), ("\ud800", "\\ud800"), ("ü", "ü")])
+def test_json_has_no_half_of_a_pair(text: str, shown: str) -> None:
+    assert json.loads(to_json({"path": text, "files": [text]})) == {"path": shown, "files": [shown]}

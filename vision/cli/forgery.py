@@ -108,13 +108,16 @@ def run(command: argparse.Namespace) -> int:
     from vision.cli.reporter import SOME_FAILED, Reporter, record_of
     from vision.images import IMAGE_SUFFIXES
 
-    finder = PathFinder(IMAGE_SUFFIXES)
+    finder = PathFinder(IMAGE_SUFFIXES, _is_heatmap)
     paths = finder.expand(command.paths)
     sources = [os.path.abspath(path) for path in paths]
     lists = [path for path in command.paths if path == "-"]
     reporter = Reporter(command, _subject(command), sources, [*paths, *lists, command.checkpoint])
     for path, reason in finder.problems:
         reporter.complain(f"{path}: {reason}")
+    if finder.left_out:
+        count, first = len(finder.left_out), finder.left_out[0]
+        reporter.complain(f"{count} heat map{'s' * (count != 1)} of earlier runs left out, such as {first}")
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.heatmap, "--heatmap") if command.heatmap is not None else None
     with reporter, reporter.progress(len(paths), "judging") as progress:
@@ -179,6 +182,21 @@ def _draw(result: ForgeryResult, folder: OutputFolder) -> str | None:
     target = f"{folder.base_for(result.path, '_heatmap', ['.png'])}.png"
     save_heatmap(result, target, os.path.basename(result.path))
     return target
+
+
+def _is_heatmap(path: str) -> bool:
+    """Whether this command drew a file, which says so before its pixels; one that is named is judged all the same."""
+    if not path.lower().endswith(".png"):
+        return False
+    from vision.structures.forgery import HEATMAP_SOFTWARE
+
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            return b"tEXtSoftware\0" + HEATMAP_SOFTWARE.encode() in file.read(200)
+    except OSError:  # told when it is judged
+        return False
 
 
 def _row(record: dict[str, Any], robust: bool) -> list[str]:

@@ -85,7 +85,8 @@ def write_problem(error: OSError) -> str:
     """
     if error.errno in _OF_THE_DISK:
         raise error
-    return f"cannot write {error.filename2 or error.filename!r} ({error.strerror})"
+    name = error.filename2 or error.filename
+    return f"cannot write {name!r} ({error.strerror})" if name is not None else f"cannot write: {error}"
 
 
 def to_json(record: Any, indent: int | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from vision.errors import UsageError
 
@@ -15,12 +15,16 @@ class PathFinder:
 
     Args:
         suffixes: file name endings, in lower case, that count as images inside folders.
+        is_left_out: says of a file inside a folder that it does not count; None takes all.
 
     Attributes:
+        left_out: the files that `is_left_out` kept away.
         problems: (path, reason) of folders below the given ones that could not be listed.
     """
 
-    def __init__(self, suffixes: Iterable[str]) -> None:
+    def __init__(self, suffixes: Iterable[str], is_left_out: Callable[[str], bool] | None = None) -> None:
+        self.is_left_out = is_left_out
+        self.left_out: list[str] = []
         self.suffixes = tuple(sorted(suffixes))
         self.problems: list[tuple[str, str]] = []
 
@@ -63,8 +67,13 @@ class PathFinder:
         for parent, folders, names in os.walk(folder, onerror=note):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
-                if not name.startswith(".") and name.lower().endswith(self.suffixes):
-                    yield os.path.join(parent, name)
+                path = os.path.join(parent, name)
+                if name.startswith(".") or not name.lower().endswith(self.suffixes):
+                    continue
+                if self.is_left_out is not None and self.is_left_out(path):
+                    self.left_out.append(path)
+                else:
+                    yield path
 
     def _listed(self) -> list[str]:
         """Standard input: one path per line, or NUL-separated as `find -print0` writes them."""

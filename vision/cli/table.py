@@ -142,9 +142,12 @@ def digest_of(path: str | None) -> str | None:
     if path is None or not os.path.isfile(path):
         return None
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
+    try:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
+    except OSError:  # told by who reads it
+        return None
     return digest.hexdigest()
 
 

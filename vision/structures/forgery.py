@@ -10,6 +10,8 @@ import numpy as np
 from vision.provenance import PROVENANCE_FIELDS
 from vision.structures.heatmap import HeatMap
 
+# What a heat map says of its origin, so that a folder of pictures can be told from what was drawn of them.
+HEATMAP_SOFTWARE = "neighborhood-vision, heat map"
 REAL = "real"
 GENERATED = "ai-generated"
 INCONCLUSIVE = "inconclusive"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from vision.files import replacing
 
@@ -98,11 +99,19 @@ def draw_scale(
         draw.text((place, text_top), text, BRIGHT, font, anchor=anchor)
 
 
-def save_image(image: Image.Image, path: str | os.PathLike[str]) -> None:
+def save_image(image: Image.Image, path: str | os.PathLike[str], software: str = "") -> None:
     """Write a PNG; the file appears complete or not at all.
+
+    Args:
+        image: to write.
+        path: of the file.
+        software: what drew it, which the file says then.
 
     Raises:
         OSError: the file cannot be written.
     """
+    info = PngInfo()
+    if software:
+        info.add_text("Software", software)
     with replacing(path) as file:
-        image.save(file, format="PNG")
+        image.save(file, format="PNG", pnginfo=info)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vision.structures.forgery import GENERATED, REAL, ForgeryResult, HeatMap
+from vision.structures.forgery import GENERATED, HEATMAP_SOFTWARE, REAL, ForgeryResult, HeatMap
 from vision.visualization.canvas import (
     BACKGROUND,
     BRIGHT,
@@ -67,7 +67,7 @@ def save_heatmap(result: ForgeryResult, path: str | os.PathLike[str], title: str
         ValueError: the result has no heat map.
         OSError: the file cannot be written.
     """
-    save_image(render_heatmap(result, title), path)
+    save_image(render_heatmap(result, title), path, HEATMAP_SOFTWARE)
 
 
 def _panels(heat: HeatMap) -> tuple[np.ndarray, np.ndarray]:
