@@ -6,6 +6,8 @@
 #include <torch/headeronly/core/ScalarType.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -141,9 +143,15 @@ Tensor pad_bias(const Tensor& bias, const Tensor& query, Problem& p) {
     Tensor dense = torch::stable::to(torch::stable::contiguous(bias), std::make_optional(compute_type(p)));
     Tensor padded = torch::stable::new_zeros(dense, {p.heads, rows, p.bias_width});
     p.bias = padded.data_ptr();
-    const auto widen = [&](const auto* from, auto* to) {
+    // The factor must not make an infinity of the lowest finite number, with which callers mask.
+    const auto widen = [&]<class T>(const T* from, T* to) {
+        constexpr T most = std::numeric_limits<T>::max();
         for (int64_t row = 0; row < p.heads * rows; ++row)
-            for (int64_t x = 0; x < width; ++x) to[row * p.bias_width + x] = from[row * width + x] * kLog2E;
+            for (int64_t x = 0; x < width; ++x) {
+                const T entry = from[row * width + x];
+                const T scaled = static_cast<T>(entry * kLog2E);
+                to[row * p.bias_width + x] = std::abs(entry) <= most ? std::clamp(scaled, -most, most) : entry;
+            }
     };
     if (p.storage == Storage::kDouble)
         widen(static_cast<const double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
