@@ -19,6 +19,7 @@ Arguments = tuple[Any, ...]
 
 # Definitions live as long as this object.
 _LIBRARY = torch.library.Library("nbv", "FRAGMENT")
+_DEFINED: set[str] = set()
 
 
 def define(
@@ -32,7 +33,7 @@ def define(
     can_fold: Callable[[Arguments, Arguments], bool] | None = None,
     shared: int | None = None,
 ) -> Any:
-    """The operator `nbv::name(...)`, new.
+    """The operator `nbv::name(...)`; what is there where the same was defined before, as when a module is reloaded.
 
     Args:
         schema: as `torch.library.Library.define` takes it.
@@ -46,7 +47,10 @@ def define(
         shared: which argument has no batch axis.
     """
     name = schema.partition("(")[0]
+    if schema in _DEFINED:
+        return getattr(torch.ops.nbv, name).default
     _LIBRARY.define(schema)
+    _DEFINED.add(schema)
     operator = getattr(torch.ops.nbv, name).default
     if kernel is not None:
         _LIBRARY.impl(name, kernel, "CompositeExplicitAutograd")
