@@ -65,8 +65,6 @@ def test_the_reference_counts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(kernels.missing() is not None, reason="the operator has no kernels here")
 @pytest.mark.parametrize("extra", [0, 5])
 def test_formulas_of_the_operator(extra: int) -> None:
-    import vision.ops.neighborhood.flops  # noqa: F401
-
     query = torch.randn(2, 6, 7, 4, 8, requires_grad=True)
     key = torch.randn(2, 6, 7, 2, 8, requires_grad=True)
     more = torch.randn(2, extra, 2, 8, requires_grad=True) if extra else None

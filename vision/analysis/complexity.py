@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-import vision.ops.neighborhood.flops  # noqa: F401 - tells torch's counter of our operators
+import vision.ops  # noqa: F401 - tells torch's counter of our operators
 from vision.errors import UsageError
 
 

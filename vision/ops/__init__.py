@@ -1,5 +1,9 @@
 """Attention operators on maps, heads-last `[B, *spatial, heads, dim]`."""
 
+from types import ModuleType
+
+import wrapt
+
 from vision.ops.match.attention import match_attention
 from vision.ops.merge import merge_attentions
 from vision.ops.neighborhood.fused import na1d, na2d, na3d
@@ -20,3 +24,9 @@ __all__ = [
     "na3d_qk",
     "neighborhood_mask",
 ]
+
+
+@wrapt.when_imported("torch.utils.flop_counter")
+def _tell_the_flop_counter(_: ModuleType) -> None:
+    """Whoever counts finds our operators counted; who does not, waits for no import of it."""
+    import vision.ops.neighborhood.flops  # noqa: F401

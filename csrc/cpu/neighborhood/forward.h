@@ -28,16 +28,19 @@ struct ForwardScratch {
           masks(reinterpret_cast<Mask<T>*>(arena.take(s.row_vectors * kLanes<T>))) {}
 };
 
-// Sums -> their reciprocals; log-sum-exps are written.
+// Sums -> their reciprocals; log-sum-exps are written. That of a window which the bias masks as a whole, with -inf or
+// the lowest finite number, is its mask.
 template <class T>
 NBV_INLINE void finish_softmax(T* sums, const T* maxima, int64_t count, T* lse, int64_t stride) {
+    constexpr T lowest = sizeof(T) == sizeof(double) ? -__DBL_MAX__ : -__FLT_MAX__;
     for (int64_t x = 0; x < count; x += kLanes<T>) {
         const Vec<T> sum = load(sums + x);
         const Vec<T> result = load(maxima + x) * static_cast<T>(kLn2) + logarithm(sum);
         const int64_t used = smaller(kLanes<T>, count - x);
         for (int64_t i = 0; i < used; ++i) {
+            const T max = maxima[x + i], found = max <= lowest ? max : result[i];
             sums[x + i] = 1 / sum[i];
-            lse[(x + i) * stride] = sum[i] == sum[i] ? result[i] : sum[i];
+            lse[(x + i) * stride] = sum[i] == sum[i] ? found : sum[i];
         }
     }
 }

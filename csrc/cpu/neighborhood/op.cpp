@@ -6,6 +6,8 @@
 #include <torch/headeronly/core/ScalarType.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -26,7 +28,10 @@ using Integers = std::vector<int64_t>;
 constexpr int64_t kDeltaTokens = 256;  // of a task
 int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-void check(bool condition, const char* message) { STD_TORCH_CHECK(condition, "neighborhood_attention: ", message); }
+template <class... Parts>
+void check(bool condition, const Parts&... parts) {
+    STD_TORCH_CHECK(condition, "neighborhood_attention: ", parts...);
+}
 
 Storage storage_of(ScalarType type) {
     switch (type) {
@@ -44,6 +49,17 @@ Storage storage_of(ScalarType type) {
     }
 }
 
+// In the sizes and the dtype that the kernels will read, whoever called the operator.
+void check_tensor(const char* name, const Tensor& tensor, const Integers& sizes, ScalarType type) {
+    check(tensor.is_cpu(), name, " must be on the CPU as query");
+    check(tensor.scalar_type() == type, name, " must be ", type, ", got ", tensor.scalar_type());
+    const int64_t axes = static_cast<int64_t>(sizes.size());
+    check(tensor.dim() == axes, name, " must have ", axes, " axes, got ", tensor.dim());
+    for (int64_t a = 0; a < axes; ++a)
+        check(tensor.size(a) == sizes[a], name, " must have size ", sizes[a], " along axis ", a, ", got ",
+              tensor.size(a));
+}
+
 View view_of(const Tensor& tensor) {
     View view;
     view.data = static_cast<char*>(tensor.data_ptr());
@@ -54,6 +70,13 @@ View view_of(const Tensor& tensor) {
     for (int64_t a = 0; a < rank; ++a) view.axis[3 - rank + a] = tensor.stride(1 + a);
     view.head = tensor.stride(tensor.dim() - 2);
     return view;
+}
+
+Integers sizes_of(const Tensor& tensor, int64_t last = -1) {
+    Integers sizes;
+    for (int64_t a = 0; a < tensor.dim(); ++a) sizes.push_back(tensor.size(a));
+    if (last >= 0) sizes.back() = last;
+    return sizes;
 }
 
 // Everything but outputs and workspaces.
@@ -80,22 +103,24 @@ Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value
     p.heads_kv = key.size(rank + 1);
     p.dim = query.size(rank + 2);
     p.dim_v = value.size(rank + 2);
-    check(key.size(0) == p.batch && value.size(0) == p.batch && value.size(rank + 1) == p.heads_kv &&
-              key.size(rank + 2) == p.dim && p.heads_kv > 0 && p.heads % p.heads_kv == 0,
-          "key or value does not fit query");
-    check(key.scalar_type() == query.scalar_type() && value.scalar_type() == query.scalar_type(),
-          "dtypes must be equal");
+    check(p.dim >= 1 && p.dim_v >= 1, "query and value must have at least one channel, got ", p.dim, " and ", p.dim_v);
+    check(p.heads_kv > 0 && p.heads % p.heads_kv == 0, "the heads of key must divide the ", p.heads, " of query, got ",
+          p.heads_kv);
+    Integers sizes = sizes_of(query, p.dim);
+    sizes[rank + 1] = p.heads_kv;
+    check_tensor("key", key, sizes, query.scalar_type());
+    sizes.back() = p.dim_v;
+    check_tensor("value", value, sizes, query.scalar_type());
     p.scale = scale;
     p.query = view_of(query);
     p.key = view_of(key);
     p.value = view_of(value);
     check(extra_key.has_value() == extra_value.has_value(), "additional keys and values come together");
     if (extra_key.has_value()) {
-        for (const Tensor* t : {&*extra_key, &*extra_value})
-            check(t->dim() == 4 && t->size(0) == p.batch && t->size(2) == p.heads_kv &&
-                      t->size(1) == extra_key->size(1) && t->scalar_type() == query.scalar_type(),
-                  "additional keys or values do not fit");
-        check(extra_key->size(3) == p.dim && extra_value->size(3) == p.dim_v, "additional keys or values do not fit");
+        check(extra_key->dim() == 4, "additional_keys must have 4 axes, got ", extra_key->dim());
+        const int64_t tokens = extra_key->size(1);
+        check_tensor("additional_keys", *extra_key, {p.batch, tokens, p.heads_kv, p.dim}, query.scalar_type());
+        check_tensor("additional_values", *extra_value, {p.batch, tokens, p.heads_kv, p.dim_v}, query.scalar_type());
         p.extra = extra_key->size(1);
         p.extra_key = view_of(*extra_key);
         p.extra_value = view_of(*extra_value);
@@ -109,29 +134,30 @@ ScalarType compute_type(const Problem& p) {
 }
 
 // The bias table in the compute type, its rows widened so that whole vectors can be read.
-Tensor pad_bias(const Tensor& bias, Problem& p) {
+Tensor pad_bias(const Tensor& bias, const Tensor& query, Problem& p) {
+    Integers sizes{p.heads};
+    for (int64_t a = 6 - query.dim(); a < 3; ++a) sizes.push_back(2 * p.axis[a].kernel - 1);
+    check_tensor("bias", bias, sizes, query.scalar_type());
     const int64_t width = 2 * p.axis[2].kernel - 1, rows = (2 * p.axis[0].kernel - 1) * (2 * p.axis[1].kernel - 1);
-    check(bias.numel() == p.heads * rows * width, "bias must be [heads, 2 kernel - 1, ...]");
     p.bias_width = padded_bias_width(p.axis[2].kernel);
     Tensor dense = torch::stable::to(torch::stable::contiguous(bias), std::make_optional(compute_type(p)));
     Tensor padded = torch::stable::new_zeros(dense, {p.heads, rows, p.bias_width});
     p.bias = padded.data_ptr();
-    const auto widen = [&](const auto* from, auto* to) {
+    // The factor must not make an infinity of the lowest finite number, with which callers mask.
+    const auto widen = [&]<class T>(const T* from, T* to) {
+        constexpr T most = std::numeric_limits<T>::max();
         for (int64_t row = 0; row < p.heads * rows; ++row)
-            for (int64_t x = 0; x < width; ++x) to[row * p.bias_width + x] = from[row * width + x] * kLog2E;
+            for (int64_t x = 0; x < width; ++x) {
+                const T entry = from[row * width + x];
+                const T scaled = static_cast<T>(entry * kLog2E);
+                to[row * p.bias_width + x] = std::abs(entry) <= most ? std::clamp(scaled, -most, most) : entry;
+            }
     };
     if (p.storage == Storage::kDouble)
-        widen(static_cast<double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
+        widen(static_cast<const double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
     else
-        widen(static_cast<float*>(dense.data_ptr()), static_cast<float*>(padded.data_ptr()));
+        widen(static_cast<const float*>(dense.data_ptr()), static_cast<float*>(padded.data_ptr()));
     return padded;
-}
-
-Integers sizes_of(const Tensor& tensor, int64_t last = -1) {
-    Integers sizes;
-    for (int64_t a = 0; a < tensor.dim(); ++a) sizes.push_back(tensor.size(a));
-    if (last >= 0) sizes.back() = last;
-    return sizes;
 }
 
 std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tensor value, Tensors bias,
@@ -144,7 +170,7 @@ std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tens
     Tensor lse = torch::stable::new_empty(query, Integers(shape.begin(), shape.end() - 1), compute_type(p));
     if (lse.numel() == 0) return {out, lse};
     Tensors padded;
-    if (bias.has_value()) padded = pad_bias(*bias, p);
+    if (bias.has_value()) padded = pad_bias(*bias, query, p);
     p.out = view_of(out);
     p.lse = lse.mutable_data_ptr();
     const NeighborhoodKernels& kernels = best_kernels().neighborhood;
@@ -165,11 +191,12 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
                                           Integers kernel, Integers stride, Integers dilation, Integers causal,
                                           double scale, bool /*tf32*/) {
     Problem p = make_problem(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale);
-    check(lse.scalar_type() == compute_type(p) && grad_lse.scalar_type() == compute_type(p),
-          "lse and its gradient must be float32 (float64 for float64 inputs)");
+    const Integers sizes = sizes_of(query, p.dim_v), sums(sizes.begin(), sizes.end() - 1);
+    check_tensor("the gradient of the output", grad_out, sizes, query.scalar_type());
+    check_tensor("the output", out, sizes, query.scalar_type());
+    check_tensor("lse", lse, sums, compute_type(p));
+    check_tensor("the gradient of lse", grad_lse, sums, compute_type(p));
     const Tensor dense_lse = torch::stable::contiguous(lse), dense_grad_lse = torch::stable::contiguous(grad_lse);
-    check(grad_out.scalar_type() == query.scalar_type() && out.scalar_type() == query.scalar_type(),
-          "the gradient must have the dtype of query");
     Gradients grads{gradient_of(query, query), gradient_of(key, query),       gradient_of(value, query),
                     gradient_of(bias, query),  gradient_of(extra_key, query), gradient_of(extra_value, query)};
     if (lse.numel() == 0) {
@@ -177,7 +204,7 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
         return grads;
     }
     Tensors padded;
-    if (bias.has_value()) padded = pad_bias(*bias, p);
+    if (bias.has_value()) padded = pad_bias(*bias, query, p);
     p.out = view_of(out);
     p.lse = dense_lse.data_ptr();
     p.grad_out = view_of(grad_out);
@@ -190,17 +217,18 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     const NeighborhoodKernels& kernels = best_kernels().neighborhood;
     const int64_t tasks = num_tasks(p, true);
     // Slots that the tasks share out among themselves, one after the other in a workspace that is kept as Scratch is.
-    const int64_t sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p), p.extra * padded_dim(p, p.dim),
-                             p.extra * padded_dim(p, p.dim_v),
-                             bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0};
+    const int64_t part_sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p),
+                                  p.extra * padded_dim(p, p.dim), p.extra * padded_dim(p, p.dim_v),
+                                  bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0};
     void** const parts[] = {&p.partial_key, &p.partial_value, &p.partial_extra_key, &p.partial_extra_value,
                             &p.partial_bias};
     const int64_t item = p.storage == Storage::kDouble ? sizeof(double) : sizeof(float);
     int64_t total = 0;
-    for (const int64_t size : sizes) total += aligned(tasks * size * item);
+    for (const int64_t size : part_sizes) total += aligned(tasks * size * item);
     static thread_local Scratch workspace;
-    char* part = workspace.take(total);
-    for (int i = 0; i < 5; part += aligned(tasks * sizes[i] * item), ++i) *parts[i] = part;
+    const ScratchUse use(workspace, total);
+    char* part = use.memory();
+    for (int i = 0; i < 5; part += aligned(tasks * part_sizes[i] * item), ++i) *parts[i] = part;
 
     const Tensor delta = torch::stable::empty_like(dense_lse);
     p.delta = delta.data_ptr();
@@ -216,7 +244,6 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
         p.grad_extra_value = view_of(std::get<5>(grads));
         run_tasks(p.batch * p.heads_kv * p.extra, 0, [&](int64_t token, char*) { kernels.sum_extra(p, token); });
     }
-    workspace.trim();
     return grads;
 }
 

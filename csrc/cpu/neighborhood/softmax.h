@@ -49,7 +49,7 @@ struct Normalizer {
 
 // scores -> exp(scale * scores + bias - max), not yet divided by their sum: the output is divided
 // instead. Lanes without a key get -inf; exponential2 makes 2^-126 of it in float, which is lost in a sum
-// of at least 1.
+// of at least 1. Where the bias masks the whole window, the sum is infinite: its output is zero.
 template <bool kShort, bool kBias, class T>
 NBV_INLINE Normalizer<T> softmax_of(const Window<T>& w, T* scores, T scale) {
     const Vec<T> lowest = broadcast(-static_cast<T>(__builtin_inf()));
@@ -61,15 +61,17 @@ NBV_INLINE Normalizer<T> softmax_of(const Window<T>& w, T* scores, T scale) {
         store(scores + at, s);
         best = maximum<T>(best, s);
     });
-    const T max = horizontal_max<T>(best);
+    const T max = horizontal_max<T>(best), infinity = static_cast<T>(__builtin_inf());
+    const bool empty = max == -infinity;
+    const T top = empty ? 0 : max;
     Vec<T> total{};
     for_each_vector<kShort, kBias>(w, [&](int64_t at, Mask<T>, const T*) {
-        const Vec<T> e = exponential2(load(scores + at) - max);
+        const Vec<T> e = exponential2(load(scores + at) - top);
         store(scores + at, e);
         total += e;
     });
     const T sum = horizontal_sum<T>(total);
-    return {sum, max};
+    return {empty && sum == sum ? infinity : sum, max};
 }
 
 template <class T>
@@ -79,17 +81,29 @@ NBV_INLINE Normalizer<T> softmax(const Window<T>& w, T* scores, T scale) {
     return w.bias ? softmax_of<false, true>(w, scores, scale) : softmax_of<false, false>(w, scores, scale);
 }
 
+// Of a log-sum-exp, in units of ln 2: what lies beyond has too few bits behind the point for P to come from it. Masks
+// of large numbers do that where they cover a whole window.
+constexpr float kMostLse2 = 1024;
+
 // scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient. With the
-// log-sum-exp of the forward pass P needs neither the largest score nor the sum again.
+// log-sum-exp of the forward pass P needs neither the largest score nor the sum again, but for extreme ones.
 template <bool kShort, bool kBias, class T>
 NBV_INLINE void softmax_backward_of(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta,
                                     T* bias_grad) {
     const Vec<T> none{};
     const T lse2 = lse * static_cast<T>(kLog2E);
+    const bool extreme = lse2 > kMostLse2 || lse2 < -kMostLse2;
+    const T share = extreme ? 1 / softmax_of<kShort, kBias>(w, scores, scale).sum : 1;
     for_each_vector<kShort, kBias>(w, [&](int64_t at, Mask<T> used, const T* bias) {
-        Vec<T> s = load(scores + at) * scale;
-        if (bias) s += load(bias);
-        const Vec<T> p = select<T>(used, exponential2(s - lse2), none);
+        Vec<T> e = load(scores + at);
+        if (extreme) {
+            e *= share;
+        } else {
+            Vec<T> s = e * scale;
+            if (bias) s += load(bias);
+            e = exponential2(s - lse2);
+        }
+        const Vec<T> p = select<T>(used, e, none);
         const Vec<T> ds = select<T>(used, p * (load(weight_grads + at) - delta), none);
         store(scores + at, p);
         store(weight_grads + at, ds);

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from vision.ops import na1d, na2d, na2d_av, na2d_qk, na3d
+from vision.ops import match_attention, na1d, na2d, na2d_av, na2d_qk, na3d, neighborhood_mask
 
 X = torch.zeros(2, 6, 7, 4, 8)
 
@@ -94,6 +95,53 @@ def test_forms_of_numbers_are_equal() -> None:
     expected = na2d(q, q, q, (3, 3), (2, 2), (2, 2), (True, True), 8**-0.5)
     assert na2d(q, q, q, 3, 2, 2, True).equal(expected)
     assert na2d(q, q, q, [3, 3], torch.Size([2, 2]), [2, 2], [True, True]).equal(expected)
+
+
+def test_none_is_the_default() -> None:
+    q: Tensor = torch.randn(2, 6, 7, 4, 8)
+    assert na2d(q, q, q, 3, None, None, None, None).equal(na2d(q, q, q, 3))
+    assert na2d_qk(q, q, 3, None, None, None).equal(na2d_qk(q, q, 3))
+    assert neighborhood_mask((6, 7), 3, None, None, None).equal(neighborhood_mask((6, 7), 3))
+    with pytest.raises(TypeError, match="kernel_size must be an integer or 2 integers, got None"):
+        na2d(q, q, q, None)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy() -> None:
+    q: Tensor = torch.randn(2, 6, 7, 4, 8)
+    expected = na2d(q, q, q, 3, 2, 2, True, 0.25)
+    two = np.int64(2)
+    assert na2d(q, q, q, np.int32(3), two, (two, 2), np.bool_(True), np.float32(0.25)).equal(expected)  # type: ignore[arg-type]
+    assert na2d(q, q, q, np.array([3, 3]), np.array([2, 2]), 2, np.array([True, True]), 0.25).equal(expected)  # type: ignore[arg-type]
+    radius = np.array([1, 2])
+    offset = torch.zeros(2, 6, 7, 4, 2)
+    assert match_attention(q, q, q, offset, radius)[0].equal(match_attention(q, q, q, offset, (1, 2))[0])  # type: ignore[arg-type]
+    for wrong in (np.float64(3), np.bool_(True), np.array([3.0, 3.0]), np.array([[3, 3]])):
+        with pytest.raises(TypeError, match="kernel_size must be an integer or 2 integers"):
+            na2d(q, q, q, wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="is_causal must be a flag or 2 flags"):
+        na2d(q, q, q, 3, is_causal=np.int64(1))  # type: ignore[arg-type]
+
+
+class WholeWidth(torch.nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return na2d(x, x, x, (3, x.shape[2]))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_kernel_size_from_a_shape_can_be_exported(strict: bool) -> None:
+    x = torch.randn(2, 6, 5, 2, 8)
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(WholeWidth(), (x,), dynamic_shapes=({0: auto, 1: auto, 2: auto},), strict=strict)
+    taller = torch.randn(3, 9, 5, 2, 8)
+    torch.testing.assert_close(program.module()(taller), WholeWidth()(taller))
+
+
+def test_a_kernel_size_from_a_shape_can_be_compiled() -> None:
+    torch._dynamo.reset()
+    run = torch.compile(WholeWidth(), backend="eager", fullgraph=True, dynamic=True)
+    for width in (5, 7):
+        x = torch.randn(2, 6, width, 2, 8)
+        torch.testing.assert_close(run(x), WholeWidth()(x))
 
 
 def test_zero_is_a_scale() -> None:

@@ -266,6 +266,44 @@ def test_vmap_over_bias_and_of_gradients() -> None:
         torch.testing.assert_close(tuple(grad[i] for grad in batched), expected)
 
 
+@needs_extension
+def test_vmap_of_the_backward_operator_with_a_bias() -> None:
+    """Every sample has a gradient of the bias of its own: the operator would sum them over the batch."""
+    q, bias = torch.randn(2, 6, 2, 4), torch.randn(2, 5)
+    numbers = ([3], [1], [1], [0], 0.5)
+    out, lse = torch.ops.nbv.neighborhood_attention.default(q, q, q, bias, None, None, *numbers)
+
+    def backward(upstream: Tensor) -> Tensor:
+        operator = torch.ops.nbv.neighborhood_attention_backward.default
+        return operator(upstream, torch.zeros_like(lse), q, q, q, bias, None, None, out, lse, *numbers)[3]
+
+    upstream = torch.randn(3, *out.shape)
+    torch.testing.assert_close(torch.vmap(backward)(upstream), torch.stack([backward(g) for g in upstream]))
+
+
+def test_autocast_leaves_float64() -> None:
+    x = torch.randn(1, 6, 2, 4, dtype=torch.float64)
+    expected = na1d(x, x, x, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        for backend in (None, "reference"):
+            found = na1d(x, x, x, 3, backend=backend)
+            assert found.dtype == torch.float64
+            torch.testing.assert_close(found, expected)
+
+
+def test_a_module_of_operators_can_be_reloaded() -> None:
+    import importlib
+
+    from vision.ops.match import native as match
+    from vision.ops.neighborhood import bilinear, native
+
+    x = torch.randn(1, 6, 2, 4)
+    expected = na1d(x, x, x, 3)
+    for module in (native, bilinear, match):
+        importlib.reload(module)
+    assert na1d(x, x, x, 3).equal(expected)
+
+
 def test_gradient_transforms_take_the_reference() -> None:
     q = torch.randn(1, 6, 2, 4, requires_grad=True)
     grad = torch.func.grad(lambda q: na1d(q, q, q, 3).sum())(q.detach())

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
+from typing import Any
+
 import torch
 from torch import Tensor
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
+def as_integer(value: Any) -> int | None:
+    """An integer of Python, NumPy or torch's tracing as Python's, None if it is none.
+
+    A size that tracing has made a symbol becomes the number that it is, and the trace holds for that number only.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or not isinstance(value, Integral | torch.SymInt):
+        return None
+    return int(value)
+
+
 def make_scale(scale: float | None, dim: int) -> float:
     """`scale`, or `dim ** -0.5` if None; 0 is a scale."""
     if scale is None:
         return dim**-0.5
-    if not isinstance(scale, int | float) or isinstance(scale, bool):
+    if not isinstance(scale, Real | torch.SymFloat) or isinstance(scale, bool):
         raise TypeError(f"scale must be a number or None, got {scale!r}")
     return float(scale)
 

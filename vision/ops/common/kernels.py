@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from vision.ops.common import transforms
+
 
 def missing() -> str | None:
     """Why there are no kernels for the CPU on this machine, or None."""
@@ -26,14 +28,7 @@ def why_not(device: torch.device, *, has_cuda: bool = False, half: bool = False)
         reason = _MISSING
     else:
         return f"no kernels for {kind} tensors"
-    if reason is None and not torch.compiler.is_compiling() and _in_gradient_transform():
-        return "no torch.func gradients (grad, vjp, jvp, jacrev), which torch.library operators cannot have"
-    return reason
-
-
-def _in_gradient_transform() -> bool:
-    stack = torch._C._functorch.get_interpreter_stack()
-    return bool(stack) and any(level.key() != torch._C._functorch.TransformType.Vmap for level in stack)
+    return transforms.why_not() if reason is None else reason
 
 
 def _load() -> str | None:

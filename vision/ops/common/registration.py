@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from vision.ops.common.vmap import fold_vmap
 
@@ -18,6 +19,7 @@ Arguments = tuple[Any, ...]
 
 # Definitions live as long as this object.
 _LIBRARY = torch.library.Library("nbv", "FRAGMENT")
+_DEFINED: set[str] = set()
 
 
 def define(
@@ -31,7 +33,7 @@ def define(
     can_fold: Callable[[Arguments, Arguments], bool] | None = None,
     shared: int | None = None,
 ) -> Any:
-    """The operator `nbv::name(...)`, new.
+    """The operator `nbv::name(...)`; what is there where the same was defined before, as when a module is reloaded.
 
     Args:
         schema: as `torch.library.Library.define` takes it.
@@ -45,12 +47,15 @@ def define(
         shared: which argument has no batch axis.
     """
     name = schema.partition("(")[0]
+    if schema in _DEFINED:
+        return getattr(torch.ops.nbv, name).default
     _LIBRARY.define(schema)
+    _DEFINED.add(schema)
     operator = getattr(torch.ops.nbv, name).default
     if kernel is not None:
         _LIBRARY.impl(name, kernel, "CompositeExplicitAutograd")
     torch.library.register_fake(f"nbv::{name}", shapes, lib=_LIBRARY)
-    torch.library.register_autograd(f"nbv::{name}", gradient, setup_context=save, lib=_LIBRARY)
+    torch.library.register_autograd(f"nbv::{name}", _without_tangents(name, gradient), setup_context=save, lib=_LIBRARY)
     if autocast is not None:
         for device, key in (("cpu", "AutocastCPU"), ("cuda", "AutocastCUDA")):
             _LIBRARY.impl(name, _with_autocast(operator, device, autocast), key)
@@ -62,6 +67,26 @@ def split(arguments: Arguments) -> tuple[Arguments, Arguments]:
     """Tensors (None where one was not given) and numbers of an operator's arguments."""
     tensors = tuple(itertools.takewhile(lambda value: value is None or isinstance(value, Tensor), arguments))
     return tensors, arguments[len(tensors) :]
+
+
+def _without_tangents(name: str, gradient: Callable[..., Arguments]) -> Callable[..., Arguments]:
+    """`gradient`, but an error where torch would drop tangents of what it gets, and give no derivative silently."""
+
+    def run(ctx: Any, *grads: Any) -> Arguments:
+        if forward_ad._current_level >= 0 and any(
+            forward_ad.unpack_dual(g).tangent is not None for g in _tensors(grads)
+        ):
+            raise RuntimeError(
+                f"nbv::{name} has no forward-mode derivative of its gradient; call it inside of the dual level or "
+                "transform, too, where PyTorch's own operators take its place"
+            )
+        return gradient(ctx, *grads)
+
+    return run
+
+
+def _tensors(values: Arguments) -> list[Tensor]:
+    return [value for value in values if isinstance(value, Tensor)]
 
 
 def _with_autocast(operator: Any, device: str, autocast: Callable[[str, Arguments], Arguments]) -> Callable[..., Any]:

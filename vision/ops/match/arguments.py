@@ -6,6 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from vision.ops.common.checks import DTYPES, check_grid, check_like, make_scale
@@ -52,7 +53,7 @@ def make_call(
 
 
 def _radius(radius: int | Sequence[int], query: Tensor) -> tuple[int, int]:
-    numbers = (radius, radius) if not isinstance(radius, Sequence) else tuple(radius)
+    numbers = tuple(radius) if isinstance(radius, Sequence | np.ndarray) else (radius, radius)
     if any(isinstance(r, bool) or not hasattr(r, "__index__") for r in numbers):
         raise TypeError(f"window_radius must be an integer or two, (x, y), got {radius!r}")
     pair = tuple(operator.index(r) for r in numbers)

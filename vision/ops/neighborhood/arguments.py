@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vision.ops.common.checks import check_grid, check_kind, check_like, make_scale
+from vision.ops.common.checks import as_integer, check_grid, check_kind, check_like, make_scale
 from vision.ops.common.precision import autocast_is_on, autocast_tensors
 
 
@@ -74,22 +75,23 @@ class Call(NamedTuple):
 def make_window(
     rank: int,
     kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] = 1,
-    dilation: int | Sequence[int] = 1,
-    is_causal: bool | Sequence[bool] = False,
+    stride: int | Sequence[int] | None = 1,
+    dilation: int | Sequence[int] | None = 1,
+    is_causal: bool | Sequence[bool] | None = False,
 ) -> Window:
-    """One number per axis, in range.
+    """One number per axis, in range; None is the default, and numbers of NumPy and of torch's tracing are Python's.
 
     Raises:
         TypeError: a number is no integer, or `is_causal` is no flag.
         ValueError: a number is out of range, or there are not as many as axes.
     """
     kernel_size = _integers("kernel_size", kernel_size, rank)
-    stride = _integers("stride", stride, rank)
+    stride = _integers("stride", 1 if stride is None else stride, rank)
+    dilation = _integers("dilation", 1 if dilation is None else dilation, rank)
     for s, k in zip(stride, kernel_size, strict=True):
         if s > k:
             raise ValueError(f"stride must be from 1 to kernel_size = {kernel_size}, got {stride}")
-    return Window(kernel_size, stride, _integers("dilation", dilation, rank), _flags(is_causal, rank))
+    return Window(kernel_size, stride, dilation, _flags(False if is_causal is None else is_causal, rank))
 
 
 def check_fits(window: Window, spatial: Sequence[int]) -> None:
@@ -160,23 +162,29 @@ def check_additional(name: str, tensor: Tensor, grid: Tensor, count: int | None 
 
 def _integers(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """One positive integer per axis."""
-    values = (value,) * rank if not isinstance(value, Sequence) else tuple(value)
+    values = tuple(as_integer(v) for v in _per_axis(value, rank))
     for v in values:
-        if not isinstance(v, int) or isinstance(v, bool):
+        if v is None:
             raise TypeError(f"{name} must be an integer or {rank} integers, got {value!r}")
         if v < 1:
             raise ValueError(f"{name} must be at least 1, got {value!r}")
     if len(values) != rank:
         raise ValueError(f"{name} must be an integer or {rank} integers, one per axis, got {value!r}")
-    return values
+    return values  # type: ignore[return-value]
 
 
 def _flags(value: bool | Sequence[bool], rank: int) -> tuple[bool, ...]:
     """One flag per axis."""
-    values = (value,) * rank if not isinstance(value, Sequence) else tuple(value)
+    values = _per_axis(value, rank)
     for v in values:
-        if not isinstance(v, bool):
+        if not isinstance(v, bool | np.bool_):
             raise TypeError(f"is_causal must be a flag or {rank} flags, got {value!r}")
     if len(values) != rank:
         raise ValueError(f"is_causal must be a flag or {rank} flags, one per axis, got {value!r}")
-    return values
+    return tuple(map(bool, values))
+
+
+def _per_axis(value: Any, rank: int) -> tuple[Any, ...]:
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return tuple(value.tolist())
+    return tuple(value) if isinstance(value, Sequence) else (value,) * rank

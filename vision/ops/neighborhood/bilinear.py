@@ -5,7 +5,8 @@ With n(i, j) the key in slot j of the window of query i:
 - `nbv::neighborhood_av`: o[i] = sum over j of a[i, j] v[n(i, j)]
 - `nbv::neighborhood_av_transposed`: v[m] = sum over (i, j) with n(i, j) = m of a[i, j] o[i]
 
-They go slot by slot, so that no tensor of `tokens * prod(kernel_size) * dim` numbers is ever made.
+They go slot by slot, so that no tensor of `tokens * prod(kernel_size) * dim` numbers is ever made, but for torch.func's
+derivatives and forward-mode ones: those go through PyTorch's own operators, over copies of the windows.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vision.ops.common import transforms
 from vision.ops.common.registration import define
 from vision.ops.neighborhood.arguments import Window
-from vision.ops.neighborhood.window import axis_tables
+from vision.ops.neighborhood.reference import gather_windows, group_heads
+from vision.ops.neighborhood.window import axis_tables, visible_slots
 
 
 def neighborhood_qk(query: Tensor, key: Tensor, window: Window) -> Tensor:
@@ -28,6 +31,8 @@ def neighborhood_qk(query: Tensor, key: Tensor, window: Window) -> Tensor:
 
     A slot that holds no key is zero.
     """
+    if transforms.are_active():
+        return _transformable_qk(query, key, window)
     return _QK(query, key, *window.numbers)
 
 
@@ -36,7 +41,23 @@ def neighborhood_av(attn: Tensor, value: Tensor, window: Window) -> Tensor:
 
     A slot that holds no key is not read.
     """
+    if transforms.are_active():
+        return _transformable_av(attn, value, window)
     return _AV(attn, value, *window.numbers)
+
+
+def _transformable_qk(query: Tensor, key: Tensor, window: Window) -> Tensor:
+    tables = axis_tables(query.shape[1:-2], window, query.device)
+    keys = gather_windows(key, tables)
+    logits = (group_heads(query, key.shape[-2]) @ keys.transpose(-1, -2)).flatten(-3, -2)
+    return logits.masked_fill(~visible_slots(tables).unsqueeze(-2), 0) if any(window.is_causal) else logits
+
+
+def _transformable_av(attn: Tensor, value: Tensor, window: Window) -> Tensor:
+    tables = axis_tables(attn.shape[1:-2], window, attn.device)
+    if any(window.is_causal):
+        attn = attn.masked_fill(~visible_slots(tables).unsqueeze(-2), 0)
+    return (group_heads(attn, value.shape[-2]) @ gather_windows(value, tables)).flatten(-3, -2)
 
 
 def _slots(spatial: Sequence[int], window: Window, device: torch.device) -> Iterator[tuple[Tensor, Tensor | None]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from vision.ops.common import transforms
 from vision.ops.neighborhood.arguments import Call, Window
 from vision.ops.neighborhood.window import axis_visible
 
@@ -64,7 +65,7 @@ def why_not(call: Call) -> str | None:
     narrow = min(call.query.shape[-1], call.value.shape[-1])
     if device == "cuda" and narrow < 16:
         return f"it needs head dims of at least 16 on GPUs, got {narrow}"
-    return None
+    return transforms.why_not()
 
 
 @lru_cache(maxsize=1)

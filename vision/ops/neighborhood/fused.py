@@ -16,9 +16,9 @@ def na1d(
     key: Tensor,
     value: Tensor,
     kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] = 1,
-    dilation: int | Sequence[int] = 1,
-    is_causal: bool | Sequence[bool] = False,
+    stride: int | Sequence[int] | None = 1,
+    dilation: int | Sequence[int] | None = 1,
+    is_causal: bool | Sequence[bool] | None = False,
     scale: float | None = None,
     *,
     bias: Tensor | None = None,
@@ -38,9 +38,9 @@ def na2d(
     key: Tensor,
     value: Tensor,
     kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] = 1,
-    dilation: int | Sequence[int] = 1,
-    is_causal: bool | Sequence[bool] = False,
+    stride: int | Sequence[int] | None = 1,
+    dilation: int | Sequence[int] | None = 1,
+    is_causal: bool | Sequence[bool] | None = False,
     scale: float | None = None,
     *,
     bias: Tensor | None = None,
@@ -56,12 +56,13 @@ def na2d(
         key: `[B, H, W, heads_kv, dim]`, where `heads_kv` divides `heads`.
         value: `[B, H, W, heads_kv, value_dim]`.
         kernel_size: keys of a window, one number or one per axis; times `dilation` at most the axis.
-        stride: queries that share a window, 1 (sliding) to `kernel_size` (blocks).
+        stride: queries that share a window, 1 (sliding) to `kernel_size` (blocks); None is the default, here and below.
         dilation: step between the keys of a window.
         is_causal: whether no key comes after its query, one flag or one per axis.
         scale: factor of the logits, `dim ** -0.5` if None.
         bias: relative positional bias `[heads, 2 * kernel_size - 1, ...]`, added to the scaled logits; index per axis
-            (key - query) / dilation + kernel_size - 1.
+            (key - query) / dilation + kernel_size - 1. -inf masks; a query without any key gets zeros and an LSE of
+            -inf, and its gradients are zero (NaN from the CUDA kernels, which need one key that is not masked).
         additional_keys: `[B, S, heads_kv, dim]`, attended by every query, without bias.
         additional_values: `[B, S, heads_kv, value_dim]`, with `additional_keys`.
         return_lse: return the logarithm of the softmax's denominator too.
@@ -86,9 +87,9 @@ def na3d(
     key: Tensor,
     value: Tensor,
     kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] = 1,
-    dilation: int | Sequence[int] = 1,
-    is_causal: bool | Sequence[bool] = False,
+    stride: int | Sequence[int] | None = 1,
+    dilation: int | Sequence[int] | None = 1,
+    is_causal: bool | Sequence[bool] | None = False,
     scale: float | None = None,
     *,
     bias: Tensor | None = None,

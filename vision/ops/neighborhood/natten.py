@@ -12,6 +12,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from vision.ops.common import transforms
 from vision.ops.neighborhood.arguments import Call
 
 
@@ -56,7 +57,9 @@ def why_not(call: Call) -> str | None:
         (call.return_lse and call.needs_grad, "no gradient of the LSE"),
     )
     absent = missing()
-    return absent if absent is not None else next((reason for applies, reason in reasons if applies), None)
+    if absent is not None:
+        return absent
+    return next((reason for applies, reason in reasons if applies), None) or transforms.why_not()
 
 
 @lru_cache(maxsize=1)

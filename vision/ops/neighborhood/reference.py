@@ -41,7 +41,7 @@ def neighborhood_attention(
 
     Returns:
         Output `[B, *spatial, heads, value_dim]`, and the natural logarithm of the softmax's denominator `[B, *spatial,
-        heads]`, float32 (float64 for float64 inputs).
+        heads]`, float32 (float64 for float64 inputs); zero and -inf where the bias masks all keys of a query.
     """
     with full_precision(query.device.type):
         dtype = compute_dtype(query.dtype)
@@ -57,11 +57,21 @@ def neighborhood_attention(
         if additional_keys is not None:
             extra = torch.einsum("b...hgd,bshd->b...hgs", q, additional_keys.to(dtype))
             logits = torch.cat([logits, scale * extra], dim=-1)
-        weights = logits.softmax(-1)
+        weights, lse = _normalize(logits, may_be_empty=bias is not None)
         out = weights[..., :slots] @ values
         if additional_values is not None:
             out = out + torch.einsum("b...hgs,bshd->b...hgd", weights[..., slots:], additional_values.to(dtype))
-        return out.flatten(-3, -2).to(query.dtype), logits.logsumexp(-1).flatten(-2)
+        return out.flatten(-3, -2).to(query.dtype), lse.flatten(-2)
+
+
+def _normalize(logits: Tensor, may_be_empty: bool) -> tuple[Tensor, Tensor]:
+    """Softmax and LSE; weights of zero, whose gradient is zero, where all logits are -inf."""
+    if not may_be_empty:
+        return logits.softmax(-1), logits.logsumexp(-1)
+    empty = (logits == -torch.inf).all(-1)
+    logits = logits.masked_fill(empty.unsqueeze(-1), 0)
+    weights = logits.softmax(-1).masked_fill(empty.unsqueeze(-1), 0)
+    return weights, logits.logsumexp(-1).masked_fill(empty, -torch.inf)
 
 
 def gather_windows(x: Tensor, tables: Sequence[AxisTable]) -> Tensor:

@@ -27,9 +27,9 @@ class AxisTable(NamedTuple):
 def neighborhood_mask(
     shape: int | Sequence[int],
     kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] = 1,
-    dilation: int | Sequence[int] = 1,
-    is_causal: bool | Sequence[bool] = False,
+    stride: int | Sequence[int] | None = 1,
+    dilation: int | Sequence[int] | None = 1,
+    is_causal: bool | Sequence[bool] | None = False,
 ) -> Tensor:
     """Whether a query (first axes) attends to a key (last axes): bool `[*shape, *shape]`.
 
