@@ -112,7 +112,7 @@ def _convert_dffreq(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for key, value in state.items():
         if key.startswith("fc1."):
             converted[f"head.fc.{key.removeprefix('fc1.')}"] = value
-        elif not key.startswith(_BLOCK_PREFIX):
+        elif not key.startswith((_BLOCK_PREFIX, *_BLOCK_FILTERS)):
             converted[f"backbone.{key}"] = value
     return converted
 

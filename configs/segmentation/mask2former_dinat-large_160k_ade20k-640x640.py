@@ -6,8 +6,6 @@ _base_ = [
     "../_base_/schedules/mask2former_160k.py",
 ]
 
-model = dict(decode_head=dict(num_queries=200))
-
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations", reduce_zero_label=True),

@@ -141,3 +141,20 @@ def test_every_config_of_a_task_builds_without_mmdet_and_mmseg(task: str, tmp_pa
         "print(len(paths) > 3)\n"
     )
     assert run(ABSENT + code, tmp_path) == "True\n"
+
+
+@pytest.mark.parametrize("name", ["vision.registry", f"{REGISTRIES}.dense"])
+def test_a_script_that_imports_a_registry_can_import_mmdet(name: str, tmp_path: Path) -> None:
+    assert run(f"import {name}, mmcv.ops, mmdet.models; print(mmcv.ops.nms.__name__)", tmp_path) == "nms\n"
+
+
+def test_a_script_can_build_a_runner_of_a_config(tmp_path: Path) -> None:
+    config = ROOT / "configs/detection/mask-rcnn_dinat-mini_samples.py"
+    run(
+        "from mmengine.config import Config\n"
+        "from mmengine.runner import Runner\n"
+        f"cfg = Config.fromfile({str(config)!r})\n"
+        "cfg.work_dir = 'work'\n"
+        "Runner.from_cfg(cfg)\n",
+        tmp_path,
+    )

@@ -78,6 +78,38 @@ def test_variables_may_be_used_by_the_file_or_its_heirs(tiny_config: Path, tmp_p
     assert (cfg.train_cfg.max_iters, cfg.train_dataloader.batch_size) == (5, 3)
 
 
+def test_the_config_that_a_run_writes_is_a_config_again(tiny_config: Path, tmp_path: Path) -> None:
+    train(tiny_config, tmp_path / "run")
+    written = tmp_path / "run/tiny.py"
+    assert "\ndataset = dict(" in written.read_text()  # a variable of the file that it was made from
+    assert train(written, tmp_path / "again").iter == 2
+    with pytest.raises(UsageError, match="'samples_per_gpu'"):
+        engine.load_config(written, cfg_options={"samples_per_gpu": 2})
+    with pytest.raises(UsageError, match="'dataset' is a variable"):
+        engine.load_config(written, cfg_options={"dataset.crop_size": 64})
+    written.write_text(written.read_text() + "samples_per_gpu = 2\n")
+    with pytest.raises(UsageError, match="'samples_per_gpu'"):
+        engine.load_config(written)
+
+
+def test_variables_of_the_files_cannot_be_overridden(tiny_config: Path) -> None:
+    message = r"--cfg-options dataset\.crop_size: 'dataset' is a variable of .*tiny\.py, which has been read already; "
+    with pytest.raises(UsageError, match=message + r"set what it is used for: train_dataloader\.dataset\.crop_size$"):
+        engine.load_config(tiny_config, cfg_options={"dataset.crop_size": 64})
+    cfg = engine.load_config(tiny_config, cfg_options={"train_dataloader.dataset.crop_size": 64})
+    assert cfg.train_dataloader.dataset.crop_size == 64
+    finetune = ROOT / "configs/classification/dinat-tiny_finetune.py"
+    with pytest.raises(UsageError, match=r"set what it is used for: train_cfg\.max_epochs$"):
+        engine.load_config(finetune, cfg_options={"max_epochs": 1})
+
+
+def test_an_option_that_cannot_be_parsed_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        engine.argument_parser("").parse_args(["x.py", "--cfg-options", "custom_hooks=[dict(type='EMAHook',a=1)]"])
+    assert stop.value.code == 2
+    assert "cannot read custom_hooks=[dict(" in capsys.readouterr().err
+
+
 def test_keys_of_a_yaml_config_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "config.yml"
     path.write_text("log_level: INFO\nsamples_per_gpu: 2\n")

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 
 from vision.engine import compat
-from vision.engine.config_keys import check_top_level_keys
+from vision.engine.config_keys import check_overrides, check_top_level_keys
 from vision.errors import UsageError
 
 
@@ -23,6 +23,7 @@ def load_config(
         cfg = Config.fromfile(str(config))
     except (SyntaxError, OSError) as error:
         raise UsageError(f"config {config} cannot be read: {error}", code="bad-config", value=str(config)) from error
+    check_overrides(cfg, cfg_options or {})
     cfg.merge_from_dict(dict(cfg_options or {}))
     check_top_level_keys(cfg)
     if work_dir is not None:
@@ -39,4 +40,10 @@ class ConfigOptions(DictAction):
         wrong = [value for value in values if "=" not in value]
         if wrong:
             parser.error(f"argument {option_string}: expected KEY=VALUE, got {wrong[0]!r}")
-        super().__call__(parser, namespace, values, option_string)
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except RecursionError:  # mmengine's parser on calls and dicts within a list
+            parser.error(
+                f"argument {option_string}: cannot read {' '.join(values)}; values are numbers, words and lists: "
+                "write dicts into a config that inherits this one"
+            )

@@ -3,8 +3,9 @@
 import ast
 import difflib
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -43,6 +44,24 @@ def check_top_level_keys(cfg: Config) -> None:
     )
 
 
+def check_overrides(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Raise UsageError for an option that sets a mere variable of the config's files, which they have read by then."""
+    known = runner_keys()
+    for option in options:
+        name = option.partition(".")[0]
+        if name in known or name not in cfg:
+            continue
+        # `max_epochs` is `train_cfg.max_epochs`, and `train_transform.size` some `...transform.size`.
+        leaf = option.rpartition(".")[2]
+        places = [place for key in sorted(set(cfg) & known) for place in _places(cfg[key], leaf, key)]
+        advice = f"set what it is used for: {', '.join(places[:4])}" if places else "set what it is used for"
+        raise UsageError(
+            f"--cfg-options {option}: {name!r} is a variable of {cfg.filename}, which has been read already; {advice}",
+            code="bad-config",
+            value=option,
+        )
+
+
 def runner_keys() -> frozenset[str]:
     """The top-level keys that mmengine itself reads."""
     return EXTRA_KEYS | frozenset(inspect.signature(Runner.__init__).parameters) - {"self", "cfg"}
@@ -54,13 +73,36 @@ def names_read(text: str) -> set[str]:
         "" if line.endswith((".py", ".yml", ".json")) and Path(line).is_file() else line for line in text.splitlines()
     ]
     try:
-        nodes = list(ast.walk(ast.parse("\n".join(lines))))
+        module = ast.parse("\n".join(lines))
     except SyntaxError:
         return set()  # YAML and JSON have no variables
+    if written := _keys_of_a_run(module):
+        return written
+    nodes = list(ast.walk(module))
     names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return names | {node.attr for node in nodes if _is_inherited(node)}
+
+
+def _keys_of_a_run(module: ast.Module) -> set[str]:
+    """All keys of a config that mmengine has written into a work directory, else none.
+
+    It holds everything sorted, with the variables of the files that it was made from, which nothing reads any more.
+    """
+    targets = [target for node in module.body if isinstance(node, ast.Assign) for target in node.targets]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    complete = len(names) == len(module.body) and {"work_dir", "launcher"} <= set(names)
+    return set(names) if complete and names == sorted(names) else set()
 
 
 def _is_inherited(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """Whether this is `_base_.name`, which uses a variable of an inherited file."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "_base_"
+
+
+def _places(value: Any, leaf: str, path: str) -> list[str]:
+    """Keys below `path` that end in `leaf`, with dots between levels."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    found = []
+    for key, inner in items:
+        found += [f"{path}.{key}"] if key == leaf else _places(inner, leaf, f"{path}.{key}")
+    return found

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
-from torch import nn
 
+from vision.engine.checkpoints import newest_checkpoint
 from vision.engine.config import ConfigOptions, load_config
 from vision.engine.distributed import LAUNCHERS, process_group
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
+from vision.engine.suite_runner import CpuGroupRunner, SuiteRunner
 from vision.errors import UsageError
 
 REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
@@ -33,7 +33,8 @@ def train(
 ) -> Runner:
     """Train as the config says and return the finished Runner.
 
-    `resume` is the path of a checkpoint, or "auto" for the newest one in the work directory (none there: start anew).
+    `resume` is the path of a checkpoint, or "auto" for the newest whole one in the work directory (none
+    there: start anew).
     `amp` trains in mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPU.
     Raises UsageError for a missing file, an unknown config key and the like.
     """
@@ -44,9 +45,11 @@ def train(
             code="bad-config",
             value=str(config),
         )
-    if resume is not None:
+    if resume == "auto" or (resume is None and cfg.get("resume") and not cfg.get("load_from")):
+        _resume_from_newest(cfg)
+    elif resume is not None:
         cfg.resume = True
-        cfg.load_from = None if resume == "auto" else _existing_checkpoint(resume)
+        cfg.load_from = _existing_checkpoint(resume)
     if amp:
         use_amp(cfg)
     with process_group(launcher):
@@ -76,7 +79,9 @@ def test(
     if amp:
         cfg.test_cfg = {**(cfg.get("test_cfg") or {}), "fp16": True}
     with process_group(launcher):
-        return _build_runner(cfg, launcher).test()
+        runner = _build_runner(cfg, launcher)
+        runner.strict = True
+        return runner.test()
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -122,21 +127,27 @@ def use_amp(cfg: Config) -> None:
     wrapper.type = "Bf16OptimWrapper"
 
 
-def _build_runner(cfg: Config, launcher: str) -> Runner:
+def _resume_from_newest(cfg: Config) -> None:
+    """Where there is nothing to go on from, training starts as the config says, with its own `load_from`."""
+    folders = [cfg.work_dir]
+    hook = (cfg.get("default_hooks") or {}).get("checkpoint") or {}
+    if hook.get("out_dir"):
+        folders.append(str(Path(hook["out_dir"], Path(cfg.work_dir).name)))
+    newest = newest_checkpoint(*folders)
+    cfg.resume = newest is not None
+    if newest is not None:
+        cfg.load_from = newest
+
+
+def _build_runner(cfg: Config, launcher: str) -> SuiteRunner:
     cfg.launcher = launcher
-    runner: type[Runner] = Runner
+    runner: type[SuiteRunner] = SuiteRunner
     if launcher != "none" and not torch.cuda.is_available():
         _wrap_model_for_cpu(cfg)
-        runner = _CpuGroupRunner
+        runner = CpuGroupRunner
     os.makedirs(cfg.work_dir, exist_ok=True)
-    return runner.from_cfg(cfg)
-
-
-class _CpuGroupRunner(Runner):
-    """Gives every process batch norms of its own: torch's synchronized ones refuse a model on CPU."""
-
-    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
-        return super().wrap_model(model_wrapper_cfg, revert_sync_batchnorm(model))
+    built: SuiteRunner = runner.from_cfg(cfg)
+    return built
 
 
 def _wrap_model_for_cpu(cfg: Config) -> None:
