@@ -17,7 +17,7 @@ from torch import Tensor
 from backbones.checkpoint import convert_checkpoint
 from backbones.neighborhood.rel_pos_bias import resize_rel_pos_bias
 from vision.checkpoint import read_checkpoint, write_safetensors
-from vision.errors import UsageError
+from vision.errors import UsageError, printable
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         print(convert_file(args.source, args.target, args.kernel_size))
     except (ValueError, OSError) as error:
-        parser.error(" ".join(str(error).split()))
+        parser.error(printable(" ".join(str(error).split())))
     return 0
 
 
