@@ -18,7 +18,7 @@ from backbones.checkpoint import convert_checkpoint
 from backbones.neighborhood.rel_pos_bias import resize_rel_pos_bias
 from vision.checkpoint import read_checkpoint, write_safetensors
 from vision.cli.targets import add_overwrite, require_free
-from vision.errors import UsageError
+from vision.errors import UsageError, printable
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         require_free(str(args.target), "OUT", [str(args.source)], args.overwrite)
         print(convert_file(args.source, args.target, args.kernel_size))
     except (ValueError, OSError) as error:
-        parser.error(" ".join(str(error).split()))
+        parser.error(printable(" ".join(str(error).split())))
     return 0
 
 

@@ -7,6 +7,7 @@ files are read with a fixed list of harmless names (at the end of this module), 
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 
 from vision.errors import UsageError
 from vision.files import replacing_path
+
+# Tied weights are stored once and counted each time; no network has them more often.
+MAX_REPEATS = 16
 
 
 class CheckpointError(UsageError):
@@ -49,6 +53,28 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         raise CheckpointError(f"checkpoint {path} cannot be read ({_reason(error)}); is it complete?") from error
 
 
+def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any:
+    """All that a trainer saved in a PyTorch file, of the types that `torch.serialization.add_safe_globals` has named.
+
+    Args:
+        path: the file.
+        map_location: as `torch.load` has it.
+
+    Raises:
+        CheckpointError: missing, unreadable, cut off, compressed, or holding anything that could run code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+    try:
+        _check_archive(path)
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except CheckpointError:
+        raise
+    except Exception as error:  # decoders raise what they like on damaged bytes
+        raise CheckpointError(f"checkpoint {path} cannot be read ({_reason(error)}); is it complete?") from error
+
+
 def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors with JSON metadata; the file appears complete or not at all."""
     from safetensors.torch import save_file
@@ -69,7 +95,7 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
         source: the file, for the message.
 
     Raises:
-        CheckpointError: the weights belong to another model.
+        CheckpointError: the weights belong to another model, or are not finite.
     """
     expected = model.state_dict()
     for key, value in expected.items():
@@ -83,7 +109,23 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
     unknown = next((key for key in state if key not in expected), None)
     if unknown is not None:
         raise CheckpointError(f"checkpoint {source} is of another model: it has {unknown}, which this model lacks")
-    model.load_state_dict(dict(state), strict=True)
+    broken = next((key for key, value in state.items() if not _is_finite(value)), None)
+    if broken is not None:
+        raise CheckpointError(
+            f"checkpoint {source} cannot be used: {broken} has values that are not finite; "
+            "take one from before the training diverged"
+        )
+    try:
+        model.load_state_dict(dict(state), strict=True)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise CheckpointError(f"checkpoint {source} cannot be used: {_reason(error)}") from error
+
+
+def _is_finite(value: Tensor) -> bool:
+    if value.is_meta or not value.is_floating_point():
+        return True
+    # torch cannot ask this of 8-bit floats.
+    return bool((value.float() if value.element_size() == 1 else value).isfinite().all())
 
 
 def _reason(error: Exception) -> str:
@@ -118,14 +160,60 @@ def _decoded(value: str) -> Any:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     """The state dict of a PyTorch file, however deep trainers have wrapped it."""
+    _check_archive(path)
     with torch.serialization.safe_globals(_training_globals(path)):
         content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, dict) or not content:
         raise CheckpointError(f"checkpoint {path} holds no state dict of tensors")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"checkpoint {path} holds no state dict of tensors: {str(name)[:200]!r} is a {type(value).__name__}"
+            )
+        kind = _unusable_kind(value)
+        if kind is not None:
+            raise CheckpointError(f"checkpoint {path}: {name} is a {kind} tensor; expected a plain one with its values")
+    _check_size(path, content)
     return content
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse archives with compressed records: torch.save writes none, and a small one may unpack to any size."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        packed = next((item for item in archive.infolist() if item.compress_type != zipfile.ZIP_STORED), None)
+    if packed is not None:
+        raise CheckpointError(
+            f"checkpoint {path} is compressed ({packed.filename} unpacks to {packed.file_size / 1e6:.1f} MB); "
+            "expected records as torch.save writes them: unpack it and save it anew"
+        )
+
+
+def _unusable_kind(value: Tensor) -> str | None:
+    """What a tensor is that no module takes as a parameter; None for a usable one."""
+    if value.is_nested:
+        return "nested"
+    if value.layout != torch.strided:
+        return "sparse"
+    if value.is_quantized:
+        return "quantized"
+    if value.is_meta:
+        return "data-less (meta)"
+    return "complex" if value.is_complex() else None
+
+
+def _check_size(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that repeat few stored values many times: each copy of them would take the memory."""
+    size, stored = sum(value.numel() * value.element_size() for value in state.values()), path.stat().st_size
+    if size > MAX_REPEATS * stored:
+        raise CheckpointError(
+            f"checkpoint {path} has {stored / 1e6:.1f} MB, but its tensors {size / 1e6:.1f} MB: they repeat stored "
+            f"values; expected at most {MAX_REPEATS} times the file's size"
+        )
 
 
 def _training_globals(path: Path) -> list[Any]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+
+def printable(text: str) -> str:
+    """Escape control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 # Every code that the library gives, with its meaning. Those of errors first, then those of warnings.
 CODES: dict[str, str] = {
     "usage": "a mistake that no other code names",
@@ -61,7 +67,8 @@ class UsageError(ValueError):
     """
 
     def __init__(self, message: str = "", *, code: str = "usage", value: Any = None) -> None:
-        super().__init__(message)
+        # Names of files, keys of checkpoints and headers of lists are a stranger's text, and messages end on terminals.
+        super().__init__("\n".join(map(printable, message.split("\n"))))
         self.code = code
         self.value = value
 

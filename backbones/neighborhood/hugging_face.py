@@ -34,19 +34,36 @@ def is_hugging_face(state: Mapping[str, Tensor]) -> bool:
 
 
 def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Official names: query, key and value joined, the stacked layer scales taken apart."""
+    """Official names: query, key and value joined, the stacked layer scales taken apart.
+
+    Raises:
+        ValueError: parts of a query, key and value are missing or of unlike shapes, or scales are not a pair.
+    """
     bare = {_PREFIX.sub("", key): value for key, value in state.items()}
     converted = {}
     for key, value in bare.items():
         if _QUERY.search(key):
-            parts = [bare[_QUERY.sub(f".attention.self.{part}.", key)] for part in ("query", "key", "value")]
-            converted[_renamed(_QUERY.sub(".attn.qkv.", key))] = torch.cat(parts)
+            converted[_renamed(_QUERY.sub(".attn.qkv.", key))] = _joined(bare, key)
         elif key.endswith(_SCALES):
+            if value.dim() != 2 or len(value) != 2:
+                raise ValueError(f"{key} has shape {tuple(value.shape)}, expected two rows of scales")
             for i, scale in enumerate(value, start=1):
                 converted[_renamed(key.removesuffix(_SCALES)) + f".gamma{i}"] = scale
         elif ".attention.self.key." not in key and ".attention.self.value." not in key:
             converted[_renamed(key)] = value
     return converted
+
+
+def _joined(bare: Mapping[str, Tensor], query: str) -> Tensor:
+    names = [_QUERY.sub(f".attention.self.{part}.", query) for part in ("query", "key", "value")]
+    missing = next((name for name in names if name not in bare), None)
+    if missing is not None:
+        raise ValueError(f"not a whole checkpoint of Hugging Face: it lacks {missing}")
+    parts = [bare[name] for name in names]
+    shapes = {tuple(part.shape) for part in parts}
+    if len(shapes) > 1 or not parts[0].dim():
+        raise ValueError(f"{query} and its key and value must have one shape, got {sorted(shapes)}")
+    return torch.cat(parts)
 
 
 def _renamed(key: str) -> str:

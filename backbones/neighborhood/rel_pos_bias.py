@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 def resize_rel_pos_bias(rpb: Tensor, kernel_size: int) -> Tensor:
     """Bicubic interpolation of `[heads, 2 k - 1, 2 k - 1]` to the offsets of `kernel_size`."""
+    if rpb.dim() != 3 or 0 in rpb.shape or rpb.shape[1] != rpb.shape[2]:
+        raise ValueError(f"position biases must be [heads, 2 k - 1, 2 k - 1], got {tuple(rpb.shape)}")
     side = 2 * kernel_size - 1
     if rpb.shape[1:] == (side, side):
         return rpb

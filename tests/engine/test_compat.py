@@ -1,20 +1,25 @@
-"""The three repairs, on whichever OpenMMLab stack is installed."""
+"""The repairs, on whichever OpenMMLab stack is installed."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import io
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from vision import compat
+from vision.checkpoint import CheckpointError
 
 compat.apply()
 mmcv_ops = importlib.import_module("mmcv.ops")
@@ -145,6 +150,42 @@ def test_getattr_of_a_checkpoint_reaches_statistics_only() -> None:
     file.seek(0)
     with pytest.raises(ValueError, match="only HistoryBuffer's min, max, current and mean"):
         torch.load(file, weights_only=True)
+
+
+class Touch:
+    """Pickles as a call that makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_mmengine_never_runs_what_a_checkpoint_brings(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "x": Touch(tmp_path / "ran")}, tmp_path / "bomb.pth")
+    with pytest.raises(CheckpointError, match=r"bomb\.pth cannot be read"):
+        mmengine_checkpoint._load_checkpoint(str(tmp_path / "bomb.pth"), map_location="cpu")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_nothing_reads_again_without_restriction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As OneDL's mmengine has it: this function reads a file a second time, as a pickle, where the first was refused.
+    monkeypatch.setattr(mmengine_checkpoint, "_safe_torch_load", torch.load, raising=False)
+    compat.apply()
+    torch.save({"x": Touch(tmp_path / "ran")}, tmp_path / "bomb.pth")
+    for asked in (None, True, False):
+        with pytest.raises(pickle.UnpicklingError):
+            mmengine_checkpoint._safe_torch_load(tmp_path / "bomb.pth", weights_only=asked)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"noise"])
+def test_mmengine_names_a_damaged_checkpoint(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    torch.save({"state_dict": {"weight": torch.zeros(100)}}, tmp_path / "epoch_1.pth")
+    (tmp_path / "epoch_1.pth").write_bytes(damage((tmp_path / "epoch_1.pth").read_bytes()))
+    with pytest.raises(CheckpointError, match=r"epoch_1\.pth cannot be read .*is it complete\?"):
+        mmengine_checkpoint._load_checkpoint(str(tmp_path / "epoch_1.pth"))
 
 
 def test_inherits_configs_of_mmdet_and_mmseg(tmp_path) -> None:

@@ -63,3 +63,11 @@ def test_mistakes(tmp_path: Path, optional: tuple[str, ...] | None, content: byt
 def test_no_file(tmp_path: Path, optional: tuple[str, ...] | None) -> None:
     with pytest.raises(UsageError, match=r"none.csv: cannot be read .*; expected a CSV file of pairs"):
         read_pair_list(tmp_path / "none.csv", optional)
+
+
+def test_a_header_reaches_no_terminal_as_it_is(tmp_path: Path) -> None:
+    path = listing(tmp_path, b"\x1b]0;T\x07\x1b[2J\xc2\x9b,right\na,b\n")
+    with pytest.raises(UsageError) as caught:
+        read_pair_list(path)
+    assert r"the columns are \x1b]0;T\x07\x1b[2J\x9b, right" in str(caught.value)
+    assert str(caught.value).isprintable()

@@ -73,6 +73,35 @@ def test_mistakes_end_with_a_line_and_code_2(
     assert sorted(tmp_path.iterdir()) == before
 
 
+Q = "nat.encoder.levels.0.layers.0.attention.self.query.weight"
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({1: torch.zeros(1)}, "holds no state dict of tensors"),
+        ({Q: torch.zeros(2, 2)}, "it lacks encoder.levels.0.layers.0.attention.self.key.weight"),
+        ({Q.replace("query", p): torch.zeros(2, n) for p, n in (("query", 2), ("key", 3), ("value", 2))}, "one shape"),
+        ({"nat.encoder.levels.0.layers.0.layer_scale_parameters": torch.tensor(1.0)}, "expected two rows of scales"),
+        ({"levels.0.blocks.0.attn.rpb": torch.zeros(2, 5, 4)}, "position biases must be"),
+    ],
+)
+def test_damaged_checkpoints_end_with_a_line(
+    state: dict[object, Tensor],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main = load_main()
+    monkeypatch.chdir(tmp_path)
+    torch.save(state, "in.pth")
+    with pytest.raises(SystemExit) as stop:
+        main(["in.pth", "out.safetensors", "--kernel-size", "5"])
+    assert stop.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]
+    assert not Path("out.safetensors").exists()
+
+
 def load_main() -> Callable[[list[str]], int]:
     import runpy
 

@@ -33,3 +33,15 @@ def test_a_checkpoint_of_something_else_is_named(
     done = run_tool("publish_stereo.py", "other.pth", "mine.safetensors", check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr and "MatchStereo" in done.stderr
     assert not (tmp_path / "mine.safetensors").exists()
+
+
+def test_weights_that_are_not_finite_are_not_published(
+    run_tool: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    state = MatchStereo.from_variant("nano").state_dict()
+    key = next(key for key, value in state.items() if value.is_floating_point())
+    state[key] = state[key] * float("nan")
+    torch.save({"state_dict": state}, tmp_path / "nan.pth")
+    done = run_tool("publish_stereo.py", "nan.pth", "mine.safetensors", check=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and f"{key} has values that are not" in done.stderr
+    assert not (tmp_path / "mine.safetensors").exists()

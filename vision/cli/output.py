@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vision.errors import UsageError
+from vision.errors import printable as printable
 from vision.files import readable
 
 MAX_STEM_BYTES = 180
@@ -134,11 +135,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with console.capture() as capture:
         console.print(table)
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-
-
-def printable(text: str) -> str:
-    """Escape control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _width() -> int:

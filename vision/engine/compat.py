@@ -2,10 +2,12 @@
 
 import importlib.util
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from vision.checkpoint import numpy_globals, stored_function
+from vision.checkpoint import numpy_globals, read_training_checkpoint, stored_function
 from vision.engine.mmcv_ops import MissingOpError, stand_in_for_mmcv_ops
 
 __all__ = [
@@ -13,17 +15,19 @@ __all__ = [
     "allow_mmengine_checkpoints",
     "apply",
     "name_mmseg_package",
+    "refuse_pickled_code",
     "stand_in_for_mmcv_ops",
 ]
 
 
 def apply() -> None:
-    """Make the three repairs; each does nothing where it is not needed, and again nothing when repeated.
+    """Make the repairs; each does nothing where it is not needed, and again nothing when repeated.
 
     Call it before mmdet or mmseg is imported, before a checkpoint is resumed and before a config is parsed.
     """
     stand_in_for_mmcv_ops()
     allow_mmengine_checkpoints()
+    refuse_pickled_code()
     name_mmseg_package()
 
 
@@ -36,6 +40,32 @@ def allow_mmengine_checkpoints() -> None:
         return
     stored = [HistoryBuffer, OneCycleParamScheduler, (stored_function, "builtins.getattr")]
     torch.serialization.add_safe_globals([*stored, *numpy_globals()])
+
+
+def refuse_pickled_code() -> None:
+    """Let mmengine's Runner read checkpoints with our reader alone.
+
+    OneDL's mmengine answers a refusal of `torch.load(weights_only=True)` by reading the file again as a pickle, which
+    runs whatever it brings; both stacks answer damaged files with a traceback.
+    """
+    try:
+        from mmengine.runner import checkpoint as mmengine_checkpoint
+    except ImportError:
+        return
+    mmengine_checkpoint.CheckpointLoader.register_scheme("", load_from_local, force=True)
+    # What else it loads, from buffers and downloads, goes through this function.
+    if hasattr(mmengine_checkpoint, "_safe_torch_load"):
+        mmengine_checkpoint._safe_torch_load = _load_weights_only
+
+
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """Read a checkpoint file for mmengine, which prints the end of this function's name as the backend's."""
+    return read_training_checkpoint(Path(filename).expanduser(), map_location)
+
+
+def _load_weights_only(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
+    """`torch.load` that never reads a pickle as code, whatever the caller asks for."""
+    return torch.load(file, map_location=map_location, weights_only=True)
 
 
 def name_mmseg_package() -> None:

@@ -1,6 +1,7 @@
 """Detectors by name: every registered one, its checkpoints, and what is refused."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vision.checkpoint import read_checkpoint, write_safetensors
+from vision.checkpoint import read_checkpoint, read_training_checkpoint, write_safetensors
 from vision.models import CheckpointError, ForgeryNetwork, forgery_detector, forgery_models
 from vision.models.forgery.network import PAPER, build_network
 
@@ -134,7 +135,14 @@ def test_descriptions_from_outside_this_project_are_refused(paper: ForgeryNetwor
         ({"type": "heads:MatchDecoder"}, "model part 'heads:MatchDecoder' is not one of this project's"),
         ({"type": "backbones:convert_state_dict"}, "'backbones:convert_state_dict' is not one of"),
         ({"type": "heads:ForgeryHead", "in_chans": 3}, "in_chans"),
-        ({"type": "heads:ForgeryHead", "label_smoothing": 2.0}, "label_smoothing must be in"),
+        (
+            {"type": "heads:ForgeryHead", "in_channels": -1},
+            "in_channels must be a whole number from 1 to 4096, got '-1'",
+        ),
+        ({"type": "heads:ForgeryHead", "in_channels": 2 * 10**13}, "in_channels must be a whole number"),
+        ({"type": "heads:ForgeryHead", "in_channels": True}, "in_channels must be a whole number"),
+        ({"type": "heads:ForgeryHead", "dropout": float("nan")}, "dropout must be from 0 to below 1"),
+        ({"type": "heads:ForgeryHead", "label_smoothing": 2.0}, "label_smoothing must be from 0 to below 1"),
         ({"type": ["heads:ForgeryHead"]}, "does not describe a forgery detector"),
         (None, "does not describe a forgery detector"),
     ],
@@ -142,6 +150,106 @@ def test_descriptions_from_outside_this_project_are_refused(paper: ForgeryNetwor
 def test_descriptions_that_fit_no_part_are_refused(head: Any, match: str) -> None:
     with pytest.raises(CheckpointError, match=match):
         build_network({**PAPER, "head": head})
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("in_chans", 4),
+        ("width", 10**6),
+        ("width", "32"),
+        ("depths", [3, 10**9]),
+        ("depths", [1] * 9),
+        ("depths", 3),
+        ("wavelet", "bior2.2"),
+        ("wavelet", ["haar"]),
+        ("dwt_weight", float("inf")),
+        ("residual", "yes"),
+        ("pool", ["max"]),
+        ("forward", "anything"),
+    ],
+)
+def test_arguments_out_of_range_are_refused_before_anything_is_built(argument: str, value: Any) -> None:
+    with pytest.raises(CheckpointError, match=f"'backbones:DualFrequencyNet'.*{argument}"):
+        build_network({**PAPER, "backbone": {**PAPER["backbone"], argument: value}})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"offset": float("inf")},
+        {"offset": float("nan")},
+        {"offset": "a"},
+        {"temperature": float("inf")},
+        {"low": None},
+        {"fpr_thresholds": [1]},
+        {"fpr_thresholds": {"often": 0.5}},
+        {"fpr_thresholds": {"0.05": float("nan")}},
+        {"fpr_thresholds": {"0.05": "0.5"}},
+        {"surprise": 1},
+    ],
+)
+def test_a_calibration_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointError, match=next(iter(wrong))):
+        build_network(PAPER, {"temperature": 1.5, **wrong})
+
+
+@pytest.mark.parametrize("calibration", ["text", [1.0], 3])
+def test_a_calibration_of_another_type_is_refused(calibration: Any) -> None:
+    with pytest.raises(CheckpointError):
+        build_network(PAPER, calibration)
+
+
+def test_tensors_that_are_no_weights_are_refused(tmp_path: Path) -> None:
+    weight = torch.ones(2, 2)
+    path = tmp_path / "odd.pth"
+    for content, match in (
+        ({"a": weight.to_sparse()}, "a is a sparse tensor"),
+        ({"a": weight.to("meta")}, r"a is a data-less \(meta\) tensor"),
+        ({"a": weight.to(torch.complex64)}, "a is a complex tensor"),
+        ({"a": torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8)}, "a is a quantized tensor"),
+        ({1: weight}, "'1' is a Tensor"),
+        ({"a": 3}, "'a' is a int"),
+        ({"a": torch.zeros(1).expand(10**5, 10**6)}, "they repeat stored values"),
+    ):
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=match):
+            read_checkpoint(path)
+
+
+def test_tied_weights_are_read(tmp_path: Path) -> None:
+    weight = torch.randn(100, 100)
+    torch.save({"a": weight, "b": weight, "c": weight.t()}, tmp_path / "tied.pth")
+    assert torch.equal(read_checkpoint(tmp_path / "tied.pth")[0]["c"], weight.t())
+
+
+def test_compressed_records_are_refused_unread(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(10**6)}, tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "plain.pth") as plain, zipfile.ZipFile(tmp_path / "small.pth", "w") as small:
+        for item in plain.infolist():
+            small.writestr(item.filename, plain.read(item), zipfile.ZIP_DEFLATED)
+    for read in (read_checkpoint, read_training_checkpoint):
+        with pytest.raises(
+            CheckpointError, match=r"small\.pth is compressed \(plain/.*expected records as torch\.save"
+        ):
+            read(tmp_path / "small.pth")
+    assert read_training_checkpoint(tmp_path / "plain.pth")["a"].shape == (10**6,)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(value: float, paper: ForgeryNetwork, tmp_path: Path) -> None:
+    state = {**paper.state_dict(), "head.fc.bias": torch.tensor([value])}
+    save_file(state, str(tmp_path / "nan.safetensors"))
+    with pytest.raises(CheckpointError, match=r"nan\.safetensors cannot be used: head\.fc\.bias has values"):
+        forgery_detector("dual_frequency_paper", checkpoint=tmp_path / "nan.safetensors")
+
+
+def test_keys_reach_no_terminal_as_they_are(paper: ForgeryNetwork, tmp_path: Path) -> None:
+    state = {**paper.state_dict(), "head.\x1b]0;T\x07": torch.zeros(1)}
+    save_file(state, str(tmp_path / "keys.safetensors"))
+    with pytest.raises(CheckpointError) as caught:
+        forgery_detector("dual_frequency_paper", checkpoint=tmp_path / "keys.safetensors")
+    assert r"head.\x1b]0;T\x07" in str(caught.value) and str(caught.value).isprintable()
 
 
 def test_unknown_name_lists_the_known() -> None:

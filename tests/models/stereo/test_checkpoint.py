@@ -230,3 +230,16 @@ def test_files_of_ours_load_and_say_what_they_are_for(tmp_path: Path) -> None:
     for name in ("broken.pth", "absent.pth"):
         with pytest.raises(CheckpointError, match=name):
             match_stereo("match_stereo_nano", tmp_path / name)
+
+
+@pytest.mark.parametrize("index", ["1000000000000", "9" * 5000, "4000"])
+def test_a_key_cannot_ask_for_a_million_layers(index: str) -> None:
+    state = {f"encoder.stages.{i}.0.norm1.weight": torch.zeros(8) for i in range(4)}
+    with pytest.raises(CheckpointError, match=f"a key counts to {index[:20]}"):
+        architecture({**state, f"encoder.stages.{index}.0.norm1.weight": torch.zeros(8)})
+
+
+def test_weights_without_their_axes_are_refused() -> None:
+    state = {"encoder.stages.0.0.norm1.weight": torch.tensor(1.0)}
+    with pytest.raises(CheckpointError, match="not a MatchStereo checkpoint"):
+        architecture(state)

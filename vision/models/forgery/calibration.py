@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -37,10 +38,20 @@ class ForgeryCalibration:
     fpr_thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("temperature", "offset", "low", "high"):
+            if not _is_finite(getattr(self, name)):
+                raise ValueError(f"{name} must be a finite number, got {getattr(self, name)!r}")
         if not self.temperature > 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
         if not 0 <= self.low <= self.high <= 1:
             raise ValueError(f"thresholds must satisfy 0 <= low <= high <= 1, got low={self.low}, high={self.high}")
+        if not isinstance(self.fpr_thresholds, Mapping):
+            raise ValueError(f"fpr_thresholds must map rates to thresholds, got {self.fpr_thresholds!r}")
+        for rate, threshold in self.fpr_thresholds.items():
+            if not (_is_share(_as_number(rate)) and _is_share(threshold)):
+                raise ValueError(
+                    f"fpr_thresholds must map rates to thresholds, both from 0 to 1, got {rate!r}: {threshold!r}"
+                )
 
     def probability(self, logit: float) -> float:
         """Calibrated probability that the image is generated."""
@@ -70,6 +81,21 @@ class ForgeryCalibration:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, the inverse of `ForgeryCalibration(**d)`."""
         return {**asdict(self), "fpr_thresholds": dict(self.fpr_thresholds)}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, numbers.Real) and math.isfinite(value)
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, numbers.Real) and 0 <= float(value) <= 1
+
+
+def _as_number(text: object) -> float:
+    try:
+        return float(text)  # type: ignore[arg-type]  # a file's metadata may hold anything
+    except (TypeError, ValueError):
+        return math.nan
 
 
 # The name that configs, notebooks and older code know.

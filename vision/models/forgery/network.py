@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from backbones import DualFrequencyNet
 from backbones.checkpoint import convert_state_dict
-from heads import ForgeryHead
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.errors import UsageError
 from vision.models.forgery.calibration import ForgeryCalibration
+from vision.models.forgery.parts import build_part
 from vision.models.table import FORGERY, ModelRow, find_model, model_names
 from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
-
-# Classes that a weights file may name in its metadata. A fixed table: a stranger's file must not reach anything else.
-PARTS: Mapping[str, type[nn.Module]] = {
-    "backbones:DualFrequencyNet": DualFrequencyNet,
-    "heads:ForgeryHead": ForgeryHead,
-}
 
 # What `backbone` and `head` are made of. Models with shipped weights carry the same in their file's metadata.
 PAPER: dict[str, Any] = {
@@ -91,19 +83,20 @@ def build_network(model: dict[str, Any], calibration: dict[str, Any] | None = No
     """Build from `{"backbone": {"type": "backbones:...", ...}, "head": {"type": "heads:...", ...}}`.
 
     Args:
-        model: types are those of `PARTS`, with their arguments.
+        model: types are those of `PARTS` in `vision.models.forgery.parts`, with their arguments.
         calibration: arguments of `ForgeryCalibration`; None for one that changes nothing.
 
     Raises:
-        CheckpointError: a type or an argument is unknown, or a part is missing.
+        CheckpointError: a type or an argument is unknown, a value is out of its range, or a part is missing.
     """
     try:
-        backbone, head = (_build(model[part]) for part in ("backbone", "head"))
+        backbone, head = (build_part(model[part]) for part in ("backbone", "head"))
         return ForgeryNetwork(backbone, head, ForgeryCalibration(**calibration) if calibration else None)
     except CheckpointError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise CheckpointError(f"model description {model!r} does not describe a forgery detector: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        described = f"{model!r}"[:500]
+        raise CheckpointError(f"model description {described} does not describe a forgery detector: {error}") from error
 
 
 def _description(row: ModelRow) -> Any:
@@ -111,14 +104,6 @@ def _description(row: ModelRow) -> Any:
     if row.variant in _VARIANTS or row.weights_path is None:
         return _VARIANTS[row.variant]
     return read_checkpoint(row.weights_path)[1].get("model")
-
-
-def _build(spec: dict[str, Any]) -> nn.Module:
-    arguments = dict(spec)
-    part = arguments.pop("type")
-    if part not in PARTS:
-        raise CheckpointError(f"model part {part!r} is not one of this project's: {', '.join(PARTS)}")
-    return PARTS[part](**arguments)
 
 
 def _in_our_names(state: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:

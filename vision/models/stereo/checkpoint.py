@@ -94,6 +94,8 @@ def architecture(state: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
         inputs = [state[f"match_attentions.{i}.layers.0.match_attention_cross.proj.weight"].shape[1] for i in stages]
     except KeyError as error:
         raise CheckpointError(f"not a whole MatchStereo checkpoint: it lacks {error.args[0]}") from error
+    except (IndexError, TypeError) as error:  # fewer axes than such a weight has
+        raise CheckpointError(f"not a MatchStereo checkpoint: {error}") from error
     slots = [(width - dim) / max(heads, 1) for width, dim in zip(inputs, reversed(dims), strict=True)]
     return {
         "encoder": {
@@ -133,7 +135,7 @@ def _shapes(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.Size]
     try:
         with torch.device("meta"):
             encoder, decoder = build_parts(arguments)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"not a MatchStereo checkpoint: {error}") from error
     parts = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
     return {key: value.shape for key, value in parts.state_dict().items()}
@@ -156,4 +158,9 @@ def _official(key: str) -> str:
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:
     """One more than the largest index that the pattern's group matches at the start of a key."""
-    return 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)
+    found = {match[1] for key in state if (match := re.match(pattern, key))}
+    # A network is built from these numbers: a single key must not ask for a million layers.
+    wild = next((index for index in found if len(index) > 6 or int(index) >= len(state)), None)
+    if wild is not None:
+        raise CheckpointError(f"not a MatchStereo checkpoint: a key counts to {wild[:20]}, of {len(state)} keys")
+    return 1 + max(map(int, found), default=-1)
