@@ -70,18 +70,24 @@ def convert_checkpoint(state_dict: Mapping[str, Tensor]) -> tuple[dict[str, Tens
     raise ValueError(f"unknown checkpoint flavor: first keys are {list(state)[:4]}; known: {known}")
 
 
-def load_backbone(model: nn.Module, path: str | Path) -> None:
+def load_backbone(model: nn.Module, path: str | Path, prefix: str | None = None) -> None:
     """Load a NAT, DiNAT or DiNAT_s checkpoint of any flavor into one of our models, for whatever task.
 
     A classifier's final norm and head are left out of a detector's backbone, whose own norms start anew; a head of
-    another number of classes starts anew, too. Both are logged. A checkpoint of a whole detector gives its backbone.
+    another number of classes starts anew, too. Both are logged. A checkpoint of a whole detector gives its backbone, or
+    what lies under `prefix`, with or without its last dot.
 
     Raises:
-        CheckpointError: the file is missing or corrupt, its key names belong to no known model, or it is of another
-            variant: the first wrong key and shape are named.
+        CheckpointError: the file is missing or corrupt, no key has the prefix, the key names belong to no known
+            model, or it is of another variant: the first wrong key and shape are named.
     """
     state = read_checkpoint(path)[0]
-    inner = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    start = "backbone." if prefix is None else f"{prefix.removesuffix('.')}."
+    inner = {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
+    if prefix is not None and not inner:
+        raise CheckpointError(
+            f"checkpoint {path} has no key with the prefix {start!r}; its first is {next(iter(state))!r}"
+        )
     try:
         state = convert_state_dict(inner or state)
     except ValueError as error:

@@ -75,7 +75,8 @@ class NeighborhoodTransformer(nn.Module):
             drop_rate: dropout of tokens, projections and MLPs.
             attn_drop_rate: dropout of the attention weights.
             with_cp: recompute every layer in the backward pass, which saves memory.
-            init_cfg: `dict(type="Pretrained", checkpoint=path)`, read when mmengine calls `init_weights`.
+            init_cfg: `dict(type="Pretrained", checkpoint=path)`, read when mmengine calls `init_weights`; with
+                `prefix="backbone."` only the keys that begin so are taken.
             variant: a published model of this family, such as "tiny" or "large_384": it gives the arguments from
                 `embed_dim` to `layer_scale` that are None.
 
@@ -284,9 +285,12 @@ class NeighborhoodTransformer(nn.Module):
 
         if self.init_cfg is None:
             return
-        if self.init_cfg.get("type") != "Pretrained" or set(self.init_cfg) != {"type", "checkpoint"}:
-            raise ValueError(f'init_cfg must be dict(type="Pretrained", checkpoint=path), got {self.init_cfg}')
-        load_backbone(self, self.init_cfg["checkpoint"])
+        given = set(self.init_cfg) - {"prefix"}
+        if self.init_cfg.get("type") != "Pretrained" or given != {"type", "checkpoint"}:
+            raise ValueError(
+                f'init_cfg must be dict(type="Pretrained", checkpoint=path), perhaps with prefix, got {self.init_cfg}'
+            )
+        load_backbone(self, self.init_cfg["checkpoint"], prefix=self.init_cfg.get("prefix"))
 
     def _freeze(self) -> None:
         frozen = [self.patch_embed, self.pos_drop] if self.frozen_stages >= 0 else []

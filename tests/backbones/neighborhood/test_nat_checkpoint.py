@@ -267,11 +267,13 @@ def test_init_cfg_is_read_when_the_weights_are_made(
         {"type": "Normal", "std": 0.01},
         {"type": "Pretrained"},
         {"checkpoint": "weights.pth"},
-        {"type": "Pretrained", "checkpoint": "weights.pth", "prefix": "backbone."},
+        {"type": "Pretrained", "checkpoint": "weights.pth", "map_location": "cpu"},
     ],
 )
 def test_any_other_init_cfg_is_an_error(init_cfg: dict[str, Any], small: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=r'init_cfg must be dict\(type="Pretrained", checkpoint=path\), got \{'):
+    with pytest.raises(
+        ValueError, match=r'init_cfg must be dict\(type="Pretrained", checkpoint=path\), perhaps with prefix, got \{'
+    ):
         small("NAT", init_cfg=init_cfg).init_weights()
 
 
@@ -279,3 +281,21 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, Tensor):
         return torch.equal(a, b)
     return len(a) == len(b) and all(torch.equal(one, other) for one, other in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("prefix", ["student.encoder.", "student.encoder"])
+def test_init_cfg_with_a_prefix_takes_what_lies_under_it(
+    prefix: str, small: Callable[..., Any], tmp_path: Path
+) -> None:
+    source = small("DiNAT", out_indices=ALL)
+    source.load_state_dict(shuffled(source))
+    taken = {f"student.encoder.{key}": value for key, value in source.state_dict().items()}
+    others = {f"teacher.encoder.{key}": value + 1 for key, value in source.state_dict().items()}
+    torch.save({**others, **taken}, tmp_path / "weights.pth")
+    init_cfg = {"type": "Pretrained", "checkpoint": str(tmp_path / "weights.pth"), "prefix": prefix}
+    model = small("DiNAT", out_indices=ALL, init_cfg=init_cfg)
+    model.init_weights()
+    for key, value in source.state_dict().items():
+        assert torch.equal(value, model.state_dict()[key]), key
+    with pytest.raises(CheckpointError, match=r"has no key with the prefix 'student\.enc\.'"):
+        small("DiNAT", out_indices=ALL, init_cfg={**init_cfg, "prefix": "student.enc"}).init_weights()
