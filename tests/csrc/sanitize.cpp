@@ -170,6 +170,7 @@ struct Case {
     int64_t batch = 1, heads_kv = 1, group_heads = 1, dim = 8, dim_v = 8, extra = 0;
     bool bias = false;
     Layout layout = kDense;
+    int order[3] = {0, 1, 2};  // of the axes within the kernels
 
     int64_t heads() const { return heads_kv * group_heads; }
     int64_t tokens() const { return batch * axis[0].length * axis[1].length * axis[2].length; }
@@ -184,10 +185,10 @@ struct Case {
             at += std::snprintf(text + at, sizeof(text) - at, " (%d %d %d %d %d)", static_cast<int>(a.length),
                                 static_cast<int>(a.kernel), static_cast<int>(a.stride), static_cast<int>(a.dilation),
                                 static_cast<int>(a.causal));
-        std::snprintf(text + at, sizeof(text) - at, ", batch %d, heads %d of %d, dims %d %d, extra %d, bias %d, %s",
-                      static_cast<int>(batch), static_cast<int>(heads()), static_cast<int>(heads_kv),
-                      static_cast<int>(dim), static_cast<int>(dim_v), static_cast<int>(extra), bias,
-                      kLayoutNames[layout]);
+        std::snprintf(
+            text + at, sizeof(text) - at, ", batch %d, heads %d of %d, dims %d %d, extra %d, bias %d, %s, order %d%d%d",
+            static_cast<int>(batch), static_cast<int>(heads()), static_cast<int>(heads_kv), static_cast<int>(dim),
+            static_cast<int>(dim_v), static_cast<int>(extra), bias, kLayoutNames[layout], order[0], order[1], order[2]);
         return text;
     }
 };
@@ -341,18 +342,26 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Neighborhood
 
     Problem p;
     p.storage = storage;
-    std::memcpy(p.axis, c.axis, sizeof(p.axis));
+    std::memcpy(p.order, c.order, sizeof(p.order));
+    for (int a = 0; a < 3; ++a) p.axis[a] = c.axis[c.order[a]];
+    const auto turned = [&](nbv::View view) {
+        const nbv::View from = view;
+        for (int a = 0; a < 3; ++a) view.axis[a] = from.axis[c.order[a]];
+        return view;
+    };
     p.batch = c.batch;
     p.heads = c.heads();
     p.heads_kv = c.heads_kv;
     p.dim = c.dim;
     p.dim_v = c.dim_v;
     p.scale = c.scale();
-    p.query = query.view();
-    p.key = key.view();
-    p.value = value.view();
-    p.out = out.view();
+    p.query = turned(query.view());
+    p.key = turned(key.view());
+    p.value = turned(value.view());
+    p.out = turned(out.view());
     p.lse = lse.view().data;
+    const int64_t row = c.axis[2].length, plane = c.axis[1].length * row, sample = c.axis[0].length * plane;
+    p.sums = turned({nullptr, sample * c.heads(), {plane * c.heads(), row * c.heads(), c.heads()}, 1});
     if (c.extra > 0) {
         extra_key.write(in.extra_key);
         extra_value.write(in.extra_value);
@@ -362,13 +371,18 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Neighborhood
     }
     choose_tiles(p);
 
-    p.bias_width = c.bias ? nbv::padded_bias_width(c.axis[2].kernel) : 0;
-    Buffer bias(c.heads() * c.bias_rows() * p.bias_width * item);  // unused lanes stay NaN: they may be read, not used
+    const int64_t table[3] = {(2 * c.axis[1].kernel - 1) * c.bias_columns(), c.bias_columns(), 1};
+    for (int a = 0; a < 3; ++a) p.bias_stride[a] = table[c.order[a]];
+    p.bias_width = c.bias ? nbv::padded_bias_width(p.axis[2].kernel) : 0;
+    const int64_t kz = 2 * p.axis[0].kernel - 1, ky = 2 * p.axis[1].kernel - 1, kx = 2 * p.axis[2].kernel - 1;
+    Buffer bias(c.heads() * kz * ky * p.bias_width * item);  // unused lanes stay NaN: they may be read, not used
     if (c.bias) {
-        for (int64_t row = 0; row < c.heads() * c.bias_rows(); ++row)
-            for (int64_t x = 0; x < c.bias_columns(); ++x)
-                write_item(compute, in.bias[row * c.bias_columns() + x] * std::log2(std::exp(1.0)),
-                           bias.data() + (row * p.bias_width + x) * item);
+        for (int64_t i = 0; i < c.heads() * kz * ky * kx; ++i) {
+            const int64_t x = i % kx, y = i / kx % ky, z = i / kx / ky % kz, head = i / kx / ky / kz;
+            const int64_t from = z * p.bias_stride[0] + y * p.bias_stride[1] + x * p.bias_stride[2];
+            write_item(compute, in.bias[head * kz * ky * kx + from] * std::log2(std::exp(1.0)),
+                       bias.data() + (i / kx * p.bias_width + x) * item);
+        }
         p.bias = bias.data();
     }
     {
@@ -381,12 +395,12 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Neighborhood
     Tensor grad_query(storage, q_sizes, plain), grad_key(storage, k_sizes, plain), grad_value(storage, v_sizes, plain);
     Tensor grad_extra_key(storage, extra_k_sizes, plain), grad_extra_value(storage, extra_v_sizes, plain);
     Tensor grad_bias(storage, table_sizes, kDense);
-    p.grad_out = grad_out.view();
+    p.grad_out = turned(grad_out.view());
     p.grad_lse = grad_lse.view().data;
     p.delta = delta.view().data;
-    p.grad_query = grad_query.view();
-    p.grad_key = grad_key.view();
-    p.grad_value = grad_value.view();
+    p.grad_query = turned(grad_query.view());
+    p.grad_key = turned(grad_key.view());
+    p.grad_value = turned(grad_value.view());
     p.grad_extra_key = grad_extra_key.view();
     p.grad_extra_value = grad_extra_value.view();
     p.grad_bias = grad_bias.view().data;
@@ -456,6 +470,7 @@ Case random_case(std::mt19937& random) {
     c.extra = below(2) * (1 + below(10));
     c.bias = below(2) == 1;
     c.layout = static_cast<Layout>(below(4));
+    for (int a = 2; a > 0; --a) std::swap(c.order[a], c.order[below(a + 1)]);
     return c;
 }
 
@@ -469,6 +484,16 @@ const Case kChosen[] = {
     {{{12, 2, 1, 1, true}, {4, 3, 1, 1, false}, {4, 3, 1, 1, true}}, 1, 1, 1, 8, 8, 2, true, kGaps},  // ... and z
     {{{}, {13, 5, 5, 2, true}, {17, 8, 8, 2, false}}, 1, 1, 2, 5, 20, 1, true, kGaps},  // uneven groups, widest strides
     {{{}, {9, 9, 1, 1, false}, {9, 9, 1, 1, false}}, 1, 1, 1, 32, 32, 9, true, kDense},  // all keys
+    {{{14, 7, 2, 2, false}, {3, 2, 1, 1, true}, {5, 1, 1, 1, false}},
+     2,
+     1,
+     2,
+     9,
+     5,
+     2,
+     true,
+     kGaps,
+     {2, 1, 0}},  // turned
 };
 
 }  // namespace

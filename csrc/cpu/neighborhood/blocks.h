@@ -94,14 +94,13 @@ NBV_INLINE S* query_row(const Problem& p, const Tile& t, const Block& b, const V
                                         token_axis(p, t, 2, b.x), head));
 }
 
-// The same of the log-sum-exp, [batch, z, y, x, heads]; the next query of the row is lse_stride further.
+// The same of the log-sum-exp; the next query of the row is lse_stride further.
 NBV_INLINE int64_t lse_row(const Problem& p, const Tile& t, const Block& b, int64_t head, int r) {
-    const int64_t plane = t.batch * p.axis[0].length + token_axis(p, t, 0, b.z);
-    const int64_t row = plane * p.axis[1].length + token_axis(p, t, 1, b.y + r);
-    return (row * p.axis[2].length + token_axis(p, t, 2, b.x)) * p.heads + head;
+    return offset_of(p.sums, t.batch, token_axis(p, t, 0, b.z), token_axis(p, t, 1, b.y + r), token_axis(p, t, 2, b.x),
+                     head);
 }
 
-NBV_INLINE int64_t lse_stride(const Problem& p) { return p.axis[2].dilation * p.heads; }
+NBV_INLINE int64_t lse_stride(const Problem& p) { return p.axis[2].dilation * p.sums.axis[2]; }
 
 // Asks, query by query while a block is worked on, for the lines that its results will be written to, and for the
 // queries of the block after it. All at once they would wait for each other.

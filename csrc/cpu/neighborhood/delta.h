@@ -20,13 +20,17 @@ NBV_INLINE T inner_product(const S* a, const S* b, int64_t dim) {
 template <class T, class S>
 inline void delta_of(const Problem& p, int64_t first_token, int64_t last_token) {
     for (int64_t token = first_token; token < last_token; ++token) {
-        const int64_t x = token % p.axis[2].length, row = token / p.axis[2].length;
-        const int64_t y = row % p.axis[1].length, plane = row / p.axis[1].length;
-        const int64_t z = plane % p.axis[0].length, batch = plane / p.axis[0].length;
+        int64_t place[3], batch = token;
+        for (int input_axis = 2; input_axis >= 0; --input_axis)
+            for (int a = 0; a < 3; ++a)
+                if (p.order[a] == input_axis) {
+                    place[a] = batch % p.axis[a].length;
+                    batch /= p.axis[a].length;
+                }
         for (int64_t head = 0; head < p.heads; ++head) {
-            const int64_t at = token * p.heads + head;
-            const S* out = element<T, S>(p.out, batch, z, y, x, head);
-            const S* grad = element<T, S>(p.grad_out, batch, z, y, x, head);
+            const int64_t at = offset_of(p.sums, batch, place[0], place[1], place[2], head);
+            const S* out = element<T, S>(p.out, batch, place[0], place[1], place[2], head);
+            const S* grad = element<T, S>(p.grad_out, batch, place[0], place[1], place[2], head);
             static_cast<T*>(p.delta)[at] = inner_product<T>(out, grad, p.dim_v) - static_cast<const T*>(p.grad_lse)[at];
         }
     }

@@ -60,15 +60,35 @@ void check_tensor(const char* name, const Tensor& tensor, const Integers& sizes,
               tensor.size(a));
 }
 
-View view_of(const Tensor& tensor) {
+// Of queries, keys or values, in the order of the problem's axes.
+View view_of(const Tensor& tensor, const Problem& p) {
     View view;
     view.data = static_cast<char*>(tensor.data_ptr());
     const int64_t rank = tensor.dim() - 3;
     check(tensor.numel() == 0 || tensor.size(tensor.dim() - 1) == 1 || tensor.stride(tensor.dim() - 1) == 1,
           "the last axis of every tensor must be dense");
     view.batch = tensor.stride(0);
-    for (int64_t a = 0; a < rank; ++a) view.axis[3 - rank + a] = tensor.stride(1 + a);
+    for (int a = 0; a < 3; ++a)
+        if (p.order[a] >= 3 - rank) view.axis[a] = tensor.stride(1 + p.order[a] - (3 - rank));
     view.head = tensor.stride(tensor.dim() - 2);
+    return view;
+}
+
+// Of additional tokens: their stride is that of the last axis, whatever the order of the others.
+View tokens_of(const Tensor& tensor) { return view_of(tensor, Problem{}); }
+
+// Of the log-sum-exp, its gradient and delta, all of them dense and in the input's order.
+View sums_of(const Problem& p) {
+    View view;
+    view.head = 1;
+    int64_t stride = p.heads;
+    for (int input_axis = 2; input_axis >= 0; --input_axis)
+        for (int a = 0; a < 3; ++a)
+            if (p.order[a] == input_axis) {
+                view.axis[a] = stride;
+                stride *= p.axis[a].length;
+            }
+    view.batch = stride;
     return view;
 }
 
@@ -98,6 +118,7 @@ Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value
                   (query.numel() == 0 || axis.kernel <= axis.length / axis.dilation),
               "kernel size, stride or dilation out of range");
     }
+    order_axes(p);
     p.batch = query.size(0);
     p.heads = query.size(rank + 1);
     p.heads_kv = key.size(rank + 1);
@@ -112,9 +133,10 @@ Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value
     sizes.back() = p.dim_v;
     check_tensor("value", value, sizes, query.scalar_type());
     p.scale = scale;
-    p.query = view_of(query);
-    p.key = view_of(key);
-    p.value = view_of(value);
+    p.sums = sums_of(p);
+    p.query = view_of(query, p);
+    p.key = view_of(key, p);
+    p.value = view_of(value, p);
     check(extra_key.has_value() == extra_value.has_value(), "additional keys and values come together");
     if (extra_key.has_value()) {
         check(extra_key->dim() == 4, "additional_keys must have 4 axes, got ", extra_key->dim());
@@ -122,8 +144,8 @@ Problem make_problem(const Tensor& query, const Tensor& key, const Tensor& value
         check_tensor("additional_keys", *extra_key, {p.batch, tokens, p.heads_kv, p.dim}, query.scalar_type());
         check_tensor("additional_values", *extra_value, {p.batch, tokens, p.heads_kv, p.dim_v}, query.scalar_type());
         p.extra = extra_key->size(1);
-        p.extra_key = view_of(*extra_key);
-        p.extra_value = view_of(*extra_value);
+        p.extra_key = tokens_of(*extra_key);
+        p.extra_value = tokens_of(*extra_value);
     }
     choose_tiles(p);
     return p;
@@ -133,25 +155,35 @@ ScalarType compute_type(const Problem& p) {
     return p.storage == Storage::kDouble ? ScalarType::Double : ScalarType::Float;
 }
 
-// The bias table in the compute type, its rows widened so that whole vectors can be read.
+// The bias table in the compute type and the order of the problem's axes, its rows widened so that whole vectors can be
+// read.
 Tensor pad_bias(const Tensor& bias, const Tensor& query, Problem& p) {
+    int64_t table[3];  // entries along each axis of the input
+    for (int a = 0; a < 3; ++a) table[p.order[a]] = 2 * p.axis[a].kernel - 1;
     Integers sizes{p.heads};
-    for (int64_t a = 6 - query.dim(); a < 3; ++a) sizes.push_back(2 * p.axis[a].kernel - 1);
+    for (int64_t a = 6 - query.dim(); a < 3; ++a) sizes.push_back(table[a]);
     check_tensor("bias", bias, sizes, query.scalar_type());
-    const int64_t width = 2 * p.axis[2].kernel - 1, rows = (2 * p.axis[0].kernel - 1) * (2 * p.axis[1].kernel - 1);
+    for (int a = 0; a < 3; ++a) {
+        p.bias_stride[a] = 1;
+        for (int inner = p.order[a] + 1; inner < 3; ++inner) p.bias_stride[a] *= table[inner];
+    }
     p.bias_width = padded_bias_width(p.axis[2].kernel);
+    const int64_t kz = 2 * p.axis[0].kernel - 1, ky = 2 * p.axis[1].kernel - 1, kx = 2 * p.axis[2].kernel - 1;
     Tensor dense = torch::stable::to(torch::stable::contiguous(bias), std::make_optional(compute_type(p)));
-    Tensor padded = torch::stable::new_zeros(dense, {p.heads, rows, p.bias_width});
+    Tensor padded = torch::stable::new_zeros(dense, {p.heads, kz * ky, p.bias_width});
     p.bias = padded.data_ptr();
     // The factor must not make an infinity of the lowest finite number, with which callers mask.
     const auto widen = [&]<class T>(const T* from, T* to) {
         constexpr T most = std::numeric_limits<T>::max();
-        for (int64_t row = 0; row < p.heads * rows; ++row)
-            for (int64_t x = 0; x < width; ++x) {
-                const T entry = from[row * width + x];
+        for (int64_t row = 0; row < p.heads * kz * ky; ++row) {
+            const int64_t head = row / ky / kz, z = row / ky % kz, y = row % ky;
+            const T* entries = from + head * kz * ky * kx + z * p.bias_stride[0] + y * p.bias_stride[1];
+            for (int64_t x = 0; x < kx; ++x) {
+                const T entry = entries[x * p.bias_stride[2]];
                 const T scaled = static_cast<T>(entry * kLog2E);
                 to[row * p.bias_width + x] = std::abs(entry) <= most ? std::clamp(scaled, -most, most) : entry;
             }
+        }
     };
     if (p.storage == Storage::kDouble)
         widen(static_cast<const double*>(dense.data_ptr()), static_cast<double*>(padded.data_ptr()));
@@ -171,7 +203,7 @@ std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tens
     if (lse.numel() == 0) return {out, lse};
     Tensors padded;
     if (bias.has_value()) padded = pad_bias(*bias, query, p);
-    p.out = view_of(out);
+    p.out = view_of(out, p);
     p.lse = lse.mutable_data_ptr();
     const NeighborhoodKernels& kernels = best_kernels().neighborhood;
     run_tasks(num_tasks(p, false), kernels.scratch_bytes(p, false),
@@ -205,13 +237,13 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     }
     Tensors padded;
     if (bias.has_value()) padded = pad_bias(*bias, query, p);
-    p.out = view_of(out);
+    p.out = view_of(out, p);
     p.lse = dense_lse.data_ptr();
-    p.grad_out = view_of(grad_out);
+    p.grad_out = view_of(grad_out, p);
     p.grad_lse = dense_grad_lse.data_ptr();
-    p.grad_query = view_of(std::get<0>(grads));
-    p.grad_key = view_of(std::get<1>(grads));
-    p.grad_value = view_of(std::get<2>(grads));
+    p.grad_query = view_of(std::get<0>(grads), p);
+    p.grad_key = view_of(std::get<1>(grads), p);
+    p.grad_value = view_of(std::get<2>(grads), p);
     if (bias.has_value()) p.grad_bias = std::get<3>(grads).mutable_data_ptr();
 
     const NeighborhoodKernels& kernels = best_kernels().neighborhood;
@@ -240,8 +272,8 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     run_tasks(num_key_rows(p), bytes, [&](int64_t row, char* scratch) { kernels.sum_key_row(p, row, scratch); });
     if (bias.has_value()) run_tasks(p.heads, 0, [&](int64_t head, char*) { kernels.sum_bias(p, head); });
     if (p.extra > 0) {
-        p.grad_extra_key = view_of(std::get<4>(grads));
-        p.grad_extra_value = view_of(std::get<5>(grads));
+        p.grad_extra_key = tokens_of(std::get<4>(grads));
+        p.grad_extra_value = tokens_of(std::get<5>(grads));
         run_tasks(p.batch * p.heads_kv * p.extra, 0, [&](int64_t token, char*) { kernels.sum_extra(p, token); });
     }
     return grads;

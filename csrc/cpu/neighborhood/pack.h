@@ -7,10 +7,13 @@
 namespace nbv {
 namespace {
 
+NBV_INLINE int64_t offset_of(const View& view, int64_t batch, int64_t z, int64_t y, int64_t x, int64_t head) {
+    return batch * view.batch + z * view.axis[0] + y * view.axis[1] + x * view.axis[2] + head * view.head;
+}
+
 template <class T, class S>
 NBV_INLINE const S* element(const View& view, int64_t batch, int64_t z, int64_t y, int64_t x, int64_t head) {
-    return reinterpret_cast<const S*>(view.data) + batch * view.batch + z * view.axis[0] + y * view.axis[1] +
-           x * view.axis[2] + head * view.head;
+    return reinterpret_cast<const S*>(view.data) + offset_of(view, batch, z, y, x, head);
 }
 
 // Strided tokens defeat the hardware's prefetching, and what is asked for early costs nothing.

@@ -42,7 +42,31 @@ void halve(Problem& p, int a) {
     count_tiles(p);
 }
 
+// Key vectors per query with axis `x` along vectors, `y` in pairs of rows, and `z` the planes. A short row of queries
+// costs more, for what is done once per block has fewer to share it.
+double vectors(const Problem& p, int z, int y, int x) {
+    const int64_t lanes = kLaneBytes / (p.storage == Storage::kDouble ? 8 : 4), width = group_length(p.axis[x], 0);
+    const int64_t rows = max_keys(p.axis[y], 2);
+    const double count = static_cast<double>(p.axis[z].kernel * rows * ((p.axis[x].kernel + lanes - 1) / lanes));
+    return count * (1 + 2.0 / std::clamp<int64_t>(width, 1, 16));
+}
+
 }  // namespace
+
+// A window that is tall, or deep, but narrow would fill few lanes, and as many vectors as it has keys. The order in
+// memory is kept where another saves little: it is read in whole cache lines, one after the other.
+void order_axes(Problem& p) {
+    int best[3] = {0, 1, 2}, order[3] = {0, 1, 2};
+    double least = vectors(p, 0, 1, 2) / 1.3;
+    do {
+        const double count = vectors(p, order[0], order[1], order[2]);
+        if (count >= least) continue;
+        least = count;
+        std::copy(order, order + 3, best);
+    } while (std::next_permutation(order, order + 3));
+    const Axis axes[3] = {p.axis[0], p.axis[1], p.axis[2]};
+    for (int a = 0; a < 3; ++a) p.axis[a] = axes[p.order[a] = best[a]];
+}
 
 // By the shapes alone, never the number of threads: results are the same bits on any. Every cut makes tiles share keys,
 // so that the axis with the most windows is cut, and none that has fewer than two. First rows are cut so far that

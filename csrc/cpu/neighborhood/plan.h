@@ -17,6 +17,9 @@ inline int64_t padded_dim(const Problem& p, int64_t dim) {
 // A row of the bias table is read in whole vectors from each of its first `kernel` entries on.
 inline int64_t padded_bias_width(int64_t kernel) { return kernel - 1 + (kernel + 7) / 8 * 8; }
 
+// Turns the axes, so that vectors and pairs of rows waste least.
+void order_axes(Problem& p);
+
 void choose_tiles(Problem& p);
 
 }  // namespace nbv

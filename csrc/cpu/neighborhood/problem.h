@@ -12,15 +12,19 @@ enum class Storage { kFloat, kDouble, kBFloat16, kHalf };
 
 struct Problem {
     Storage storage = Storage::kFloat;
-    Axis axis[3];  // z, y, x: leading axes of length 1 where the input has fewer
+    // z, y, x: vectors run along x, pairs of rows along y. Leading axes of length 1 where the input has fewer.
+    Axis axis[3];
+    int order[3] = {0, 1, 2};  // which axis of the input each of them is; every view has them in the kernels' order
     int64_t batch = 1, heads = 1, heads_kv = 1, dim = 1, dim_v = 1;
     int64_t extra = 0;  // additional tokens, [batch, extra, heads_kv, dim]: their stride is axis[2]
     double scale = 1.0;
     View query, key, value, out, extra_key, extra_value;
     void* lse = nullptr;  // [batch, z, y, x, heads], in the compute type
+    View sums;            // strides of lse, its gradient and delta
     // [heads, 2 kz - 1, 2 ky - 1, bias_width] in the compute type, times log2 e, or null; rows end in unused lanes.
     const void* bias = nullptr;
     int64_t bias_width = 0;
+    int64_t bias_stride[3] = {0, 0, 0};  // of the caller's table, in which grad_bias is
 
     int64_t tile[3] = {1, 1, 1};       // queries of a tile along each axis of a residue group
     int64_t num_tiles[3] = {1, 1, 1};  // of the longest group
@@ -33,7 +37,7 @@ struct Problem {
     void *partial_extra_key = nullptr, *partial_extra_value = nullptr;
     void* partial_bias = nullptr;  // [tasks, heads / heads_kv, bias table]
     View grad_key, grad_value, grad_extra_key, grad_extra_value;
-    void* grad_bias = nullptr;  // [heads, 2 kz - 1, 2 ky - 1, 2 kx - 1], in the storage type
+    void* grad_bias = nullptr;  // [heads, 2 kz - 1, 2 ky - 1, 2 kx - 1], in the storage type and the input's order
 };
 
 namespace {

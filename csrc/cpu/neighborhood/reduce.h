@@ -83,6 +83,7 @@ template <class T, class S>
 inline void sum_bias_of(const Problem& p, int64_t head) {
     const int64_t group_heads = p.heads / p.heads_kv, width = 2 * p.axis[2].kernel - 1, table = bias_table_size(p);
     const int64_t rows = table / p.bias_width, tasks = num_tasks(p, true) / (p.batch * p.heads_kv);
+    const int64_t ky = 2 * p.axis[1].kernel - 1;
     S* to = static_cast<S*>(p.grad_bias) + head * rows * width;
     for (int64_t row = 0; row < rows; ++row) {
         for (int64_t x = 0; x < width; ++x) {
@@ -95,7 +96,7 @@ inline void sum_bias_of(const Problem& p, int64_t head) {
                                             table +
                                         row * p.bias_width + x];
             }
-            from_compute(sum, to + row * width + x);
+            from_compute(sum, to + row / ky * p.bias_stride[0] + row % ky * p.bias_stride[1] + x * p.bias_stride[2]);
         }
     }
 }
