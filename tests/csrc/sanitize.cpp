@@ -171,6 +171,7 @@ struct Case {
     bool bias = false;
     Layout layout = kDense;
     int order[3] = {0, 1, 2};  // of the axes within the kernels
+    int64_t bundle = 1;
 
     int64_t heads() const { return heads_kv * group_heads; }
     int64_t tokens() const { return batch * axis[0].length * axis[1].length * axis[2].length; }
@@ -392,6 +393,8 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Neighborhood
     }
 
     const int64_t tasks = num_tasks(p, true);
+    p.bundle = c.bundle;
+    const int64_t bundles = num_bundles(p);
     Tensor grad_query(storage, q_sizes, plain), grad_key(storage, k_sizes, plain), grad_value(storage, v_sizes, plain);
     Tensor grad_extra_key(storage, extra_k_sizes, plain), grad_extra_value(storage, extra_v_sizes, plain);
     Tensor grad_bias(storage, table_sizes, kDense);
@@ -406,9 +409,9 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Neighborhood
     p.grad_bias = grad_bias.view().data;
     Buffer partial_key(tasks * kernels.partial_key_size(p) * item);
     Buffer partial_value(tasks * kernels.partial_value_size(p) * item);
-    Buffer partial_extra_key(tasks * c.extra * padded_dim(p, c.dim) * item);
-    Buffer partial_extra_value(tasks * c.extra * padded_dim(p, c.dim_v) * item);
-    Buffer partial_bias(tasks * c.group_heads * bias_table_size(p) * item);
+    Buffer partial_extra_key(bundles * c.extra * padded_dim(p, c.dim) * item);
+    Buffer partial_extra_value(bundles * c.extra * padded_dim(p, c.dim_v) * item);
+    Buffer partial_bias(bundles * c.group_heads * bias_table_size(p) * item);
     p.partial_key = partial_key.data();
     p.partial_value = partial_value.data();
     p.partial_extra_key = partial_extra_key.data();
@@ -419,7 +422,7 @@ Outputs run(const Case& c, const Inputs& in, Storage storage, const Neighborhood
     kernels.delta(p, middle, c.tokens());
     kernels.delta(p, 0, middle);
     Buffer scratch(kernels.scratch_bytes(p, true));
-    for (int64_t task = tasks - 1; task >= 0; --task, scratch.wipe()) kernels.backward(p, task, scratch.data());
+    for (int64_t i = bundles - 1; i >= 0; --i, scratch.wipe()) kernels.backward(p, i, scratch.data());
     for (int64_t row = 0; row < num_key_rows(p); ++row, scratch.wipe()) kernels.sum_key_row(p, row, scratch.data());
     for (int64_t token = 0; token < c.batch * c.heads_kv * c.extra; ++token) kernels.sum_extra(p, token);
     for (int64_t head = 0; c.bias && head < c.heads(); ++head) kernels.sum_bias(p, head);
@@ -471,6 +474,7 @@ Case random_case(std::mt19937& random) {
     c.bias = below(2) == 1;
     c.layout = static_cast<Layout>(below(4));
     for (int a = 2; a > 0; --a) std::swap(c.order[a], c.order[below(a + 1)]);
+    c.bundle = 1 + below(4);
     return c;
 }
 

@@ -57,8 +57,8 @@ void delta(const Problem& p, int64_t first_token, int64_t last_token) {
     NBV_BY_STORAGE(p.storage, delta_of, p, first_token, last_token)
 }
 
-void backward(const Problem& p, int64_t task, char* scratch) {
-    NBV_BY_STORAGE(p.storage, backward_tile, p, task, scratch)
+void backward(const Problem& p, int64_t bundle, char* scratch) {
+    NBV_BY_STORAGE(p.storage, backward_bundle, p, bundle, scratch)
 }
 
 void sum_key_row(const Problem& p, int64_t row, char* scratch) {

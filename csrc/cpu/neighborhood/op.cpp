@@ -213,15 +213,49 @@ std::tuple<Tensor, Tensor> neighborhood_attention(Tensor query, Tensor key, Tens
 
 using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 
-Tensor gradient_of(const Tensors& tensor, const Tensor& like) {
-    return tensor.has_value() ? torch::stable::new_empty(*tensor, sizes_of(*tensor))
-                              : torch::stable::new_empty(like, Integers{0});
+Tensor gradient_of(const Tensors& tensor, const Tensor& like, bool wanted) {
+    return tensor.has_value() && wanted ? torch::stable::new_empty(*tensor, sizes_of(*tensor))
+                                        : torch::stable::new_empty(like, Integers{0});
+}
+
+// What is asked for in `p`, which lacks slots and delta yet.
+void run_backward(Problem& p, const Tensor& lse) {
+    const NeighborhoodKernels& kernels = best_kernels().neighborhood;
+    choose_bundles(p);
+    const int64_t tiles = num_tasks(p, true), bundles = num_bundles(p), keys = p.wants_key, values = p.wants_value;
+    // Slots of the tiles and bundles, one after the other in a workspace that is kept as Scratch is.
+    const int64_t part_sizes[] = {
+        keys * tiles * kernels.partial_key_size(p), values * tiles * kernels.partial_value_size(p),
+        keys * bundles * p.extra * padded_dim(p, p.dim), values * bundles * p.extra * padded_dim(p, p.dim_v),
+        p.wants_bias ? bundles * p.heads / p.heads_kv * bias_table_size(p) : 0};
+    void** const parts[] = {&p.partial_key, &p.partial_value, &p.partial_extra_key, &p.partial_extra_value,
+                            &p.partial_bias};
+    const int64_t item = p.storage == Storage::kDouble ? sizeof(double) : sizeof(float);
+    int64_t total = 0;
+    for (const int64_t size : part_sizes) total += aligned(size * item);
+    static thread_local Scratch workspace;
+    const ScratchUse use(workspace, total);
+    char* part = use.memory();
+    for (int i = 0; i < 5; part += aligned(part_sizes[i] * item), ++i) *parts[i] = part;
+
+    const Tensor delta = torch::stable::empty_like(lse);
+    p.delta = delta.data_ptr();
+    const int64_t bytes = kernels.scratch_bytes(p, true), tokens = lse.numel() / p.heads;
+    if (wants_logits(p))
+        run_tasks((tokens + kDeltaTokens - 1) / kDeltaTokens, 0, [&](int64_t task, char*) {
+            kernels.delta(p, task * kDeltaTokens, std::min(tokens, (task + 1) * kDeltaTokens));
+        });
+    run_tasks(bundles, bytes, [&](int64_t bundle, char* scratch) { kernels.backward(p, bundle, scratch); });
+    run_tasks(num_key_rows(p), bytes, [&](int64_t row, char* scratch) { kernels.sum_key_row(p, row, scratch); });
+    if (p.wants_bias) run_tasks(p.heads, 0, [&](int64_t head, char*) { kernels.sum_bias(p, head); });
+    if (p.extra > 0)
+        run_tasks(p.batch * p.heads_kv * p.extra, 0, [&](int64_t token, char*) { kernels.sum_extra(p, token); });
 }
 
 Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tensor query, Tensor key, Tensor value,
                                           Tensors bias, Tensors extra_key, Tensors extra_value, Tensor out, Tensor lse,
                                           Integers kernel, Integers stride, Integers dilation, Integers causal,
-                                          double scale, bool /*tf32*/) {
+                                          double scale, bool /*tf32*/, int64_t wanted) {
     Problem p = make_problem(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale);
     const Integers sizes = sizes_of(query, p.dim_v), sums(sizes.begin(), sizes.end() - 1);
     check_tensor("the gradient of the output", grad_out, sizes, query.scalar_type());
@@ -229,8 +263,10 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     check_tensor("lse", lse, sums, compute_type(p));
     check_tensor("the gradient of lse", grad_lse, sums, compute_type(p));
     const Tensor dense_lse = torch::stable::contiguous(lse), dense_grad_lse = torch::stable::contiguous(grad_lse);
-    Gradients grads{gradient_of(query, query), gradient_of(key, query),       gradient_of(value, query),
-                    gradient_of(bias, query),  gradient_of(extra_key, query), gradient_of(extra_value, query)};
+    const auto wants = [&](int input) { return (wanted >> input & 1) != 0; };
+    Gradients grads{gradient_of(query, query, wants(0)),     gradient_of(key, query, wants(1)),
+                    gradient_of(value, query, wants(2)),     gradient_of(bias, query, wants(3)),
+                    gradient_of(extra_key, query, wants(4)), gradient_of(extra_value, query, wants(5))};
     if (lse.numel() == 0) {
         std::apply([](auto&... grad) { (torch::stable::zero_(grad), ...); }, grads);
         return grads;
@@ -241,41 +277,18 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     p.lse = dense_lse.data_ptr();
     p.grad_out = view_of(grad_out, p);
     p.grad_lse = dense_grad_lse.data_ptr();
-    p.grad_query = view_of(std::get<0>(grads), p);
-    p.grad_key = view_of(std::get<1>(grads), p);
-    p.grad_value = view_of(std::get<2>(grads), p);
-    if (bias.has_value()) p.grad_bias = std::get<3>(grads).mutable_data_ptr();
-
-    const NeighborhoodKernels& kernels = best_kernels().neighborhood;
-    const int64_t tasks = num_tasks(p, true);
-    // Slots that the tasks share out among themselves, one after the other in a workspace that is kept as Scratch is.
-    const int64_t part_sizes[] = {kernels.partial_key_size(p), kernels.partial_value_size(p),
-                                  p.extra * padded_dim(p, p.dim), p.extra * padded_dim(p, p.dim_v),
-                                  bias.has_value() ? p.heads / p.heads_kv * bias_table_size(p) : 0};
-    void** const parts[] = {&p.partial_key, &p.partial_value, &p.partial_extra_key, &p.partial_extra_value,
-                            &p.partial_bias};
-    const int64_t item = p.storage == Storage::kDouble ? sizeof(double) : sizeof(float);
-    int64_t total = 0;
-    for (const int64_t size : part_sizes) total += aligned(tasks * size * item);
-    static thread_local Scratch workspace;
-    const ScratchUse use(workspace, total);
-    char* part = use.memory();
-    for (int i = 0; i < 5; part += aligned(tasks * part_sizes[i] * item), ++i) *parts[i] = part;
-
-    const Tensor delta = torch::stable::empty_like(dense_lse);
-    p.delta = delta.data_ptr();
-    const int64_t bytes = kernels.scratch_bytes(p, true), tokens = lse.numel() / p.heads;
-    run_tasks((tokens + kDeltaTokens - 1) / kDeltaTokens, 0, [&](int64_t task, char*) {
-        kernels.delta(p, task * kDeltaTokens, std::min(tokens, (task + 1) * kDeltaTokens));
-    });
-    run_tasks(tasks, bytes, [&](int64_t task, char* scratch) { kernels.backward(p, task, scratch); });
-    run_tasks(num_key_rows(p), bytes, [&](int64_t row, char* scratch) { kernels.sum_key_row(p, row, scratch); });
-    if (bias.has_value()) run_tasks(p.heads, 0, [&](int64_t head, char*) { kernels.sum_bias(p, head); });
-    if (p.extra > 0) {
-        p.grad_extra_key = tokens_of(std::get<4>(grads));
-        p.grad_extra_value = tokens_of(std::get<5>(grads));
-        run_tasks(p.batch * p.heads_kv * p.extra, 0, [&](int64_t token, char*) { kernels.sum_extra(p, token); });
-    }
+    const bool has_extra = p.extra > 0;
+    p.wants_query = wants(0);
+    p.wants_key = wants(1) || (has_extra && wants(4));
+    p.wants_value = wants(2) || (has_extra && wants(5));
+    p.wants_bias = bias.has_value() && wants(3);
+    if (wants(0)) p.grad_query = view_of(std::get<0>(grads), p);
+    if (wants(1)) p.grad_key = view_of(std::get<1>(grads), p);
+    if (wants(2)) p.grad_value = view_of(std::get<2>(grads), p);
+    if (p.wants_bias) p.grad_bias = std::get<3>(grads).mutable_data_ptr();
+    if (has_extra && wants(4)) p.grad_extra_key = tokens_of(std::get<4>(grads));
+    if (has_extra && wants(5)) p.grad_extra_value = tokens_of(std::get<5>(grads));
+    run_backward(p, dense_lse);
     return grads;
 }
 

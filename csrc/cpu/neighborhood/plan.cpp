@@ -11,6 +11,8 @@ constexpr int64_t kRowBytes = 512 << 10;
 // Those of the whole tile, which each thread holds: they are packed once and read for every pair of rows. More saves
 // packing where tiles overlap, but costs every thread memory.
 constexpr int64_t kTileBytes = 2 << 20;
+// Of the backward pass: each takes memory for additional tokens and bias. Enough for many threads to share evenly.
+constexpr int64_t kMostBundles = 128;
 constexpr int64_t kFewTasks = 16;  // enough for a few threads to share evenly
 
 // Of one token, as packed in float. Doubles take twice as much, and are cut alike.
@@ -81,6 +83,12 @@ void choose_tiles(Problem& p) {
         if (windows(p, axis) < 2 || p.tile[axis] < 8) return;
         halve(p, axis);
     }
+}
+
+// By the shapes alone, as tiles. Without additional tokens and bias there are no slots to share.
+void choose_bundles(Problem& p) {
+    const bool has_slots = p.extra > 0 || p.bias != nullptr;
+    p.bundle = has_slots ? (num_tasks(p, true) + kMostBundles - 1) / kMostBundles : 1;
 }
 
 }  // namespace nbv

@@ -22,4 +22,7 @@ void order_axes(Problem& p);
 
 void choose_tiles(Problem& p);
 
+// For the backward pass, after the tiles.
+void choose_bundles(Problem& p);
+
 }  // namespace nbv

@@ -29,29 +29,45 @@ struct Problem {
     int64_t tile[3] = {1, 1, 1};       // queries of a tile along each axis of a residue group
     int64_t num_tiles[3] = {1, 1, 1};  // of the longest group
 
-    // Backward only. Each task owns one slot of each: summed afterward, in the order of the tasks.
+    // Backward only. Each tile owns one slot of keys and values; each bundle of tiles, which are worked on one after
+    // the other, one of additional tokens and bias. Slots are summed afterward, in their order.
+    int64_t bundle = 1;  // tiles
+    // What somebody asks for the gradients of; key and value with their additional tokens. Outputs of others are null.
+    bool wants_query = true, wants_key = true, wants_value = true, wants_bias = true;
     View grad_out, grad_query;
     const void* grad_lse = nullptr;
     void* delta = nullptr;  // [batch, z, y, x, heads]: dO . out - d lse, what the softmax takes off a weight's gradient
-    void *partial_key = nullptr, *partial_value = nullptr;  // [tasks, tile's keys, dim padded]
-    void *partial_extra_key = nullptr, *partial_extra_value = nullptr;
-    void* partial_bias = nullptr;  // [tasks, heads / heads_kv, bias table]
+    void *partial_key = nullptr, *partial_value = nullptr;              // [tiles, tile's keys, dim padded]
+    void *partial_extra_key = nullptr, *partial_extra_value = nullptr;  // [bundles, extra, dim padded]
+    void* partial_bias = nullptr;                                       // [bundles, heads / heads_kv, bias table]
     View grad_key, grad_value, grad_extra_key, grad_extra_value;
     void* grad_bias = nullptr;  // [heads, 2 kz - 1, 2 ky - 1, 2 kx - 1], in the storage type and the input's order
 };
 
 namespace {
 
+// Whether gradients of logits are needed: that of the values needs weights alone.
+inline bool wants_logits(const Problem& p) { return p.wants_query || p.wants_key || (p.bias && p.wants_bias); }
+
 inline int64_t bias_table_size(const Problem& p) {
     return (2 * p.axis[0].kernel - 1) * (2 * p.axis[1].kernel - 1) * p.bias_width;
 }
 
-// Tasks of the forward pass; those of the backward pass take all query heads of one key head together.
-inline int64_t num_tasks(const Problem& p, bool backward) {
-    int64_t count = p.batch * (backward ? p.heads_kv : p.heads);
+// Tiles of all residue groups: of one head of one sample.
+inline int64_t num_tiles(const Problem& p) {
+    int64_t count = 1;
     for (int a = 0; a < 3; ++a) count *= num_groups(p.axis[a]) * p.num_tiles[a];
     return count;
 }
+
+// Tasks of the forward pass; those of the backward pass take all query heads of one key head together.
+inline int64_t num_tasks(const Problem& p, bool backward) {
+    return p.batch * (backward ? p.heads_kv : p.heads) * num_tiles(p);
+}
+
+// Bundles of one key head of one sample, and of all.
+inline int64_t head_bundles(const Problem& p) { return (num_tiles(p) + p.bundle - 1) / p.bundle; }
+inline int64_t num_bundles(const Problem& p) { return p.batch * p.heads_kv * head_bundles(p); }
 
 // Rows of keys to be summed: batch x heads_kv x residue groups x planes x rows of the longest group.
 inline int64_t num_key_rows(const Problem& p) {
@@ -65,12 +81,12 @@ inline int64_t num_key_rows(const Problem& p) {
 // The kernels as compiled for one instruction set. `scratch` is 64-byte aligned and private to the thread.
 struct NeighborhoodKernels {
     int64_t (*scratch_bytes)(const Problem&, bool backward);
-    int64_t (*partial_key_size)(const Problem&);  // elements of one task's slot
+    int64_t (*partial_key_size)(const Problem&);  // elements of one tile's slot
     int64_t (*partial_value_size)(const Problem&);
     void (*forward)(const Problem&, int64_t task, char* scratch);
     void (*delta)(const Problem&, int64_t first_token, int64_t last_token);  // of batch x z x y x x
-    void (*backward)(const Problem&, int64_t task, char* scratch);
-    void (*sum_key_row)(const Problem&, int64_t row, char* scratch);  // the tasks' slots, into the gradients
+    void (*backward)(const Problem&, int64_t bundle, char* scratch);
+    void (*sum_key_row)(const Problem&, int64_t row, char* scratch);  // the tiles' slots, into the gradients
     void (*sum_extra)(const Problem&, int64_t token);                 // of batch x heads_kv x extra
     void (*sum_bias)(const Problem&, int64_t head);
 };

@@ -49,18 +49,20 @@ inline void sum_key_row_of(const Problem& p, int64_t row, char* scratch) {
     const int64_t first_task = backward_task(p, row / p.heads_kv, row % p.heads_kv, part, parts * groups);
     if (z >= group_length(p.axis[0], group[0]) || y >= group_length(p.axis[1], group[1])) return;
     T* sum = reinterpret_cast<T*>(scratch);
-    sum_row<T, S>(p, first_task, group, z, y, p.partial_key, sizes.keys * sizes.dim, p.dim, sizes.dim,
-                  static_cast<T>(p.scale), p.grad_key, sum);
-    sum_row<T, S>(p, first_task, group, z, y, p.partial_value, sizes.keys * sizes.dim_v, p.dim_v, sizes.dim_v, T(1),
-                  p.grad_value, sum);
+    if (p.grad_key.data)
+        sum_row<T, S>(p, first_task, group, z, y, p.partial_key, sizes.keys * sizes.dim, p.dim, sizes.dim,
+                      static_cast<T>(p.scale), p.grad_key, sum);
+    if (p.grad_value.data)
+        sum_row<T, S>(p, first_task, group, z, y, p.partial_value, sizes.keys * sizes.dim_v, p.dim_v, sizes.dim_v, T(1),
+                      p.grad_value, sum);
 }
 
 template <class T, class S>
-inline void sum_extra_token(const Problem& p, const void* partial, int64_t tasks, int64_t first, int64_t slot,
+inline void sum_extra_token(const Problem& p, const void* partial, int64_t slots, int64_t first, int64_t slot,
                             int64_t offset, int64_t dim, T factor, S* to) {
     for (int64_t d = 0; d < dim; ++d) {
         T sum = 0;
-        for (int64_t i = 0; i < tasks; ++i)
+        for (int64_t i = 0; i < slots; ++i)
             sum += static_cast<const T*>(partial)[(first + i * p.heads_kv) * slot + offset + d];
         from_compute(sum * factor, to + d);
     }
@@ -70,28 +72,32 @@ template <class T, class S>
 inline void sum_extra_of(const Problem& p, int64_t index) {
     const Sizes<T> sizes(p);
     const int64_t token = index % p.extra, head = index / p.extra % p.heads_kv, batch = index / p.extra / p.heads_kv;
-    const int64_t tasks = num_tasks(p, true) / (p.batch * p.heads_kv), first = backward_task(p, batch, head, 0, tasks);
-    S* key = const_cast<S*>(element<T, S>(p.grad_extra_key, batch, 0, 0, token, head));
-    S* value = const_cast<S*>(element<T, S>(p.grad_extra_value, batch, 0, 0, token, head));
-    sum_extra_token<T, S>(p, p.partial_extra_key, tasks, first, p.extra * sizes.dim, token * sizes.dim, p.dim,
-                          static_cast<T>(p.scale), key);
-    sum_extra_token<T, S>(p, p.partial_extra_value, tasks, first, p.extra * sizes.dim_v, token * sizes.dim_v, p.dim_v,
-                          T(1), value);
+    const int64_t slots = head_bundles(p), first = backward_task(p, batch, head, 0, slots);
+    if (p.grad_extra_key.data) {
+        S* key = const_cast<S*>(element<T, S>(p.grad_extra_key, batch, 0, 0, token, head));
+        sum_extra_token<T, S>(p, p.partial_extra_key, slots, first, p.extra * sizes.dim, token * sizes.dim, p.dim,
+                              static_cast<T>(p.scale), key);
+    }
+    if (p.grad_extra_value.data) {
+        S* value = const_cast<S*>(element<T, S>(p.grad_extra_value, batch, 0, 0, token, head));
+        sum_extra_token<T, S>(p, p.partial_extra_value, slots, first, p.extra * sizes.dim_v, token * sizes.dim_v,
+                              p.dim_v, T(1), value);
+    }
 }
 
 template <class T, class S>
 inline void sum_bias_of(const Problem& p, int64_t head) {
     const int64_t group_heads = p.heads / p.heads_kv, width = 2 * p.axis[2].kernel - 1, table = bias_table_size(p);
-    const int64_t rows = table / p.bias_width, tasks = num_tasks(p, true) / (p.batch * p.heads_kv);
+    const int64_t rows = table / p.bias_width, slots = head_bundles(p);
     const int64_t ky = 2 * p.axis[1].kernel - 1;
     S* to = static_cast<S*>(p.grad_bias) + head * rows * width;
     for (int64_t row = 0; row < rows; ++row) {
         for (int64_t x = 0; x < width; ++x) {
             T sum = 0;
             for (int64_t batch = 0; batch < p.batch; ++batch) {
-                for (int64_t i = 0; i < tasks; ++i)
+                for (int64_t i = 0; i < slots; ++i)
                     sum += static_cast<const T*>(
-                        p.partial_bias)[(backward_task(p, batch, head / group_heads, i, tasks) * group_heads +
+                        p.partial_bias)[(backward_task(p, batch, head / group_heads, i, slots) * group_heads +
                                          head % group_heads) *
                                             table +
                                         row * p.bias_width + x];

@@ -85,8 +85,9 @@ NBV_INLINE Normalizer<T> softmax(const Window<T>& w, T* scores, T scale) {
 // of large numbers do that where they cover a whole window.
 constexpr float kMostLse2 = 1024;
 
-// scores -> P; weight_grads (dO v^T) -> dS = P (weight_grads - delta), also added to the bias' gradient. With the
-// log-sum-exp of the forward pass P needs neither the largest score nor the sum again, but for extreme ones.
+// scores -> P; weight_grads (dO v^T), where they are given -> dS = P (weight_grads - delta), also added to the bias'
+// gradient. With the log-sum-exp of the forward pass P needs neither the largest score nor the sum again, but for
+// extreme ones.
 template <bool kShort, bool kBias, class T>
 NBV_INLINE void softmax_backward_of(const Window<T>& w, T* scores, T* weight_grads, T scale, T lse, T delta,
                                     T* bias_grad) {
@@ -104,10 +105,11 @@ NBV_INLINE void softmax_backward_of(const Window<T>& w, T* scores, T* weight_gra
             e = exponential2(s - lse2);
         }
         const Vec<T> p = select<T>(used, e, none);
-        const Vec<T> ds = select<T>(used, p * (load(weight_grads + at) - delta), none);
         store(scores + at, p);
+        if (weight_grads == nullptr) return;
+        const Vec<T> ds = select<T>(used, p * (load(weight_grads + at) - delta), none);
         store(weight_grads + at, ds);
-        if (kBias && bias) {
+        if (kBias && bias && bias_grad) {
             T* to = bias_grad + (bias - w.bias);
             store(to, load(to) + ds);
         }

@@ -219,6 +219,16 @@ Tensor dense_sums(const char* name, const Tensor& tensor, const Tensor& query, c
     return torch::stable::contiguous(tensor);
 }
 
+// Those that the bits of `wanted` ask for, and empty ones: the kernels compute all.
+Gradients only(Gradients& grads, int64_t wanted, const Tensor& query) {
+    int64_t bit = 0;
+    const auto keep = [&](Tensor& grad) {
+        if ((wanted >> bit++ & 1) == 0) grad = torch::stable::new_empty(query, Integers{0});
+    };
+    std::apply([&](auto&... grad) { (keep(grad), ...); }, grads);
+    return grads;
+}
+
 void set_gradients(NeighborhoodCudaArgs& args, const Gradients& grads, bool has_bias) {
     args.grad_query = std::get<0>(grads).mutable_data_ptr();
     args.grad_key = std::get<1>(grads).mutable_data_ptr();
@@ -232,7 +242,7 @@ void set_gradients(NeighborhoodCudaArgs& args, const Gradients& grads, bool has_
 Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tensor query, Tensor key, Tensor value,
                                           Tensors bias, Tensors extra_key, Tensors extra_value, Tensor out, Tensor lse,
                                           Integers kernel, Integers stride, Integers dilation, Integers causal,
-                                          double scale, bool tf32) {
+                                          double scale, bool tf32, int64_t wanted) {
     auto args = make_args(query, key, value, extra_key, extra_value, kernel, stride, dilation, causal, scale, tf32);
     const Integers sizes = sizes_like(query, {args.heads, args.dim_v});
     args.grad_out = make_view("the gradient of the output", grad_out, query, sizes);
@@ -246,7 +256,7 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
                     gradient_of(bias, query),  gradient_of(extra_key, query), gradient_of(extra_value, query)};
     if (lse.numel() == 0) {
         std::apply([](auto&... grad) { (torch::stable::zero_(grad), ...); }, grads);
-        return grads;
+        return only(grads, wanted, query);
     }
     const CudaDevice device = describe_device(query.get_device_index());
     check_architecture(args, device);
@@ -258,7 +268,7 @@ Gradients neighborhood_attention_backward(Tensor grad_out, Tensor grad_lse, Tens
     Tensor scratch = torch::stable::new_empty(query, {neighborhood_backward_scratch(args, device)}, ScalarType::Byte);
     args.scratch = scratch.mutable_data_ptr();
     STD_CUDA_CHECK(launch_neighborhood_backward(args, device, current_stream(query)));
-    return grads;
+    return only(grads, wanted, query);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ def second_derivatives(
     forward: Callable[..., Sequence[Tensor]],
     upstream: Sequence[Tensor | None],
     inputs: Sequence[Tensor | None],
-    grads: Sequence[Tensor],
+    grads: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """Derivatives by `upstream` and `inputs` of the gradients that an operator's backward pass gives.
 
@@ -21,7 +21,7 @@ def second_derivatives(
         forward: the operator; computes in PyTorch from `inputs` what `upstream` are the gradients of.
         upstream: gradients that went into the backward pass; None where there was none.
         inputs: of the operator; None where one was not given.
-        grads: gradients of what the backward pass returned, one per input.
+        grads: gradients of what the backward pass returned, one per input; None where it returned nothing.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
@@ -30,7 +30,7 @@ def second_derivatives(
         sources, aliased = aliases[: len(upstream)], aliases[len(upstream) :]
         given = [t for t in sources if t is not None]
         first = gradients(forward(*aliased), aliased, given, True)
-        pairs = [(f, g) for f, g, t in zip(first, grads, aliased, strict=True) if t is not None]
+        pairs = [(f, g) for f, g in zip(first, grads, strict=True) if f is not None and g is not None]
         return gradients([f for f, _ in pairs], aliases, [g for _, g in pairs], create_graph)
 
 

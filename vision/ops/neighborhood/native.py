@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vision.ops.common import kernels
+from vision.ops.common.needed import needed_gradients, with_node
 from vision.ops.common.precision import autocast_tensors, compute_dtype
 from vision.ops.common.registration import define, split
 from vision.ops.common.second_order import second_derivatives
@@ -22,6 +23,8 @@ from vision.ops.common.vmap import dense_last
 from vision.ops.neighborhood import reference
 from vision.ops.neighborhood.arguments import Call, Window
 
+# Bits of the backward operator's `wanted`: query, key, value, bias, additional keys, additional values.
+ALL_GRADIENTS = 0b111111
 # Limits of the kernels for CUDA, which count in 32 bits: csrc/cuda/neighborhood/args.h.
 MAX_CUDA_DIM = 256
 MAX_CUDA_TOKENS = 2**30 - 1  # along an axis
@@ -30,7 +33,7 @@ MAX_CUDA_COUNT = 2**31 - 1  # queries of all samples and heads, elements of the 
 
 def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
     """Output `[B, *spatial, heads, value_dim]` and LSE `[B, *spatial, heads]`."""
-    tensors = [dense_last(tensor) for tensor in call.tensors]
+    tensors = [with_node(dense_last(tensor)) for tensor in call.tensors]
     return _FORWARD(*tensors, *call.window.numbers, call.scale, _may_use_tf32(call.query))
 
 
@@ -89,8 +92,9 @@ def _forward_shapes(query: Tensor, key: Tensor, value: Tensor, *_: Any) -> tuple
 
 
 def _backward_shapes(grad_output: Tensor, grad_lse: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    (*inputs, _output, _lse), _ = split(arguments)
-    return tuple(grad_output.new_empty(0) if t is None else t.new_empty(t.shape) for t in inputs)
+    (*inputs, _output, _lse), numbers = split(arguments)
+    wanted = _are_wanted(numbers[-1] if len(numbers) == _COUNT else ALL_GRADIENTS, inputs)
+    return tuple(t.new_empty(t.shape) if w else grad_output.new_empty(0) for t, w in zip(inputs, wanted, strict=True))
 
 
 def _save_forward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -101,12 +105,13 @@ def _save_forward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tenso
 def _forward_gradient(ctx: Any, grad_output: Tensor, grad_lse: Tensor) -> tuple[Any, ...]:
     saved = ctx.saved_tensors
     *inputs, _output, _lse = saved
-    grads = _BACKWARD(dense_last(grad_output), grad_lse, *saved, *ctx.numbers)
-    return (*_given(grads, inputs), *[None] * len(ctx.numbers))
+    wanted = sum(1 << i for i, needed in enumerate(needed_gradients(ctx, inputs)) if needed)
+    grads = _BACKWARD(dense_last(grad_output), grad_lse, *saved, *ctx.numbers, wanted)
+    return (*_given(grads, _are_wanted(wanted, inputs)), *[None] * len(ctx.numbers))
 
 
 def _save_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    (*tensors, _output, _lse), ctx.numbers = split(inputs)
+    (*tensors, _output, _lse), (*ctx.numbers, ctx.wanted) = split(inputs)
     ctx.save_for_backward(*tensors)
 
 
@@ -118,13 +123,19 @@ def _backward_gradient(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
     grad_output, grad_lse, *inputs = ctx.saved_tensors
     *window, scale, _tf32 = ctx.numbers
     forward = partial(reference.neighborhood_attention, window=Window.from_numbers(*window), scale=scale)
-    second = second_derivatives(forward, (grad_output, grad_lse), inputs, grads)
-    return (*second, None, None, *[None] * len(ctx.numbers))
+    wanted = _given(grads, _are_wanted(ctx.wanted, inputs))
+    second = second_derivatives(forward, (grad_output, grad_lse), inputs, wanted)
+    return (*second, None, None, *[None] * len(ctx.numbers), None)
 
 
-def _given(grads: Sequence[Tensor], inputs: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Gradients of the inputs that were given: for the others the operator returns an empty tensor."""
-    return [None if t is None else g for g, t in zip(grads, inputs, strict=True)]
+def _are_wanted(bits: int, inputs: Sequence[Tensor | None]) -> list[bool]:
+    """Which gradients the operator computes: of the inputs that were given, those that `bits` names."""
+    return [t is not None and bool(bits >> i & 1) for i, t in enumerate(inputs)]
+
+
+def _given(grads: Sequence[Tensor], wanted: Sequence[bool]) -> list[Tensor | None]:
+    """The gradients that are wanted: for the others the operator returns an empty tensor."""
+    return [g if w else None for g, w in zip(grads, wanted, strict=True)]
 
 
 def _autocast(device: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -136,6 +147,7 @@ def _autocast(device: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 _TENSORS = "Tensor query, Tensor key, Tensor value, Tensor? bias, Tensor? additional_keys, Tensor? additional_values"
 _NUMBERS = "int[] kernel_size, int[] stride, int[] dilation, int[] is_causal, float scale, bool tf32=False"
 _BIAS = 3  # its place: it has no batch axis
+_COUNT = 7  # of the backward operator's numbers, `wanted` the last
 
 _FORWARD = define(
     f"neighborhood_attention({_TENSORS}, {_NUMBERS}) -> (Tensor, Tensor)",
@@ -148,7 +160,7 @@ _FORWARD = define(
 )
 _BACKWARD = define(
     f"neighborhood_attention_backward(Tensor grad_output, Tensor grad_lse, {_TENSORS}, Tensor output, Tensor lse, "
-    f"{_NUMBERS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    f"{_NUMBERS}, int wanted={ALL_GRADIENTS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
     shapes=_backward_shapes,
     save=_save_backward,
     gradient=_backward_gradient,
