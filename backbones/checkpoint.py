@@ -31,8 +31,8 @@ def convert_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the keys of a foreign checkpoint to ours.
 
     Recognized: NAT, DiNAT and DiNAT_s as their authors publish them, classifiers and the backbones of detectors
-    (`norm0` ... `norm3`), and as Hugging Face does; DFFreq (the whole detector, or its dual-frequency block alone);
-    and what is in our own names already.
+    (`norm0` ... `norm3`), and as Hugging Face does, also inside of a model such as OneFormer; DFFreq (the whole
+    detector, or its dual-frequency block alone); and what is in our own names already.
 
     Args:
         state_dict: flat mapping of parameter names to tensors; a `module.` prefix of data-parallel training is dropped.

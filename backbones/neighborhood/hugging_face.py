@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 _PREFIX = re.compile(r"^(nat|dinat)\.")
+# A backbone within another model: model.pixel_level_module.encoder.encoder.levels... of OneFormer, backbone.encoder...
+_WITHIN = re.compile(r"^(.+\.)encoder\.levels\.\d+\.layers\.\d+\.")
 _NAMES = (
     ("embeddings.patch_embeddings.projection.", "patch_embed.proj."),
     ("embeddings.norm.", "patch_embed.norm."),
@@ -29,17 +31,17 @@ _QUERY = re.compile(r"\.attention\.self\.query\.")
 
 
 def is_hugging_face(state: Mapping[str, Tensor]) -> bool:
-    """Whether these are key names of transformers' Nat or Dinat, with or without the model's prefix."""
-    return any(_PREFIX.sub("", key).startswith("encoder.levels.") for key in state)
+    """Whether these are key names of transformers' Nat or Dinat, alone or as the backbone of another model."""
+    return any(key.startswith("encoder.levels.") or _WITHIN.match(key) for key in state)
 
 
 def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Official names: query, key and value joined, the stacked layer scales taken apart.
+    """Official names: query, key and value joined, the stacked layer scales taken apart; of a backbone's model no more.
 
     Raises:
         ValueError: parts of a query, key and value are missing or of unlike shapes, or scales are not a pair.
     """
-    bare = {_PREFIX.sub("", key): value for key, value in state.items()}
+    bare = _bare(state)
     converted = {}
     for key, value in bare.items():
         if _QUERY.search(key):
@@ -52,6 +54,14 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif ".attention.self.key." not in key and ".attention.self.value." not in key:
             converted[_renamed(key)] = value
     return converted
+
+
+def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Without the prefix of the model; of another model only what is its backbone's."""
+    found = next((match[1] for key in state if (match := _WITHIN.match(key))), "")
+    if not found or _PREFIX.fullmatch(found):
+        return {_PREFIX.sub("", key): value for key, value in state.items()}
+    return {key.removeprefix(found): value for key, value in state.items() if key.startswith(found)}
 
 
 def _joined(bare: Mapping[str, Tensor], query: str) -> Tensor:

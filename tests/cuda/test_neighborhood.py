@@ -104,6 +104,29 @@ def test_what_is_no_number_stays_near(for_paths: ForPaths) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_window_that_the_bias_masks_gives_zeros(for_paths: ForPaths) -> None:
+    """One of two heads, and queries near an edge whose windows hold no key on their other side."""
+
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        case = make_case(size=(40,), kernel=(5,), heads=2, bias=True, dtype=dtype)
+        case["bias"][1] = -np.inf
+        case["bias"][0, 4:] = -np.inf  # index 4 is the query itself: the first has no key before it
+        (results,) = run(library, [case], folder)
+        if isinstance(results, str):
+            return [results]
+        found = {name: load(results[name]).reshape((*case[of].shape[:3], -1)) for name, of in OUTPUTS.items()}
+        wrong = [f"{dtype}: {name} is no number" for name in found if name != "lse" and not_finite(found[name])]
+        wrong += [f"{dtype}: {name} of a masked head" for name in found if name != "lse" and found[name][:, :, 1].any()]
+        wrong += [f"{dtype}: {name} of a masked query" for name in ("out", "grad_query") if found[name][0, 0, 0].any()]
+        masked = np.isneginf(found["lse"][0, :, :, 0])
+        wrong += [] if masked[:, 1].all() and masked[:, 0].nonzero()[0].tolist() == [0] else [f"{dtype}: LSE"]
+        grad_bias = load(results["grad_bias"])
+        return wrong + ([f"{dtype}: bias"] if not_finite(grad_bias) or grad_bias[1].any() else [])
+
+    wrong = for_paths(check)
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("mode", ["plain", "sanitized"])
 def test_tiles_hold_all_that_windows_hold(compile_simt: Compile, mode: str) -> None:
     program = compile_simt(HERE / "tiles.cpp", mode=mode)
@@ -114,6 +137,13 @@ def test_tiles_hold_all_that_windows_hold(compile_simt: Compile, mode: str) -> N
 def test_a_tiling_is_remembered_as_it_was_chosen(compile_simt: Compile, mode: str) -> None:
     program = compile_simt(HERE / "tilings.cpp", mode=mode)
     assert subprocess.run([program], text=True, capture_output=True, check=True, timeout=100).stdout == ""
+
+
+OUTPUTS = {"out": "value", "lse": "query", "grad_query": "query", "grad_key": "key", "grad_value": "value"}
+
+
+def not_finite(array: np.ndarray) -> bool:
+    return not np.isfinite(array).all()
 
 
 def not_numbers(array: np.ndarray) -> np.ndarray:

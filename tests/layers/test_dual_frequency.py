@@ -112,6 +112,15 @@ def test_parts_of_a_batch_are_judged_alike(monkeypatch: pytest.MonkeyPatch) -> N
         assert block(x[:0]).shape == (0, 3, 16, 16)
 
 
+def test_an_image_larger_than_what_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = random_block().eval()
+    x = torch.randn(2, 3, 16, 20, dtype=torch.float64)
+    whole = block(x).detach()
+    monkeypatch.setattr("vision.layers.frequency.dual.PIXELS_AT_ONCE", 16 * 20 - 1)
+    with torch.no_grad():
+        torch.testing.assert_close(block(x), whole)
+
+
 @pytest.mark.parametrize("size", [(16, 16), (18, 25), (15, 32), (1, 1), (2, 9)])
 def test_matrix_form_of_the_phase_filter_equals_the_fft(size: tuple[int, int]) -> None:
     x = torch.randn(2, 3, *size, dtype=torch.float64)

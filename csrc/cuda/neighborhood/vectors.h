@@ -10,6 +10,19 @@ namespace {
 
 constexpr double kLog2E = 1.44269504088896340736;
 
+// The log-sum-exp of a query whose keys the bias masks, all of them, is -inf. Taken off its logits, all -inf too, it
+// must leave a weight of zero.
+template <class T>
+__device__ __forceinline__ T subtrahend(T lse) {
+    return lse == -static_cast<T>(INFINITY) ? -lse : lse;
+}
+
+// What outputs are multiplied by; that of such a query, whose total is zero, has none.
+template <class T>
+__device__ __forceinline__ T share_of(T total) {
+    return total == 0 ? T(0) : 1 / total;
+}
+
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
 

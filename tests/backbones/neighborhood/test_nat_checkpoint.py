@@ -129,6 +129,25 @@ def test_hugging_face_checkpoints_load_strictly(
     assert _same(target(x), source(x))
 
 
+@pytest.mark.parametrize("prefix", ["model.pixel_level_module.encoder.", "pixel_level_module.encoder.", "backbone."])
+def test_models_of_hugging_face_give_the_backbone_inside(
+    prefix: str, small: Callable[..., Any], x: Tensor, tmp_path: Path
+) -> None:
+    source, *targets = (small("DiNAT", out_indices=ALL) for _ in range(3))
+    source.load_state_dict(shuffled(source))
+    theirs = {
+        "model.pixel_level_module.decoder.encoder.layers.0.self_attn.value_proj.weight": torch.ones(2),
+        "model.transformer_module.queries_embedder.weight": torch.ones(3),
+        "classifier.weight": torch.ones(4),
+    }
+    theirs |= hugging_face(source.state_dict(), prefix)
+    targets[0].load_state_dict(convert_state_dict(theirs), strict=True)
+    torch.save(theirs, tmp_path / "whole.pth")
+    load_backbone(targets[1], tmp_path / "whole.pth")
+    for target in targets:
+        assert _same(target(x), source(x))
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("kind", ["official", "Hugging Face", "data-parallel", "whole detector"])
 def test_load_backbone_reads_files_of_every_flavor(

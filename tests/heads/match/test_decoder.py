@@ -52,6 +52,27 @@ def test_all_fields_come_out_in_order(stereo: bool) -> None:
     assert (out["self_rpos"][..., 1] != 0).any()
 
 
+def test_own_places_are_the_mean_of_the_heads_candidates() -> None:
+    model, seen = moving(decoder(num_heads=4)).eval(), []
+    for stage in model.stages:
+        last = list(stage.children())[-1]
+        last.register_forward_hook(lambda module, inputs, outputs: seen.append(outputs[2].double().numpy()))
+    entered: list[Any] = []
+    first = next(iter(model.stages[1].children()))
+    first.register_forward_pre_hook(lambda module, inputs: entered.append(inputs[2]))
+    with torch.no_grad():
+        found = model(features())["self_rpos"].double().numpy()
+    heads = [seen[-1][..., i, :] for i in range(4)]
+    wanted = (heads[0] + heads[1] + heads[2] + heads[3]) / 4
+    assert abs(heads[0] - wanted).max() > 1e-3  # the heads differ, and so do their mean and any of them
+    assert abs(found - wanted).max() < 1e-5
+    # The next stage starts all heads from that mean, enlarged by sums whose weights are positive and add up to 1.
+    (candidates,) = entered
+    assert candidates.shape[-2] == 4 and (candidates == candidates[..., :1, :]).all()
+    mean = seen[0].mean(-2)
+    assert 2 * mean.min() - 1e-4 <= candidates.min() and candidates.max() <= 2 * mean.max() + 1e-4
+
+
 def test_pairs_of_a_batch_do_not_mix() -> None:
     model, maps = moving(decoder()).double().eval(), [f.double() for f in features(batch=2)]
     with torch.no_grad():

@@ -33,6 +33,15 @@ def test_every_model_gives_one_logit_an_image(name: str) -> None:
         assert model.logits(images[:0]).shape == (0,)
 
 
+def test_shipped_weights_give_the_logits_that_they_gave() -> None:
+    """Golden numbers: a layer that computes something near to what was trained shows here alone."""
+    number = torch.arange(3 * 64 * 96, dtype=torch.float64).reshape(1, 3, 64, 96)
+    image = (torch.sin(number * number * 0.37) + torch.cos(number * 0.011)).float()
+    with torch.no_grad():
+        logits = forgery_detector("dual_frequency_demo").logits(torch.cat([image, 0.25 * image, image.flip(-1)]))
+    torch.testing.assert_close(logits, torch.tensor([4.2550, 2.6042, 4.5953]), atol=5e-3, rtol=0)
+
+
 @pytest.mark.parametrize("name", forgery_models())
 def test_every_model_trains(name: str) -> None:
     model = forgery_detector(name).train()

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,6 +30,9 @@ def main() -> None:
     if library is not None:
         sys.modules["vision._C"] = types.ModuleType("vision._C")
         torch.ops.load_library(library)
+    print(instruction_set(library))
+    check_numbers_that_stay()
+    check_rounding()
     torch.manual_seed(0)
     for name, shape, window in CALLS:
         for dtype in TOLERANCE:
@@ -37,6 +42,16 @@ def main() -> None:
         for dim in (5, 8, 16, 24, 32, 40):
             for dtype in (torch.float32, torch.float64):
                 compare_match(radius, size, dtype, dim)
+
+
+def instruction_set(library: str | None) -> str:
+    """Whose kernels run: the name that the compiled library gives."""
+    import vision
+
+    path = library or str(next(Path(vision.__file__).parent.glob("_C.*so")))
+    name = ctypes.CDLL(path).nbv_instruction_set
+    name.restype = ctypes.c_char_p
+    return str(name().decode())
 
 
 def compare(
@@ -62,6 +77,37 @@ def compare(
     for ours, theirs in zip(*results, strict=True):
         atol = TOLERANCE[dtype] * (1 + theirs.abs().max().item())
         torch.testing.assert_close(ours, theirs, rtol=TOLERANCE[dtype], atol=atol)
+
+
+def check_numbers_that_stay() -> None:
+    """A window of one key gives its value, bit for bit, in all channels: those of whole vectors and the rest."""
+    from vision.ops import na1d
+
+    half = [2.0**-24, -3 * 2.0**-24, 5.96e-6, -6.1e-5, 6.2e-5, 65504, -65504, torch.inf, torch.nan]
+    wide = [1e-40, -9.2e-41, 3e38, -1.2e-38, torch.inf, -torch.inf, torch.nan, 0.0, 1.0]
+    for dim in (3, 8, 13, 40):
+        place = (torch.arange(9)[:, None] + torch.arange(dim)) % 9
+        for dtype, numbers in ((torch.float16, half), (torch.bfloat16, wide)):
+            value = torch.tensor(numbers)[place].to(dtype)[None, :, None]
+            out = na1d(torch.zeros_like(value), torch.zeros_like(value), value, 1, backend="native")
+            torch.testing.assert_close(out, value, atol=0, rtol=0, equal_nan=True)
+
+
+def check_rounding() -> None:
+    """Means of two numbers round to the nearest, to the even one of two, also among the smallest of float16."""
+    from vision.ops import na1d
+
+    for dtype, low, unit in (
+        (torch.float16, 2.0**-24, 2.0**-24),
+        (torch.float16, 3.0, 2.0**-9),
+        (torch.bfloat16, -1.5, 2.0**-7),
+    ):
+        for steps in range(8):
+            pair = torch.tensor([low, low + steps * unit]).to(dtype).view(1, 2, 1, 1).expand(1, 2, 1, 11)
+            zeros = torch.zeros(1, 2, 1, 11, dtype=dtype)
+            exact = torch.full((1, 2, 1, 11), low + steps * unit / 2, dtype=torch.float64)
+            out = na1d(zeros, zeros, pair, 2, backend="native")
+            torch.testing.assert_close(out, exact.to(dtype), atol=0, rtol=0)
 
 
 def compare_match(radius: tuple[int, int], size: tuple[int, int], dtype: torch.dtype, dim: int) -> None:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from vision import ops
 from vision.ops import na1d_av, na1d_qk, na2d_av, na2d_qk, na3d_av, na3d_qk, neighborhood_mask
+from vision.ops.neighborhood import bands
 from vision.ops.neighborhood.bilinear import neighborhood_av, neighborhood_qk
 
 PAIRS = {1: (na1d_qk, na1d_av), 2: (na2d_qk, na2d_av), 3: (na3d_qk, na3d_av)}
@@ -121,3 +123,42 @@ def test_empty_batch() -> None:
     x = torch.zeros(0, 5, 2, 4)
     logits = neighborhood_qk(x, x, window)
     assert logits.shape == (0, 5, 2, 3) and neighborhood_av(logits, x, window).shape == x.shape
+
+
+LARGE: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((150,), {"kernel_size": 71}),
+    ((150,), {"kernel_size": 35, "dilation": 3, "stride": 4, "is_causal": True}),
+    ((13, 12), {"kernel_size": (7, 6), "dilation": (1, 2), "is_causal": (True, False)}),
+    ((4, 6, 9), {"kernel_size": (3, 4, 5), "stride": (1, 2, 1)}),
+]
+
+
+@pytest.mark.parametrize(("shape", "window"), LARGE)
+def test_large_windows_go_by_products_of_matrices(
+    shape: tuple[int, ...], window: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    rank, calls = len(shape), []
+    for name in ("qk", "av", "av_transposed"):
+        function = getattr(bands, name)
+        monkeypatch.setattr(bands, name, lambda *a, f=function, n=name: calls.append(n) or f(*a))
+    qk, av, fused = (getattr(ops, f"na{rank}d{end}") for end in ("_qk", "_av", ""))
+    q = torch.randn(2, *shape, 4, 5, dtype=torch.float64, requires_grad=True)
+    k, v = (torch.randn(2, *shape, 2, 5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    out = av(qk(q, k, **window).softmax(-1), v, **window)
+    wanted = fused(q, k, v, **window, backend="reference")
+    torch.testing.assert_close(out, wanted)
+    upstream = torch.randn_like(out)
+    grads = [torch.autograd.grad(result, (q, k, v), upstream) for result in (out, wanted)]
+    torch.testing.assert_close(*grads)
+    assert set(calls) == {"qk", "av", "av_transposed"}
+
+
+def test_what_is_not_finite_stays_within_its_windows() -> None:
+    attn, value = torch.ones(1, 200, 1, 41), torch.ones(1, 200, 1, 3)
+    value[0, 100, 0, 1] = torch.nan
+    value[0, 0, 0, 2] = torch.inf
+    out = ops.na1d_av(attn, value, 41)
+    assert out[0, :, 0, 1].isnan().nonzero().flatten().tolist() == list(range(80, 121))
+    assert out[0, :, 0, 2].isinf().nonzero().flatten().tolist() == list(range(21))
+    assert out[0, :, 0, 0].eq(41).all()

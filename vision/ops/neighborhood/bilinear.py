@@ -5,8 +5,9 @@ With n(i, j) the key in slot j of the window of query i:
 - `nbv::neighborhood_av`: o[i] = sum over j of a[i, j] v[n(i, j)]
 - `nbv::neighborhood_av_transposed`: v[m] = sum over (i, j) with n(i, j) = m of a[i, j] o[i]
 
-They go slot by slot, so that no tensor of `tokens * prod(kernel_size) * dim` numbers is ever made, but for torch.func's
-derivatives and forward-mode ones: those go through PyTorch's own operators, over copies of the windows.
+They go slot by slot, or through products of matrices where windows are large (`vision.ops.neighborhood.bands`), so
+that no tensor of `tokens * prod(kernel_size) * dim` numbers is ever made, but for torch.func's derivatives and
+forward-mode ones: those go through PyTorch's own operators, over copies of the windows.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from vision.ops.common import transforms
 from vision.ops.common.registration import define
+from vision.ops.neighborhood import bands
 from vision.ops.neighborhood.arguments import Window
 from vision.ops.neighborhood.reference import gather_windows, group_heads
 from vision.ops.neighborhood.window import axis_tables, visible_slots
@@ -80,6 +82,9 @@ def _grouped(grid: Tensor, rank: int, heads_kv: int) -> Tensor:
 def _qk(query: Tensor, key: Tensor, *numbers: Sequence[int]) -> Tensor:
     rank, spatial = query.dim() - 3, query.shape[1:-2]
     q, k = _grouped(query, rank, key.shape[-2]), key.flatten(1, rank)
+    plan = bands.make_plan(spatial, Window.from_numbers(*numbers), k)
+    if plan is not None:
+        return bands.qk(q, k, plan).flatten(2, 3).unflatten(1, spatial)
     slots = []
     for index, visible in _slots(spatial, Window.from_numbers(*numbers), query.device):
         logits = (q * k.index_select(1, index).unsqueeze(3)).sum(-1)
@@ -90,6 +95,9 @@ def _qk(query: Tensor, key: Tensor, *numbers: Sequence[int]) -> Tensor:
 def _av(attn: Tensor, value: Tensor, *numbers: Sequence[int]) -> Tensor:
     rank, spatial = attn.dim() - 3, attn.shape[1:-2]
     a, v = _grouped(attn, rank, value.shape[-2]), value.flatten(1, rank)
+    plan = bands.make_plan(spatial, Window.from_numbers(*numbers), v)
+    if plan is not None:
+        return bands.av(a, v, plan).flatten(2, 3).unflatten(1, spatial)
     slots = _slots(spatial, Window.from_numbers(*numbers), attn.device)
     out = v.new_zeros((*a.shape[:-1], v.shape[-1]))
     for slot, (index, visible) in zip(a.unbind(-1), slots, strict=True):
@@ -101,6 +109,9 @@ def _av(attn: Tensor, value: Tensor, *numbers: Sequence[int]) -> Tensor:
 def _av_transposed(attn: Tensor, output: Tensor, heads_kv: int, *numbers: Sequence[int]) -> Tensor:
     rank, spatial = attn.dim() - 3, attn.shape[1:-2]
     a, o = _grouped(attn, rank, heads_kv), _grouped(output, rank, heads_kv)
+    plan = bands.make_plan(spatial, Window.from_numbers(*numbers), o)
+    if plan is not None:
+        return bands.av_transposed(a, o, plan).unflatten(1, spatial)
     slots = _slots(spatial, Window.from_numbers(*numbers), attn.device)
     value = o.new_zeros((*o.shape[:3], o.shape[-1]))
     for slot, (index, visible) in zip(a.unbind(-1), slots, strict=True):

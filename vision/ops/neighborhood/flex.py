@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vision.ops.common import transforms
 from vision.ops.neighborhood.arguments import Call, Window
-from vision.ops.neighborhood.window import axis_visible
+from vision.ops.neighborhood.block_mask import block_mask as _block_mask
+from vision.ops.neighborhood.block_mask import unravel
 
-# torch's module is imported in the functions that use it: it takes a third of a second.
-if TYPE_CHECKING:
-    from torch.nn.attention.flex_attention import BlockMask
-
-# Geometries whose block mask is kept; a network has one per stage and dilation.
-_KEPT_MASKS = 64
+# Sizes of maps that are compiled for before torch would go on uncompiled, with the logits of all pairs of tokens in
+# memory. Its own limit of 8 is reached by the first images that a detector sees.
+_MOST_SIZES = 1 << 16
 
 
 def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
@@ -31,18 +30,17 @@ def neighborhood_attention(call: Call) -> tuple[Tensor, Tensor]:
     query, spatial = call.query, tuple(call.query.shape[1:-2])
     window = call.window
     extra = 0 if call.additional_keys is None else call.additional_keys.shape[1]
-    # A traced call must not leave its traced tensors in a cache.
-    make_mask = _block_mask if torch.compiler.is_compiling() else _kept_block_mask
-    out, aux = _attention(query.device.type)(
-        _flatten(query),
-        _flatten(call.key, call.additional_keys),
-        _flatten(call.value, call.additional_values),
-        score_mod=None if call.bias is None else _add_bias(call.bias, spatial, window),
-        block_mask=make_mask(spatial, window, extra, query.device),
-        scale=call.scale,
-        enable_gqa=call.key.shape[-2] != query.shape[-2],
-        return_aux=AuxRequest(lse=True),
-    )
+    with _many_sizes():
+        out, aux = _attention(query.device.type)(
+            _flatten(query),
+            _flatten(call.key, call.additional_keys),
+            _flatten(call.value, call.additional_values),
+            score_mod=None if call.bias is None else _add_bias(call.bias, spatial, window),
+            block_mask=_block_mask(spatial, window, extra, query.device),
+            scale=call.scale,
+            enable_gqa=call.key.shape[-2] != query.shape[-2],
+            return_aux=AuxRequest(lse=True),
+        )
     return out.transpose(1, 2).unflatten(1, spatial), aux.lse.transpose(1, 2).unflatten(1, spatial)
 
 
@@ -84,27 +82,19 @@ def _attention(device: str) -> Callable[..., Any]:
     return flex_attention
 
 
+def _many_sizes() -> AbstractContextManager[Any]:
+    """Where each size of map is compiled for; a caller who compiles has his own limit."""
+    if torch.compiler.is_compiling():
+        return nullcontext()
+    from torch._dynamo import config
+
+    return config.patch(recompile_limit=_MOST_SIZES, accumulated_recompile_limit=_MOST_SIZES)
+
+
 def _flatten(grid: Tensor, additional: Tensor | None = None) -> Tensor:
     """`[B, *spatial, heads, dim]` -> `[B, heads, tokens, dim]`, additional tokens `[B, S, heads, dim]` last."""
     tokens = grid.flatten(1, -3)
     return (tokens if additional is None else torch.cat([tokens, additional], dim=1)).transpose(1, 2)
-
-
-def _block_mask(spatial: tuple[int, ...], window: Window, extra: int, device: torch.device) -> BlockMask:
-    from torch.nn.attention.flex_attention import create_block_mask
-
-    tokens = _count(spatial)
-
-    def visible(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        near = key < tokens
-        for q, k, axis in zip(_unravel(query, spatial), _unravel(key, spatial), window.axes(spatial), strict=True):
-            near = near & axis_visible(q, k, axis)
-        return near | (key >= tokens)
-
-    return create_block_mask(visible, None, None, tokens, tokens + extra, device=str(device))
-
-
-_kept_block_mask = lru_cache(maxsize=_KEPT_MASKS)(_block_mask)
 
 
 def _add_bias(bias: Tensor, spatial: tuple[int, ...], window: Window) -> Callable[..., Tensor]:
@@ -112,21 +102,12 @@ def _add_bias(bias: Tensor, spatial: tuple[int, ...], window: Window) -> Callabl
     tokens = _count(spatial)
 
     def add(score: Tensor, b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        axes = zip(_unravel(query, spatial), _unravel(key, spatial), window.kernel_size, window.dilation, strict=True)
+        axes = zip(unravel(query, spatial), unravel(key, spatial), window.kernel_size, window.dilation, strict=True)
         # Of keys outside of the window, which are masked, any index will do.
         index = [((k // d - q // d) + size - 1).clamp(0, 2 * size - 2) for q, k, size, d in axes]
         return torch.where(key < tokens, score + bias[(h, *index)], score)
 
     return add
-
-
-def _unravel(token: Tensor, spatial: tuple[int, ...]) -> list[Tensor]:
-    """Index along every axis of a token of the flattened grid."""
-    index: list[Tensor] = []
-    for length in reversed(spatial):
-        index.append(token % length)
-        token = token // length
-    return index[::-1]
 
 
 def _count(spatial: tuple[int, ...]) -> int:

@@ -62,7 +62,7 @@ def na2d(
         scale: factor of the logits, `dim ** -0.5` if None.
         bias: relative positional bias `[heads, 2 * kernel_size - 1, ...]`, added to the scaled logits; index per axis
             (key - query) / dilation + kernel_size - 1. -inf masks; a query without any key gets zeros and an LSE of
-            -inf, and its gradients are zero (NaN from the CUDA kernels, which need one key that is not masked).
+            -inf, and its gradients are zero. CUDA kernels take numbers below -2.3e38 for -inf.
         additional_keys: `[B, S, heads_kv, dim]`, attended by every query, without bias.
         additional_values: `[B, S, heads_kv, value_dim]`, with `additional_keys`.
         return_lse: return the logarithm of the softmax's denominator too.

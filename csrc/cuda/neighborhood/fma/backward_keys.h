@@ -66,7 +66,7 @@ __device__ __forceinline__ void copy_queries(const BackwardKeysShared<S>& shared
         const ColumnPlace place(shared.places, t, first, n);
         const int64_t token = place.there ? map_begin(p, sample) + token_number(p.args, t, place.at) : 0;
         const int64_t at = token * p.args.heads + head;
-        shared.lse[n] = place.there ? static_cast<const T*>(p.args.lse)[at] * static_cast<T>(kLog2E) : T(0);
+        shared.lse[n] = place.there ? subtrahend(static_cast<const T*>(p.args.lse)[at] * static_cast<T>(kLog2E)) : T(0);
         shared.delta[n] = place.there ? static_cast<const T*>(p.delta)[at] : T(0);
     }
 }

@@ -21,7 +21,7 @@ struct RowNumbers {
             lse[i] = delta[i] = 0;
             if (!place.there) continue;
             const int64_t at = (map_begin(p, item.sample) + token_number(p.args, t, place.at)) * p.args.heads;
-            lse[i] = static_cast<const T*>(p.args.lse)[at + item.head] * static_cast<T>(kLog2E);
+            lse[i] = subtrahend(static_cast<const T*>(p.args.lse)[at + item.head] * static_cast<T>(kLog2E));
             delta[i] = static_cast<const T*>(p.delta)[at + item.head];
         }
     }

@@ -137,7 +137,7 @@ __global__ void __launch_bounds__(32 * kFmaWarps, S::kForwardBlocks)
         }
         softmax.finish();
         store_rows<S>(p.args.out, p, t, lane, item.sample, item.head, p.args.heads, p.args.dim_v, sums,
-                      [&](int i) { return 1 / softmax.total[i]; });
+                      [&](int i) { return share_of(softmax.total[i]); });
         store_lse<S>(p, t, lane, item, softmax);
     }
 }

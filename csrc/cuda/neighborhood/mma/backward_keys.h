@@ -175,7 +175,7 @@ class KeysBackward {
         WarpSums<kRows, kGroup> weights, grads;
         multiply_tiles(weights, keys_, queries, column, mask.groups, args.dim, lane_);
         for_columns(weights, shared_.lse(stage) + column, [&](float& x, float lse, int, int, int) {
-            x = x * p_.logit_scale - lse * static_cast<float>(kLog2E);
+            x = x * p_.logit_scale - subtrahend(lse * static_cast<float>(kLog2E));
         });
         if (args.bias != nullptr) {
             const BiasIndex index(args);

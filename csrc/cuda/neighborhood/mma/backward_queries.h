@@ -126,7 +126,7 @@ class QueriesBackward {
             if (!memory_.rows.find(tile, first_ + 8 * i + lane_ / 4, at)) continue;
             const int64_t token = item.sample * map_tokens(args) + token_number(args, tile, at);
             const int64_t row = token * args.heads + item.head;
-            lse = static_cast<const float*>(args.lse)[row] * static_cast<float>(kLog2E);
+            lse = subtrahend(static_cast<const float*>(args.lse)[row] * static_cast<float>(kLog2E));
             delta = static_cast<const float*>(p_.delta)[row];
         }
         const int own = first_ + lane_ % kRows;

@@ -206,7 +206,7 @@ class ForwardItem {
             float total = sums_.total[r][half];
             total += __shfl_xor_sync(0xFFFFFFFFu, total, 1);
             total += __shfl_xor_sync(0xFFFFFFFFu, total, 2);
-            const float share = 1.0f / total;
+            const float share = share_of(total);
 #pragma unroll
             for (int j = 0; j < D / 8; ++j)
                 Mma<T>::store2(tile.pair(row, 8 * j + lane_ % 4 * 2), sums_.out[r][j][2 * half] * share,
