@@ -21,8 +21,9 @@ def load_config(
         raise UsageError(f"config not found: {config}", code="bad-config", value=str(config))
     try:
         cfg = Config.fromfile(str(config))
-    except (SyntaxError, OSError) as error:
-        raise UsageError(f"config {config} cannot be read: {error}", code="bad-config", value=str(config)) from error
+    except Exception as error:  # a config is Python that runs
+        reason = str(error) if isinstance(error, SyntaxError | OSError) else f"{type(error).__name__}: {error}"
+        raise UsageError(f"config {config} cannot be read: {reason}", code="bad-config", value=str(config)) from error
     check_overrides(cfg, cfg_options or {})
     cfg.merge_from_dict(dict(cfg_options or {}))
     check_top_level_keys(cfg)
@@ -31,6 +32,11 @@ def load_config(
     elif not cfg.get("work_dir"):
         cfg.work_dir = str(Path("work_dirs") / Path(config).stem)
     return cfg
+
+
+def class_name(kind: Any) -> str:
+    """The name of a class that a config names, or holds, as pure-Python configs do, or names with its module."""
+    return kind.__name__ if isinstance(kind, type) else str(kind).rpartition(".")[2]
 
 
 class ConfigOptions(DictAction):

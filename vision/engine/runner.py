@@ -12,7 +12,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
 
 from vision.engine.checkpoints import newest_checkpoint
-from vision.engine.config import ConfigOptions, load_config
+from vision.engine.config import ConfigOptions, class_name, load_config
 from vision.engine.distributed import LAUNCHERS, process_group
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
@@ -114,8 +114,13 @@ def use_amp(cfg: Config) -> None:
     """Swap the optimizer wrapper for its mixed-precision form on the device at hand."""
     wrapper = cfg.optim_wrapper
     kind = wrapper.get("type", "OptimWrapper")
-    if kind not in REPLACED_BY_AMP:
-        raise UsageError(f"--amp replaces an optim_wrapper of type OptimWrapper, but the config has {kind!r}")
+    name = class_name(kind)
+    if name not in REPLACED_BY_AMP:
+        raise UsageError(
+            f"mixed precision replaces an optim_wrapper of type OptimWrapper, but the config has {name!r}",
+            code="bad-config",
+            value=name,
+        )
     if torch.cuda.is_available():
         wrapper.type = "AmpOptimWrapper"
         wrapper.setdefault("loss_scale", "dynamic")

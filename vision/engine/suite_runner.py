@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper, revert_sync_batchnorm
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from vision.engine.checkpoints import KeepingCheckpointHook
 from vision.engine.classes import check_class_count, check_same_classes
+from vision.engine.config import class_name
 from vision.engine.resumption import skip_trained_batches
 from vision.engine.schedules import check_schedules
 from vision.errors import UsageError
@@ -29,7 +30,7 @@ class SuiteRunner(Runner):
 
     def register_hook(self, hook: Hook | dict[str, Any], priority: Any = None) -> None:
         """As mmengine's, with a checkpoint hook that keeps the last checkpoint until the next one is whole."""
-        if isinstance(hook, dict) and hook.get("type") in ("CheckpointHook", CheckpointHook):
+        if isinstance(hook, dict) and class_name(hook.get("type")) == "CheckpointHook":
             hook = {**hook, "type": KeepingCheckpointHook}
         super().register_hook(hook, priority)
 
