@@ -77,12 +77,8 @@ def test_stand_in_steps_aside_for_real_ops(tmp_path) -> None:
 
 
 def test_missing_op_is_named_when_called() -> None:
-    with pytest.raises(compat.MissingOpError, match="'softnms'"):
-        mmcv_ops.soft_nms(torch.rand(3, 4), torch.rand(3), 0.5)
-    with pytest.raises(compat.MissingOpError, match="'roi_pool_forward'"):
-        mmcv_ops.roi_pool(torch.rand(1, 1, 8, 8), torch.tensor([[0.0, 0, 0, 4, 4]]), 2)
-    with pytest.raises(compat.MissingOpError, match="pool_mode='max'"):
-        mmcv_ops.roi_align(torch.rand(1, 1, 8, 8), torch.tensor([[0.0, 0, 0, 4, 4]]), 2, 1.0, 0, "max", True)
+    with pytest.raises(compat.MissingOpError, match="'border_align_forward'"):
+        mmcv_ops.border_align(torch.rand(1, 4, 2, 2), torch.rand(1, 4, 4), 2)
 
 
 @pytest.mark.parametrize("offset", [0, 1])

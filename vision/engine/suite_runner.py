@@ -14,6 +14,7 @@ from torch import nn
 from vision.engine.checkpoints import KeepingCheckpointHook
 from vision.engine.classes import check_class_count, check_same_classes
 from vision.engine.config import class_name
+from vision.engine.mmcv_ops import check_ops
 from vision.engine.resumption import skip_trained_batches
 from vision.engine.schedules import check_schedules
 from vision.errors import UsageError
@@ -85,6 +86,16 @@ class SuiteRunner(Runner):
             for warning in check_schedules(self.param_schedulers, self._train_loop):
                 self.logger.warning(warning)
             skip_trained_batches(self._train_loop)
+
+    def build_model(self, model: Any) -> nn.Module:
+        """As mmengine's.
+
+        Raises:
+            UsageError: an op of mmcv that the model needs is missing.
+        """
+        built: nn.Module = super().build_model(model)
+        check_ops(built, model)
+        return built
 
     def build_train_loop(self, loop: Any) -> Any:
         """As mmengine's.
