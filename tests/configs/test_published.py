@@ -199,6 +199,7 @@ def test_optimizer_and_length(name: str) -> None:
     # Eight processes each.
     batch = 2 if name not in CLASSIFICATION else 64 if "large" in name else 128
     assert cfg.train_dataloader.batch_size == batch
+    assert cfg.auto_scale_lr == {"enable": False, "base_batch_size": 8 * batch}
 
 
 @every_recipe
@@ -273,6 +274,16 @@ def test_mask2former(name: str) -> None:
         assert (schedule.type, schedule.milestones, schedule.gamma) == ("MultiStepLR", [655_556, 710_184], 0.1)
     else:
         assert (schedule.type, schedule.power, schedule.end) == ("PolyLR", 0.9, RECIPES[name].length)
+
+
+@pytest.mark.parametrize("name", sorted(set(PATHS) - set(RECIPES)))
+def test_rates_of_other_trainings_are_for_their_own_batches(name: str) -> None:
+    cfg = engine.load_config(PATHS[name])
+    if cfg.get("train_dataloader") is None:
+        return
+    processes = 2 if "nano_synthetic" in name else 8 if "samples" in name else 1
+    scaling = {"enable": False, **cfg.auto_scale_lr}
+    assert scaling == {"enable": False, "base_batch_size": processes * cfg.train_dataloader.batch_size}
 
 
 def test_dffreq() -> None:

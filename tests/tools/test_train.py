@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,16 @@ def test_slurm_trains_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest
     assert not any(option.startswith("--gres") for option in asked)
 
 
+def test_several_processes_test_with_the_arguments_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON", "echo")  # prints the command
+    monkeypatch.delenv("PORT", raising=False)
+    script = ROOT / "tools/dist_test.sh"
+    printed = subprocess.check_output(["bash", script, "my.py", "my.pth", "2", "--tta"], text=True).split()
+    assert printed[:2] == ["-m", "torch.distributed.run"]
+    assert printed[printed.index("--nproc-per-node") + 1] == "2"
+    assert printed[-6:] == [f"{script.parent}/test.py", "my.py", "my.pth", "--launcher", "pytorch", "--tta"]
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [
@@ -122,6 +133,9 @@ def test_slurm_trains_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest
         ("train.py", ["tiny.py", "--launcher", "pytorch"], "needs the environment variables RANK"),
         ("dist_train.sh", ["tiny.py"], "usage:"),
         ("slurm_train.sh", ["tiny.py"], "usage:"),
+        ("dist_test.sh", ["tiny.py", "epoch_1.pth"], "usage:"),
+        ("train.py", ["tiny.py", "--auto-scale-lr"], "set auto_scale_lr.base_batch_size"),
+        ("test.py", ["tiny.py", "tiny.py", "--out", "tiny.py"], "is an input of this run"),
     ],
 )
 def test_mistakes_end_with_a_line_and_code_2(
