@@ -16,6 +16,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from vision import compat
@@ -138,6 +139,18 @@ class Escape:
 
     def __reduce__(self) -> tuple[object, ...]:
         return getattr, (HistoryBuffer, "__init__")
+
+
+@pytest.mark.parametrize("owner", [HistoryBuffer, OneCycleParamScheduler, object])
+@pytest.mark.parametrize("name", ["__init__", "__class__", "update", "step", "_get_value", "build_iter_from_epoch"])
+def test_a_checkpoint_reaches_no_other_function(owner: type, name: str) -> None:
+    with pytest.raises(ValueError, match="only HistoryBuffer's min"):
+        compat.stored_function(owner, name)
+
+
+def test_a_checkpoint_reaches_the_functions_of_schedules() -> None:
+    for name in ("_annealing_cos", "_annealing_linear"):
+        assert compat.stored_function(OneCycleParamScheduler, name) is getattr(OneCycleParamScheduler, name)
 
 
 def test_getattr_of_a_checkpoint_reaches_statistics_only() -> None:

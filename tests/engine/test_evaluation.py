@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
+from mmengine.runner import Runner
 
 from vision import engine
 from vision.engine.evaluation import average_over_flips, draw_predictions
 from vision.errors import UsageError
+from vision.models import ForgeryTrainer
 
 ROOT = Path(__file__).resolve().parents[2]
 SEGMENTOR = ROOT / "configs/segmentation/upernet_nat-mini_160k_ade20k-512x512.py"
@@ -69,7 +72,9 @@ def test_a_config_says_itself_how_predictions_are_averaged() -> None:
     assert cfg.test_dataloader.dataset.pipeline == mine and cfg.model.type == "MyTTAModel"
 
 
-def test_predictions_of_any_task_are_kept(tiny_config: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def tested_config(tiny_config: Path, tmp_path: Path) -> Path:
+    """The tiny config with a test of its training images, and random weights beside it."""
     tiny_config.write_text(
         tiny_config.read_text()
         + "test_dataloader = dict(batch_size=2, num_workers=0, collate_fn=dict(type='pseudo_collate'),"
@@ -78,10 +83,16 @@ def test_predictions_of_any_task_are_kept(tiny_config: Path, tmp_path: Path) -> 
     )
     cfg = engine.load_config(tiny_config)
     torch.save({"state_dict": MODELS.build(cfg.model).state_dict()}, tmp_path / "weights.pth")
+    return tiny_config
+
+
+def test_predictions_of_any_task_are_kept(tested_config: Path, tmp_path: Path) -> None:
     options = {"cfg_options": {"experiment_name": uuid4().hex}, "work_dir": tmp_path / "run"}
     with pytest.raises(UsageError, match=r"a \.pkl or \.pickle file, got kept\.json"):
-        engine.test(tiny_config, tmp_path / "weights.pth", out="kept.json", **options)
-    assert "forgery/mean_ap" in engine.test(tiny_config, tmp_path / "weights.pth", out=tmp_path / "kept.pkl", **options)
+        engine.test(tested_config, tmp_path / "weights.pth", out="kept.json", **options)
+    assert "forgery/mean_ap" in engine.test(
+        tested_config, tmp_path / "weights.pth", out=tmp_path / "kept.pkl", **options
+    )
     assert len(pickle.loads((tmp_path / "kept.pkl").read_bytes())) == 12
 
 
@@ -95,3 +106,24 @@ def test_the_rate_is_scaled_by_the_images_per_step(tiny_config: Path, tmp_path: 
     options["experiment_name"] = uuid4().hex
     scaled = engine.train(tiny_config, work_dir=tmp_path / "scaled", auto_scale_lr=True, cfg_options=options)
     assert scaled.optim_wrapper.get_lr()["lr"] == [0.0025]  # 2 images for 8
+
+
+@pytest.mark.parametrize("amp", [True, False])
+def test_a_test_resumes_nothing_and_runs_in_the_precision_that_is_asked_for(
+    amp: bool, tested_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dtypes: set[torch.dtype] = set()
+    forward = ForgeryTrainer.forward
+
+    def watched(self: Any, *args: Any, **options: Any) -> Any:
+        hook = self.head.fc.register_forward_hook(lambda module, inputs, output: dtypes.add(output.dtype))
+        try:
+            return forward(self, *args, **options)
+        finally:
+            hook.remove()
+
+    monkeypatch.setattr(ForgeryTrainer, "forward", watched)
+    monkeypatch.setattr(Runner, "resume", lambda *args, **options: pytest.fail("a test resumes nothing"))
+    options = {"experiment_name": uuid4().hex, "resume": True}
+    engine.test(tested_config, tmp_path / "weights.pth", work_dir=tmp_path / "run", amp=amp, cfg_options=options)
+    assert dtypes == {torch.bfloat16 if amp else torch.float32}
