@@ -103,11 +103,39 @@ def test_variables_of_the_files_cannot_be_overridden(tiny_config: Path) -> None:
         engine.load_config(finetune, cfg_options={"max_epochs": 1})
 
 
-def test_an_option_that_cannot_be_parsed_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def parsed(*options: str) -> Any:
+    return engine.argument_parser("").parse_args(["x.py", "--cfg-options", *options]).cfg_options
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        (
+            "a=[dict(type='EMAHook', momentum=0.1), dict(type='Y')]",
+            [{"type": "EMAHook", "momentum": 0.1}, {"type": "Y"}],
+        ),
+        ("a=[{'type': 'X', 'at': (1, -2)}, {'type': 'Y'}]", [{"type": "X", "at": (1, -2)}, {"type": "Y"}]),
+        ("a=dict(type='X', inner=dict(none=None))", {"type": "X", "inner": {"none": None}}),
+        ("a=[1, 2.5]", [1, 2.5]),
+        ("a=(b,c)", ("b", "c")),
+        ("a=b,c", ["b", "c"]),
+        ("a=1e-3", 0.001),
+        ("a=True", True),
+        ("a=x=y", "x=y"),
+    ],
+)
+def test_values_of_options(option: str, value: object) -> None:
+    assert parsed("before.b=1", option) == {"before.b": 1, "a": value}
+
+
+@pytest.mark.parametrize(
+    "option", ["a=[dict(type=EMAHook,b=1)]", "a={b:1}", "a=[1,", "a=dict(1)", "a=dict(**{'b': 1})"]
+)
+def test_an_option_that_cannot_be_parsed_ends_with_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        engine.argument_parser("").parse_args(["x.py", "--cfg-options", "custom_hooks=[dict(type='EMAHook',a=1)]"])
+        parsed(option)
     assert stop.value.code == 2
-    assert "cannot read custom_hooks=[dict(" in capsys.readouterr().err
+    assert f"argument --cfg-options: cannot read {option}" in capsys.readouterr().err
 
 
 def test_keys_of_a_yaml_config_are_checked(tmp_path: Path) -> None:
