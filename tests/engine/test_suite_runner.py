@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from vision import engine
 from vision.datasets import ForgeryDataset
 from vision.engine import compat
 from vision.engine.checkpoints import newest_checkpoint
-from vision.engine.classes import check_class_count, check_same_classes
+from vision.engine.classes import check_class_count, check_class_names, check_same_classes
 from vision.engine.schedules import check_schedules
 from vision.engine.suite_runner import SuiteRunner
 from vision.errors import UsageError
@@ -184,6 +185,28 @@ def test_heads_that_count_other_classes_than_the_data_are_refused() -> None:
     check_class_count(edges, COCO, "the training set")
     with pytest.raises(UsageError, match=r"has auxiliary_head\.num_classes=2, but"):
         check_class_count(edges, COCO, "the training set", every_head=True)
+
+
+@pytest.mark.parametrize("classes", [("person", "bicycle"), ("person", "velocipede"), ("nothing",)])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_classes_that_the_annotations_do_not_name_are_refused(
+    classes: tuple[str, ...], repeated: bool, tmp_path: Path
+) -> None:
+    compat.apply()
+    from mmdet.datasets import CocoDataset
+    from mmengine.dataset import RepeatDataset
+
+    categories = [{"id": 3, "name": "person"}, {"id": 5, "name": "bicycle"}]
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": [], "annotations": [], "categories": categories}))
+    data = CocoDataset(ann_file=str(tmp_path / "boxes.json"), metainfo={"classes": classes}, lazy_init=True)
+    data.load_data_list()
+    whole = RepeatDataset(data, 2, lazy_init=True) if repeated else data
+    if classes == ("person", "bicycle"):
+        check_class_names(whole, "the training set")
+        return
+    found = "1 of" if "person" in classes else "0 of"
+    with pytest.raises(UsageError, match=rf"boxes\.json have categories for {found} these names"):
+        check_class_names(whole, "the training set")
 
 
 def test_our_backbone_has_no_classes_as_a_part_of_a_detector() -> None:

@@ -58,6 +58,27 @@ def check_class_count(model: nn.Module, metainfo: Any, data: str, *, every_head:
     )
 
 
+def check_class_names(dataset: Any, data: str) -> None:
+    """See that annotations in COCO's format know every class that a data set names; mmdet drops the others' boxes.
+
+    Raises:
+        UsageError: they know fewer.
+    """
+    for inner in (getattr(dataset, "dataset", None), *(getattr(dataset, "datasets", None) or ())):
+        if inner is not None:
+            check_class_names(inner, data)
+    known, classes = getattr(dataset, "cat_ids", None), _classes(getattr(dataset, "metainfo", None))
+    if not isinstance(known, list) or classes is None or len(known) >= len(classes):
+        return
+    raise UsageError(
+        f"{data} has {len(classes)} classes ({', '.join(classes[:3])}{', ...' if len(classes) > 3 else ''}), but its "
+        f"annotations {getattr(dataset, 'ann_file', '')} have categories for {len(known)} of these names only: "
+        "give dataset.metainfo.classes the names of the categories",
+        code="bad-config",
+        value=str(len(known)),
+    )
+
+
 def _counted(model: nn.Module) -> Iterable[tuple[str, int]]:
     """The parts with a number of classes; a region proposal network tells objects from background alone."""
     for name, module in model.named_modules():

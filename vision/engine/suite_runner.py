@@ -12,7 +12,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from vision.engine.checkpoints import KeepingCheckpointHook
-from vision.engine.classes import check_class_count, check_same_classes
+from vision.engine.classes import check_class_count, check_class_names, check_same_classes
 from vision.engine.config import class_name
 from vision.engine.mmcv_ops import check_ops
 from vision.engine.resumption import skip_trained_batches
@@ -101,9 +101,11 @@ class SuiteRunner(Runner):
         """As mmengine's.
 
         Raises:
-            UsageError: the model tells another number of classes apart than the data has.
+            UsageError: the model tells another number of classes apart than the data has, or the data's annotations
+                have other names for them.
         """
         built = super().build_train_loop(loop)
+        check_class_names(getattr(getattr(built, "dataloader", None), "dataset", None), "the training set")
         self._check_class_count(built, "the training set")
         return built
 
