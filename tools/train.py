@@ -17,6 +17,11 @@ def main(argv: list[str] | None = None) -> int:
         metavar="CHECKPOINT",
         help="go on from a checkpoint; without a path, from the newest one in the work directory",
     )
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate by the images per step over the config's auto_scale_lr.base_batch_size",
+    )
     args = parser.parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     try:
@@ -25,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
             work_dir=args.work_dir,
             resume=args.resume,
             amp=args.amp,
+            auto_scale_lr=args.auto_scale_lr,
             cfg_options=args.cfg_options,
             launcher=args.launcher,
         )

@@ -102,7 +102,6 @@ class NeighborhoodTransformer(nn.Module):
         depths = size["depths"]
         check_stages(depths, size["num_heads"], size["embed_dim"], size["dilations"])
         check_ranges(len(depths), size["kernel_size"], in_chans, out_indices, frozen_stages, global_pool)
-        self.num_classes = num_classes
         self.in_chans = in_chans
         self.out_indices = None if out_indices is None else tuple(sorted(i % len(depths) for i in out_indices))
         self.frozen_stages = frozen_stages
@@ -124,6 +123,8 @@ class NeighborhoodTransformer(nn.Module):
         }
         self.add_module(self.stages_name, self._make_stages(dims, size, options))
         if self.out_indices is None:
+            # A part of a detector has no classes: mmdet compares those of every module that has some with the data's.
+            self.num_classes = num_classes
             self.norm = nn.LayerNorm(dims[-1])
             self.head = nn.Linear(dims[-1], num_classes) if num_classes > 0 else nn.Identity()
         else:

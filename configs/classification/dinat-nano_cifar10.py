@@ -54,3 +54,4 @@ train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.002)]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1, save_best="accuracy/top1"))
 randomness = dict(seed=0)
+auto_scale_lr = dict(base_batch_size=128)

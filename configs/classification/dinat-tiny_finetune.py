@@ -19,3 +19,4 @@ param_scheduler = dict(
 train_cfg = dict(max_epochs=max_epochs)
 # A few hundred iterations are too few for the slow average of the published recipe.
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.01)]
+auto_scale_lr = dict(base_batch_size=32)

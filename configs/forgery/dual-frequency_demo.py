@@ -53,3 +53,4 @@ param_scheduler = dict(
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.004, update_buffers=True)]
 default_hooks = dict(checkpoint=dict(interval=10))
 randomness = dict(seed=0)
+auto_scale_lr = dict(enable=False, base_batch_size=32)

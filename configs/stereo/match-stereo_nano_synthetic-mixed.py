@@ -17,3 +17,4 @@ param_scheduler = [
 ]
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.004)]
 default_hooks = dict(checkpoint=dict(interval=200))
+auto_scale_lr = dict(base_batch_size=2)

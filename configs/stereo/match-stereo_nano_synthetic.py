@@ -24,3 +24,4 @@ optim_wrapper = dict(optimizer=dict(lr=6e-4, weight_decay=1e-4))
 param_scheduler = dict(_delete_=True, type="LinearLR", start_factor=0.05, end=100, by_epoch=False)
 custom_hooks = []
 default_hooks = dict(checkpoint=dict(interval=100))
+auto_scale_lr = dict(base_batch_size=4)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+import pickle
 import socket
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -174,6 +177,61 @@ def test_weights_of_a_classifier_are_given_on_the_command_line(kind: str, tmp_pa
     loaded, weights = model.backbone.state_dict(), classifier.state_dict()
     assert all(torch.equal(loaded[name], weights[name]) for name in loaded.keys() & weights.keys())
     assert any(name.endswith("rpb") for name in loaded.keys() & weights.keys())
+
+
+@pytest.fixture
+def segmented(ade20k_tree: Path, tmp_path: Path) -> Callable[..., dict[str, float]]:
+    """A function that tests UPerNet with random weights on images of ADE20K's layout."""
+    path = ROOT / "configs" / RUNS["upernet"]
+    options = {key: value for key, value in tiny(path, ade20k_tree).items() if not key.startswith(("test_", "param"))}
+    pipeline = shrunk(engine.load_config(path).test_dataloader.dataset.pipeline)
+    options |= {
+        f"test_dataloader.{key}": value
+        for key, value in {
+            "dataset.data_root": str(ade20k_tree),
+            "dataset.data_prefix": {"img_path": "images/training", "seg_map_path": "annotations/training"},
+            "dataset.pipeline": pipeline,
+            "num_workers": 0,
+            "persistent_workers": False,
+        }.items()
+    }
+    cfg = engine.load_config(path, cfg_options=options)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        torch.save({"state_dict": MODELS.build(cfg.model).state_dict()}, tmp_path / "weights.pth")
+
+    def test(**more: Any) -> dict[str, float]:
+        name = {"experiment_name": uuid4().hex}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return engine.test(
+                path, tmp_path / "weights.pth", work_dir=tmp_path / "tested", cfg_options={**options, **name}, **more
+            )
+
+    return test
+
+
+def test_segmentations_are_drawn_kept_and_averaged_over_flips(
+    segmented: Callable[..., dict[str, float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = segmented(show_dir=tmp_path / "drawn", out=tmp_path / "new/kept.pkl")
+    assert 0 <= scores["mIoU"] <= 100
+    assert len(list((tmp_path / "drawn").rglob("*.png"))) == 4
+    kept = pickle.loads((tmp_path / "new/kept.pkl").read_bytes())
+    assert len(kept) == 4 and kept[0]["pred_sem_seg"]["data"].shape[-2:] == (96, 128)
+
+    from mmseg.models import EncoderDecoder
+
+    seen: list[Any] = []
+    predict = EncoderDecoder.predict
+
+    def watched(self: Any, inputs: Any, data_samples: Any = None) -> Any:
+        seen.append([sample.metainfo["flip"] for sample in data_samples])
+        return predict(self, inputs, data_samples)
+
+    monkeypatch.setattr(EncoderDecoder, "predict", watched)
+    assert 0 <= segmented(tta=True)["mIoU"] <= 100
+    flips = [flip for batch in seen for flip in batch]
+    assert flips.count(True) == flips.count(False) > 0
 
 
 def published(backbone: dict[str, Any]) -> Variant:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import timm
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+import backbones.neighborhood.timm_models  # noqa: F401 - registers the models
 from vision import engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -199,6 +201,7 @@ def test_optimizer_and_length(name: str) -> None:
     # Eight processes each.
     batch = 2 if name not in CLASSIFICATION else 64 if "large" in name else 128
     assert cfg.train_dataloader.batch_size == batch
+    assert cfg.auto_scale_lr == {"enable": False, "base_batch_size": 8 * batch}
 
 
 @every_recipe
@@ -275,6 +278,16 @@ def test_mask2former(name: str) -> None:
         assert (schedule.type, schedule.power, schedule.end) == ("PolyLR", 0.9, RECIPES[name].length)
 
 
+@pytest.mark.parametrize("name", sorted(set(PATHS) - set(RECIPES)))
+def test_rates_of_other_trainings_are_for_their_own_batches(name: str) -> None:
+    cfg = engine.load_config(PATHS[name])
+    if cfg.get("train_dataloader") is None:
+        return
+    processes = 2 if "nano_synthetic" in name else 8 if "samples" in name else 1
+    scaling = {"enable": False, **cfg.auto_scale_lr}
+    assert scaling == {"enable": False, "base_batch_size": processes * cfg.train_dataloader.batch_size}
+
+
 def test_dffreq() -> None:
     cfg = engine.load_config(PATHS["dual-frequency_progan"])
     optimizer, schedule = cfg.optim_wrapper.optimizer, cfg.param_scheduler
@@ -297,3 +310,31 @@ def test_sceneflow_is_judged_up_to_192_pixels() -> None:
     for name in ("tiny", "small", "base"):
         cfg = engine.load_config(PATHS[f"match-stereo_{name}_sceneflow"])
         assert cfg.val_evaluator.max_disparity == cfg.test_evaluator.max_disparity == 192
+
+
+def test_published_models_are_judged_with_their_crops() -> None:
+    names = [name for family in ("nat", "dinat", "dinat_s") for name in timm.list_models(f"{family}_*")]
+    larger = {"dinat_large_21k_11x11", "dinat_large_384", "dinat_large_384_11x11", "dinat_s_large_384"}
+    crops = {name: timm.get_pretrained_cfg(name) for name in set(names)}
+    assert len(crops) == 19
+    for name, cfg in crops.items():
+        assert (cfg.input_size, cfg.crop_pct) == (((3, 384, 384), 1.0) if name in larger else ((3, 224, 224), 0.875))
+
+
+def _places(dataset: Any) -> Any:
+    """What a data set reads, without what it does to it."""
+    keys = ("ann_file", "data_prefix", "data_root", "datasets", "include_sources", "exclude_sources", "seed", "split")
+    return {key: dataset[key] for key in keys if key in dataset}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_no_training_is_judged_on_what_it_learns(name: str) -> None:
+    cfg = engine.load_config(PATHS[name])
+    loaders = [cfg.get(f"{split}_dataloader") for split in ("train", "val", "test")]
+    train, val, test = (None if loader is None else loader.dataset for loader in loaders)
+    if "samples" not in name:  # which shows that training works, and says so
+        assert train is None or val is None or _places(train) != _places(val)
+        assert train is None or test is None or _places(train) != _places(test)
+    if val is not None and test is not None:
+        for steps in ("transform", "transforms", "pipeline"):
+            assert val.get(steps) == test.get(steps)

@@ -16,6 +16,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from vision import compat
@@ -77,12 +78,8 @@ def test_stand_in_steps_aside_for_real_ops(tmp_path) -> None:
 
 
 def test_missing_op_is_named_when_called() -> None:
-    with pytest.raises(compat.MissingOpError, match="'softnms'"):
-        mmcv_ops.soft_nms(torch.rand(3, 4), torch.rand(3), 0.5)
-    with pytest.raises(compat.MissingOpError, match="'roi_pool_forward'"):
-        mmcv_ops.roi_pool(torch.rand(1, 1, 8, 8), torch.tensor([[0.0, 0, 0, 4, 4]]), 2)
-    with pytest.raises(compat.MissingOpError, match="pool_mode='max'"):
-        mmcv_ops.roi_align(torch.rand(1, 1, 8, 8), torch.tensor([[0.0, 0, 0, 4, 4]]), 2, 1.0, 0, "max", True)
+    with pytest.raises(compat.MissingOpError, match="'border_align_forward'"):
+        mmcv_ops.border_align(torch.rand(1, 4, 2, 2), torch.rand(1, 4, 4), 2)
 
 
 @pytest.mark.parametrize("offset", [0, 1])
@@ -142,6 +139,18 @@ class Escape:
 
     def __reduce__(self) -> tuple[object, ...]:
         return getattr, (HistoryBuffer, "__init__")
+
+
+@pytest.mark.parametrize("owner", [HistoryBuffer, OneCycleParamScheduler, object])
+@pytest.mark.parametrize("name", ["__init__", "__class__", "update", "step", "_get_value", "build_iter_from_epoch"])
+def test_a_checkpoint_reaches_no_other_function(owner: type, name: str) -> None:
+    with pytest.raises(ValueError, match="only HistoryBuffer's min"):
+        compat.stored_function(owner, name)
+
+
+def test_a_checkpoint_reaches_the_functions_of_schedules() -> None:
+    for name in ("_annealing_cos", "_annealing_linear"):
+        assert compat.stored_function(OneCycleParamScheduler, name) is getattr(OneCycleParamScheduler, name)
 
 
 def test_getattr_of_a_checkpoint_reaches_statistics_only() -> None:

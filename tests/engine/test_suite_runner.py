@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import torch
-from mmengine.runner import Runner
+from mmengine.optim import CosineAnnealingLR, OneCycleLR
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from PIL import Image
+from torch import nn
 
+from backbones import DiNAT
 from vision import engine
+from vision.datasets import ForgeryDataset
 from vision.engine import compat
 from vision.engine.checkpoints import newest_checkpoint
+from vision.engine.classes import check_class_count, check_class_names, check_same_classes
+from vision.engine.schedules import check_schedules
 from vision.engine.suite_runner import SuiteRunner
 from vision.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def train(config: Path, work_dir: Path, cfg_options: dict[str, Any] | None = None, **options: Any) -> Runner:
@@ -130,10 +141,8 @@ def test_a_test_refuses_weights_of_another_model(
 
 
 def test_classes_of_training_and_validation_are_compared() -> None:
-    from vision.engine.suite_runner import _check_same_classes
-
     def check(one: Any, other: Any) -> None:
-        _check_same_classes("the training set", one, "the validation set", other)
+        check_same_classes("the training set", one, "the validation set", other)
 
     cats = {"classes": ("cat", "dog", "owl")}
     check(cats, {"classes": ["cat", "dog", "owl"]})
@@ -145,3 +154,156 @@ def test_classes_of_training_and_validation_are_compared() -> None:
     with pytest.raises(UsageError, match="at index 2: 'owl' and none"):
         check(cats, {"classes": ("cat", "dog")})
     assert issubclass(SuiteRunner, Runner)
+
+
+class Part(nn.Module):
+    """A head with a number of classes."""
+
+    def __init__(self, num_classes: object) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+
+COCO = {"classes": [f"class {i}" for i in range(80)]}
+
+
+def detector(**counts: object) -> nn.Module:
+    return nn.ModuleDict({name: Part(count) for name, count in counts.items()})
+
+
+def test_heads_that_count_other_classes_than_the_data_are_refused() -> None:
+    check_class_count(detector(bbox_head=80, mask_head=80, rpn_head=1), COCO, "the training set", every_head=True)
+    check_class_count(detector(bbox_head=7), {}, "the training set", every_head=True)
+    check_class_count(detector(bbox_head=7), None, "the training set", every_head=True)
+    check_class_count(nn.Linear(1, 1), COCO, "the training set", every_head=True)
+    message = r"the model has bbox_head\.num_classes=7, mask_head\.num_classes=7, but the training set has 80 classes"
+    for every_head in (False, True):
+        with pytest.raises(UsageError, match=message + r" \(class 0, class 1, class 2, \.\.\.\)"):
+            check_class_count(detector(bbox_head=7, mask_head=7), COCO, "the training set", every_head=every_head)
+    # A head of edges beside a head of classes is no mistake; mmdet's hook, where a config has it, takes it for one.
+    edges = detector(decode_head=80, auxiliary_head=2)
+    check_class_count(edges, COCO, "the training set")
+    with pytest.raises(UsageError, match=r"has auxiliary_head\.num_classes=2, but"):
+        check_class_count(edges, COCO, "the training set", every_head=True)
+
+
+@pytest.mark.parametrize("classes", [("person", "bicycle"), ("person", "velocipede"), ("nothing",)])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_classes_that_the_annotations_do_not_name_are_refused(
+    classes: tuple[str, ...], repeated: bool, tmp_path: Path
+) -> None:
+    compat.apply()
+    from mmdet.datasets import CocoDataset
+    from mmengine.dataset import RepeatDataset
+
+    categories = [{"id": 3, "name": "person"}, {"id": 5, "name": "bicycle"}]
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": [], "annotations": [], "categories": categories}))
+    data = CocoDataset(ann_file=str(tmp_path / "boxes.json"), metainfo={"classes": classes}, lazy_init=True)
+    data.load_data_list()
+    whole = RepeatDataset(data, 2, lazy_init=True) if repeated else data
+    if classes == ("person", "bicycle"):
+        check_class_names(whole, "the training set")
+        return
+    found = "1 of" if "person" in classes else "0 of"
+    with pytest.raises(UsageError, match=rf"boxes\.json have categories for {found} these names"):
+        check_class_names(whole, "the training set")
+
+
+def test_our_backbone_has_no_classes_as_a_part_of_a_detector() -> None:
+    size = {"embed_dim": 16, "depths": (1, 1), "num_heads": (1, 2), "kernel_size": 3}
+    assert not hasattr(DiNAT(**size, out_indices=(0, 1)), "num_classes")
+    assert DiNAT(**size, num_classes=5).num_classes == 5
+
+
+@pytest.mark.parametrize("base", ["mmdet", "mmdet_iterations"])
+def test_detectors_are_trained_under_the_check_of_mmdet(base: str) -> None:
+    cfg = engine.load_config(ROOT / f"configs/_base_/runtime/{base}.py")
+    assert [hook.type for hook in cfg.custom_hooks] == ["NumClassCheckHook"]
+
+
+def classifier_config(tmp_path: Path, *, trained: str = "abc", judged: str = "abc", count: int = 3) -> Path:
+    """A classifier of plain colors, in folders named by letters."""
+    for split, classes in {"train": trained, "val": judged}.items():
+        for name in classes:
+            folder = tmp_path / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for i in range(2):
+                Image.new("RGB", (32, 32), (ord(name), i, 0)).save(folder / f"{i}.png")
+    path = tmp_path / "colors.py"
+    loader = (
+        "dict(batch_size=2, num_workers=0, persistent_workers=False, "
+        f"dataset=dict(data_root={str(tmp_path / 'pictures')!r}, transform=dict(input_size=32)))"
+    )
+    path.write_text(
+        f"_base_ = {str(ROOT / 'configs/classification/dinat-tiny_finetune.py')!r}\n"
+        f"model = dict(model_name='dinat_mini', num_classes={count}, model_args=dict(embed_dim=16, "
+        "depths=(1, 1, 1, 1), num_heads=(1, 2, 4, 8), kernel_size=3, dilations=((1,), (1,), (1,), (1,))))\n"
+        f"train_dataloader = {loader}\nval_dataloader = {loader}\ntest_dataloader = val_dataloader\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"judged": "ac"}, "first differ at index 1: 'b' and 'c'"),
+        ({"judged": "abe"}, "first differ at index 2: 'c' and 'e'"),
+        ({"count": 2}, r"backbone\.num_classes=2.* but the training set has 3 classes"),
+        ({"count": 5}, r"backbone\.num_classes=5.* but the training set has 3 classes"),
+    ],
+)
+def test_a_classifier_of_other_classes_is_not_trained(
+    classes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, "load_or_resume", lambda self: pytest.fail("the training began"))
+    with pytest.raises(UsageError, match=message):
+        train(classifier_config(tmp_path, **classes), tmp_path / "run")
+
+
+def test_a_classifier_of_other_classes_is_not_tested(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "any.pth")
+    config = classifier_config(tmp_path, count=2)
+    with pytest.raises(UsageError, match="but the test set has 3 classes"):
+        engine.test(config, tmp_path / "any.pth", work_dir=tmp_path, cfg_options={"experiment_name": uuid4().hex})
+
+
+@pytest.mark.parametrize(("epochs", "ok"), [(10, True), (11, False)])
+def test_a_schedule_that_would_stop_the_training_is_refused_before_it(
+    epochs: int, ok: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EpochBasedTrainLoop, "run", lambda self: None)
+    options = {"train_cfg.max_epochs": epochs}
+    config = classifier_config(tmp_path)
+    if ok:
+        train(config, tmp_path / "run", options)
+        return
+    with pytest.raises(UsageError, match="goes on for 33 iterations, but its OneCycleLR ends after 30"):
+        train(config, tmp_path / "run", options)
+    train(config, tmp_path / "run", {**options, "param_scheduler.total_steps": epochs})
+
+
+def test_schedules_are_counted_from_where_a_training_stands() -> None:
+    weights = [nn.Parameter(torch.zeros(1))]
+    one = OneCycleLR(torch.optim.SGD(weights, 0.1), eta_max=0.1, total_steps=6, by_epoch=False)
+    for _ in range(4):
+        one.step()
+    loop = SimpleNamespace(max_iters=6, iter=4, max_epochs=1, epoch=0)
+    assert check_schedules({"optimizer": [one]}, loop) == check_schedules(None, loop) == []
+    loop.max_iters = 7
+    with pytest.raises(UsageError, match="goes on for 7 iterations, but its OneCycleLR ends after 6"):
+        check_schedules([one], loop)
+    loop.max_epochs = 9
+    cosine = CosineAnnealingLR(torch.optim.SGD(weights, 0.1), T_max=5)
+    assert check_schedules([cosine], loop)[0].startswith("CosineAnnealingLR has fallen after 5 epochs and rises again")
+    # A schedule that starts late counts from there, and one with an end stops there.
+    assert check_schedules([CosineAnnealingLR(torch.optim.SGD(weights, 0.1), T_max=5, begin=4)], loop) == []
+    assert check_schedules([CosineAnnealingLR(torch.optim.SGD(weights, 0.1), T_max=5, end=5)], loop) == []
+
+
+def test_resuming_loads_no_batch_again(tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(tiny_config, tmp_path / "run")
+    loaded: list[int] = []
+    read = ForgeryDataset.__getitem__
+    monkeypatch.setattr(ForgeryDataset, "__getitem__", lambda self, i: loaded.append(i) or read(self, i))
+    train(tiny_config, tmp_path / "run", {"train_cfg.max_iters": 3}, resume="auto")
+    assert len(loaded) == 2  # one batch

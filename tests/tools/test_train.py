@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import socket
 import stat
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from vision import engine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,6 +111,16 @@ def test_slurm_trains_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest
     assert not any(option.startswith("--gres") for option in asked)
 
 
+def test_several_processes_test_with_the_arguments_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON", "echo")  # prints the command
+    monkeypatch.delenv("PORT", raising=False)
+    script = ROOT / "tools/dist_test.sh"
+    printed = subprocess.check_output(["bash", script, "my.py", "my.pth", "2", "--tta"], text=True).split()
+    assert printed[:2] == ["-m", "torch.distributed.run"]
+    assert printed[printed.index("--nproc-per-node") + 1] == "2"
+    assert printed[-6:] == [f"{script.parent}/test.py", "my.py", "my.pth", "--launcher", "pytorch", "--tta"]
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [
@@ -122,6 +137,9 @@ def test_slurm_trains_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest
         ("train.py", ["tiny.py", "--launcher", "pytorch"], "needs the environment variables RANK"),
         ("dist_train.sh", ["tiny.py"], "usage:"),
         ("slurm_train.sh", ["tiny.py"], "usage:"),
+        ("dist_test.sh", ["tiny.py", "epoch_1.pth"], "usage:"),
+        ("train.py", ["tiny.py", "--auto-scale-lr"], "set auto_scale_lr.base_batch_size"),
+        ("test.py", ["tiny.py", "tiny.py", "--out", "tiny.py"], "is an input of this run"),
     ],
 )
 def test_mistakes_end_with_a_line_and_code_2(
@@ -132,3 +150,31 @@ def test_mistakes_end_with_a_line_and_code_2(
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "reached"),
+    [
+        ("train", ["c.py"], {"work_dir": None, "resume": None, "amp": False, "auto_scale_lr": False}),
+        ("train", ["c.py", "--resume"], {"resume": "auto"}),
+        ("train", ["c.py", "--resume", "x.pth", "--work-dir", "w"], {"resume": "x.pth", "work_dir": "w"}),
+        ("train", ["c.py", "--amp", "--auto-scale-lr"], {"amp": True, "auto_scale_lr": True}),
+        ("train", ["c.py", "--launcher", "slurm"], {"launcher": "slurm", "cfg_options": None}),
+        ("train", ["c.py", "--cfg-options", "a.b=2", "c=[1,2]"], {"cfg_options": {"a.b": 2, "c": [1, 2]}}),
+        ("test", ["c.py", "x.pth"], {"amp": False, "tta": False, "out": None, "show_dir": None, "launcher": "none"}),
+        ("test", ["c.py", "x.pth", "--amp", "--tta", "--work-dir", "w"], {"amp": True, "tta": True, "work_dir": "w"}),
+        ("test", ["c.py", "x.pth", "--out", "o.pkl", "--show-dir", "d"], {"out": "o.pkl", "show_dir": "d"}),
+        ("test", ["c.py", "x.pth", "--cfg-options", "a=b"], {"cfg_options": {"a": "b"}}),
+    ],
+)
+def test_every_option_reaches_the_engine(
+    tool: str, arguments: list[str], reached: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(engine, tool, lambda *args, **options: calls.append((args, options)))
+    assert runpy.run_path(str(ROOT / f"tools/{tool}.py"))["main"](arguments) == 0
+    ((positional, options),) = calls
+    assert positional == ("c.py", "x.pth")[: 1 + (tool == "test")]
+    assert {name: options[name] for name in reached} == reached

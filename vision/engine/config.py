@@ -1,6 +1,7 @@
 """Reading configs: options from the command line, defaults, and no key that nothing reads."""
 
 import argparse
+import ast
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ def load_config(
         raise UsageError(f"config not found: {config}", code="bad-config", value=str(config))
     try:
         cfg = Config.fromfile(str(config))
-    except (SyntaxError, OSError) as error:
-        raise UsageError(f"config {config} cannot be read: {error}", code="bad-config", value=str(config)) from error
+    except Exception as error:  # a config is Python that runs
+        reason = str(error) if isinstance(error, SyntaxError | OSError) else f"{type(error).__name__}: {error}"
+        raise UsageError(f"config {config} cannot be read: {reason}", code="bad-config", value=str(config)) from error
     check_overrides(cfg, cfg_options or {})
     cfg.merge_from_dict(dict(cfg_options or {}))
     check_top_level_keys(cfg)
@@ -33,17 +35,56 @@ def load_config(
     return cfg
 
 
+def class_name(kind: Any) -> str:
+    """The name of a class that a config names, or holds, as pure-Python configs do, or names with its module."""
+    return kind.__name__ if isinstance(kind, type) else str(kind).rpartition(".")[2]
+
+
 class ConfigOptions(DictAction):
-    """mmengine's parser of KEY=VALUE, with argparse's own error for anything else."""
+    """mmengine's parser of KEY=VALUE, with dicts in values as well, and argparse's own error for anything else."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
-        wrong = [value for value in values if "=" not in value]
-        if wrong:
-            parser.error(f"argument {option_string}: expected KEY=VALUE, got {wrong[0]!r}")
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except RecursionError:  # mmengine's parser on calls and dicts within a list
-            parser.error(
-                f"argument {option_string}: cannot read {' '.join(values)}; values are numbers, words and lists: "
-                "write dicts into a config that inherits this one"
-            )
+        found = dict(getattr(namespace, self.dest, None) or {})
+        for value in values:
+            key, equals, text = value.partition("=")
+            if not equals:
+                parser.error(f"argument {option_string}: expected KEY=VALUE, got {value!r}")
+            try:
+                found[key] = _python_value(text)
+                continue
+            except (SyntaxError, ValueError):  # mmengine reads lists without brackets and words without quotes
+                pass
+            if "{" in text or "dict(" in text:  # which mmengine would cut at each comma
+                parser.error(
+                    f"argument {option_string}: cannot read {value}; write strings in dicts with quotes, and quote the "
+                    "whole for the shell"
+                )
+            try:
+                super().__call__(parser, namespace, [value], option_string)
+            except (AssertionError, RecursionError):  # mmengine's parser on brackets without a partner
+                parser.error(f"argument {option_string}: cannot read {value}; values are numbers, words, lists, dicts")
+            found[key] = getattr(namespace, self.dest)[key]
+        setattr(namespace, self.dest, found)
+
+
+def _python_value(text: str) -> Any:
+    """A list, tuple or dict in Python's notation, with `dict(key=value)` besides.
+
+    Raises:
+        SyntaxError, ValueError: it is something else.
+    """
+    if not text.lstrip().startswith(("[", "(", "{", "dict(")):
+        raise ValueError(text)
+
+    return ast.literal_eval(_DictCalls().visit(ast.parse(text.strip(), mode="eval")))
+
+
+class _DictCalls(ast.NodeTransformer):
+    """`dict(key=value)` as the literal that it means."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        is_dict = isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args
+        if not is_dict or any(keyword.arg is None for keyword in node.keywords):
+            return node  # not a literal
+        return ast.Dict([ast.Constant(k.arg) for k in node.keywords], [k.value for k in node.keywords])

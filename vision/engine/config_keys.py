@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import importlib.util
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,8 @@ EXTRA_KEYS = frozenset(
 def check_top_level_keys(cfg: Config) -> None:
     """Raise UsageError for each top-level key that neither mmengine nor the config's own files read."""
     known = runner_keys()
-    unknown = sorted(set(cfg) - known - names_read(cfg.text))
+    read = names_read(cfg.text) | set(getattr(cfg, "_imported_names", ()))
+    unknown = sorted(set(cfg) - known - read.union(*map(names_read, _sources(Path(cfg.filename)).values())))
     if not unknown:
         return
     hints = {key: difflib.get_close_matches(key, known, n=1) for key in unknown}
@@ -97,6 +99,23 @@ def _keys_of_a_run(module: ast.Module) -> set[str]:
 def _is_inherited(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """Whether this is `_base_.name`, which uses a variable of an inherited file."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "_base_"
+
+
+def _sources(path: Path, found: dict[Path, str] | None = None) -> dict[Path, str]:
+    """The text of a Python config and of those that it inherits by read_base, which mmengine does not keep."""
+    found = {} if found is None else found
+    if path in found or path.suffix != ".py" or not path.is_file():
+        return found
+    found[path] = path.read_text(encoding="utf-8")
+    blocks = [node for node in ast.parse(found[path]).body if isinstance(node, ast.With)]
+    for node in (node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)):
+        module = (node.module or "").split(".")
+        if node.level:
+            _sources(path.parents[node.level - 1].joinpath(*module).with_suffix(".py"), found)
+        elif package := importlib.util.find_spec(module[0]):
+            for folder in package.submodule_search_locations or ():
+                _sources(Path(folder, *module[1:]).with_suffix(".py"), found)
+    return found
 
 
 def _places(value: Any, leaf: str, path: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from vision.engine import compat
+from vision.engine.mmcv_ops import check_ops
 from vision.errors import UsageError
 
 FRAMEWORKS = {"mmdet": "mmdet", "mmseg": "mmsegmentation"}
@@ -50,7 +51,8 @@ def build_model(cfg: Any) -> nn.Module:
         cfg: mmengine's `Config`, as `vision.engine.config.load_config` reads it.
 
     Raises:
-        UsageError: it has no model, or the framework of its scope is not installed.
+        UsageError: it has no model, an op of mmcv that it needs is missing, or the framework of its scope is not
+            installed.
     """
     from mmengine.model.utils import revert_sync_batchnorm
     from mmengine.registry import MODELS
@@ -58,4 +60,6 @@ def build_model(cfg: Any) -> nn.Module:
     if cfg.get("model") is None:
         raise UsageError(f"config {cfg.filename} has no model", code="bad-config", value=cfg.filename)
     with registries_of(scope_of(cfg)):
-        return revert_sync_batchnorm(MODELS.build(cfg.model)).eval()
+        model = MODELS.build(cfg.model)
+        check_ops(model, cfg.model)
+        return revert_sync_batchnorm(model).eval()

@@ -12,8 +12,10 @@ from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import Runner
 
 from vision.engine.checkpoints import newest_checkpoint
-from vision.engine.config import ConfigOptions, load_config
+from vision.engine.config import ConfigOptions, class_name, load_config
 from vision.engine.distributed import LAUNCHERS, process_group
+from vision.engine.evaluation import average_over_flips, check_pickle_name, draw_predictions, keep_predictions
+from vision.engine.openmmlab import scope_of
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
 from vision.engine.suite_runner import CpuGroupRunner, SuiteRunner
@@ -28,6 +30,7 @@ def train(
     work_dir: str | Path | None = None,
     resume: str | None = None,
     amp: bool = False,
+    auto_scale_lr: bool = False,
     cfg_options: Mapping[str, Any] | None = None,
     launcher: str = "none",
 ) -> Runner:
@@ -36,6 +39,7 @@ def train(
     `resume` is the path of a checkpoint, or "auto" for the newest whole one in the work directory (none
     there: start anew).
     `amp` trains in mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPU.
+    `auto_scale_lr` multiplies the learning rate by the images per step over the config's `base_batch_size`.
     Raises UsageError for a missing file, an unknown config key and the like.
     """
     cfg = load_config(config, work_dir, cfg_options)
@@ -52,6 +56,8 @@ def train(
         cfg.load_from = _existing_checkpoint(resume)
     if amp:
         use_amp(cfg)
+    if auto_scale_lr:
+        _scale_rate(cfg)
     with process_group(launcher):
         runner = _build_runner(cfg, launcher)
         runner.train()
@@ -64,12 +70,17 @@ def test(
     *,
     work_dir: str | Path | None = None,
     amp: bool = False,
+    show_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    tta: bool = False,
     cfg_options: Mapping[str, Any] | None = None,
     launcher: str = "none",
 ) -> dict[str, float]:
     """Evaluate a checkpoint on the config's test set and return the metrics by name.
 
-    `amp` runs the model under autocast. Raises UsageError for a missing file, an unknown config key and the like.
+    `amp` runs the model under autocast. `show_dir` is a new folder for the images with their predictions drawn, `out` a
+    pickle file for the predictions; `tta` averages predictions over flipped images, or the config's `tta_pipeline`.
+    Raises UsageError for a missing file, an unknown config key and the like.
     """
     cfg = load_config(config, work_dir, cfg_options)
     if cfg.get("test_dataloader") is None:
@@ -78,9 +89,17 @@ def test(
     cfg.resume = False
     if amp:
         cfg.test_cfg = {**(cfg.get("test_cfg") or {}), "fp16": True}
+    if out is not None:
+        check_pickle_name(out)
+    if show_dir is not None:
+        draw_predictions(cfg, show_dir)
+    if tta:
+        average_over_flips(cfg)
     with process_group(launcher):
         runner = _build_runner(cfg, launcher)
         runner.strict = True
+        if out is not None:
+            keep_predictions(runner.test_evaluator, out, scope_of(cfg))
         return runner.test()
 
 
@@ -114,8 +133,13 @@ def use_amp(cfg: Config) -> None:
     """Swap the optimizer wrapper for its mixed-precision form on the device at hand."""
     wrapper = cfg.optim_wrapper
     kind = wrapper.get("type", "OptimWrapper")
-    if kind not in REPLACED_BY_AMP:
-        raise UsageError(f"--amp replaces an optim_wrapper of type OptimWrapper, but the config has {kind!r}")
+    name = class_name(kind)
+    if name not in REPLACED_BY_AMP:
+        raise UsageError(
+            f"mixed precision replaces an optim_wrapper of type OptimWrapper, but the config has {name!r}",
+            code="bad-config",
+            value=name,
+        )
     if torch.cuda.is_available():
         wrapper.type = "AmpOptimWrapper"
         wrapper.setdefault("loss_scale", "dynamic")
@@ -125,6 +149,19 @@ def use_amp(cfg: Config) -> None:
     for option in ("loss_scale", "dtype", "use_fsdp"):
         wrapper.pop(option, None)
     wrapper.type = "Bf16OptimWrapper"
+
+
+def _scale_rate(cfg: Config) -> None:
+    """Switch mmengine's scaling on."""
+    scaling = cfg.get("auto_scale_lr") or {}
+    if "base_batch_size" not in scaling:
+        raise UsageError(
+            f"{cfg.filename} does not say how many images a step has that its learning rate is meant for: "
+            "set auto_scale_lr.base_batch_size",
+            code="bad-config",
+            value=str(cfg.filename),
+        )
+    cfg.auto_scale_lr = {**scaling, "enable": True}
 
 
 def _resume_from_newest(cfg: Config) -> None:

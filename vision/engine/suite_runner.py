@@ -1,18 +1,22 @@
-"""mmengine's Runner, where it would go on in silence: other models' weights, other classes, a save that fails."""
+"""mmengine's Runner, where it would go on in silence: other weights or classes, short schedules, a save that fails."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import revert_sync_batchnorm
-from mmengine.runner import Runner
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper, revert_sync_batchnorm
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from vision.engine.checkpoints import KeepingCheckpointHook
+from vision.engine.classes import check_class_count, check_class_names, check_same_classes
+from vision.engine.config import class_name
+from vision.engine.mmcv_ops import check_ops
+from vision.engine.resumption import skip_trained_batches
+from vision.engine.schedules import check_schedules
 from vision.errors import UsageError
 
 
@@ -27,7 +31,7 @@ class SuiteRunner(Runner):
 
     def register_hook(self, hook: Hook | dict[str, Any], priority: Any = None) -> None:
         """As mmengine's, with a checkpoint hook that keeps the last checkpoint until the next one is whole."""
-        if isinstance(hook, dict) and hook.get("type") in ("CheckpointHook", CheckpointHook):
+        if isinstance(hook, dict) and class_name(hook.get("type")) == "CheckpointHook":
             hook = {**hook, "type": KeepingCheckpointHook}
         super().register_hook(hook, priority)
 
@@ -68,19 +72,69 @@ class SuiteRunner(Runner):
             ) from error
         if self.strict:
             learned = (checkpoint.get("meta") or {}).get("dataset_meta")
-            _check_same_classes(f"checkpoint {filename}", learned, "the test set", _metainfo(self.test_loop))
+            check_same_classes(f"checkpoint {filename}", learned, "the test set", _metainfo(self.test_loop))
         return checkpoint
+
+    def load_or_resume(self) -> None:
+        """As mmengine's, before the first step of a training, of which the data are skipped that it has seen.
+
+        Raises:
+            UsageError: a schedule of the training ends too early.
+        """
+        super().load_or_resume()
+        if isinstance(self._train_loop, BaseLoop):
+            for warning in check_schedules(self.param_schedulers, self._train_loop):
+                self.logger.warning(warning)
+            skip_trained_batches(self._train_loop)
+
+    def build_model(self, model: Any) -> nn.Module:
+        """As mmengine's.
+
+        Raises:
+            UsageError: an op of mmcv that the model needs is missing.
+        """
+        built: nn.Module = super().build_model(model)
+        check_ops(built, model)
+        return built
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """As mmengine's.
+
+        Raises:
+            UsageError: the model tells another number of classes apart than the data has, or the data's annotations
+                have other names for them.
+        """
+        built = super().build_train_loop(loop)
+        check_class_names(getattr(getattr(built, "dataloader", None), "dataset", None), "the training set")
+        self._check_class_count(built, "the training set")
+        return built
 
     def build_val_loop(self, loop: Any) -> Any:
         """As mmengine's.
 
         Raises:
-            UsageError: validation has other classes than training, or in another order.
+            UsageError: validation has other classes than training or the model, or in another order.
         """
         built = super().build_val_loop(loop)
-        if not isinstance(self._train_loop, dict | None):
-            _check_same_classes("the training set", _metainfo(self._train_loop), "the validation set", _metainfo(built))
+        if isinstance(self._train_loop, BaseLoop):
+            check_same_classes("the training set", _metainfo(self._train_loop), "the validation set", _metainfo(built))
+        self._check_class_count(built, "the validation set")
         return built
+
+    def build_test_loop(self, loop: Any) -> Any:
+        """As mmengine's.
+
+        Raises:
+            UsageError: the model tells another number of classes apart than the data has.
+        """
+        built = super().build_test_loop(loop)
+        self._check_class_count(built, "the test set")
+        return built
+
+    def _check_class_count(self, loop: Any, data: str) -> None:
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        strict = any(type(hook).__name__ == "NumClassCheckHook" for hook in self.hooks)
+        check_class_count(model, _metainfo(loop), data, every_head=strict)
 
 
 class CpuGroupRunner(SuiteRunner):
@@ -92,32 +146,6 @@ class CpuGroupRunner(SuiteRunner):
 
 def _metainfo(loop: Any) -> Any:
     return getattr(getattr(getattr(loop, "dataloader", None), "dataset", None), "metainfo", None)
-
-
-def _check_same_classes(first: str, learned: Any, second: str, judged: Any) -> None:
-    """Compare the classes of two data sets, where both say theirs."""
-    one, other = _classes(learned), _classes(judged)
-    if one is None or other is None or one == other:
-        return
-    at = next(
-        (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
-    )
-    raise UsageError(
-        f"{first} has {len(one)} classes, {second} {len(other)}; they first differ at index {at}: "
-        f"{_name(one, at)} and {_name(other, at)}. Give both the same classes in the same order "
-        "(dataset.classes or dataset.metainfo.classes)",
-        code="bad-config",
-        value=_name(other, at),
-    )
-
-
-def _classes(metainfo: Any) -> list[str] | None:
-    classes = metainfo.get("classes") if isinstance(metainfo, dict) else None
-    return list(classes) if isinstance(classes, Sequence) and not isinstance(classes, str) else None
-
-
-def _name(classes: list[str], index: int) -> str:
-    return repr(classes[index]) if index < len(classes) else "none"
 
 
 def _shortened(message: str) -> str:

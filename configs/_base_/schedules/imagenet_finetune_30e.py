@@ -20,3 +20,4 @@ train_dataloader = dict(batch_size=64)
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=1e-4)]
 default_hooks = dict(checkpoint=dict(save_best="accuracy/top1"))
 randomness = dict(seed=42)
+auto_scale_lr = dict(enable=False, base_batch_size=512)
