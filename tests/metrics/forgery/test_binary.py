@@ -144,4 +144,6 @@ def test_a_report_by_hand():
     assert report["tpr@5fpr"] == 0
     assert binary.accuracy([0, 1], [0.2, 0.6], threshold=0.7) == 0.5
     assert binary.class_accuracy([0, 1], [0.2, 0.6], 1, threshold=0.6) == 1
-    assert binary.tpr_at_fpr([0] * 20 + [1], [0.1] * 19 + [0.9, 0.5]) == 1  # 5 % where it is not said
+    # 5 % where it is not said: 2 of 40 real images, not 3.
+    assert binary.tpr_at_fpr([0] * 40 + [1], [0.1] * 38 + [0.9] * 2 + [0.5]) == 1
+    assert binary.tpr_at_fpr([0] * 40 + [1], [0.1] * 37 + [0.9] * 3 + [0.5]) == 0
