@@ -72,7 +72,5 @@ def test_bounds_belong_to_their_ranges() -> None:
     assert Calibration(low=0, high=1, fpr_thresholds={"0": 0, "1": 1.0}).threshold_at(0.5) == pytest.approx(0.5)
     assert Calibration(low=0.3, high=0.3).high == 0.3
     assert Calibration(fpr_thresholds={"0.1": 0.6}).threshold_at(0.1) == 0.6
-    assert Calibration().to_dict() == {
-        **{"temperature": 1.0, "offset": 0.0, "low": 0.5, "high": 0.5},
-        "fpr_thresholds": {},
-    }
+    plain = {"temperature": 1.0, "offset": 0.0, "low": 0.5, "high": 0.5, "fpr_thresholds": {}}
+    assert Calibration().to_dict() == plain
