@@ -128,7 +128,8 @@ def test_flow_panels_show_the_wheel_below() -> None:
     flow[..., 0] = 5
     picture = pixels(render_stereo(stereo(400, 400, flow=flow)))
     assert picture[100, 700].tolist() == [255, 0, 0]  # to the right
-    assert picture.shape[0] > 400 + 4 * 13
+    # A gap, the label, the panel, a gap, a wheel as high as four lines of letters, a gap.
+    assert picture.shape[0] == 12 + 25 + 400 + 12 + 4 * 13 + 12
 
 
 def test_directions_of_the_wheel() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import pytest
 
 from vision.datasets import SyntheticStereo
 from vision.datasets.scene import texture
+from vision.datasets.scene.pool import TexturePool
 
 GOLDEN = Path(__file__).with_name("golden.npz")
 LAYOUTS = ["indoor", "street", "confetti"]
@@ -39,6 +41,16 @@ def textures(kind: str) -> np.ndarray:
     return np.stack([coarse, spread])
 
 
+def photos(folder: Path) -> np.ndarray:
+    """Of textures that are cut out of a photograph, grids of means; the photograph is sharp at one corner."""
+    y, x = np.mgrid[0:150, 0:220].astype(np.float32)
+    picture = np.stack([x, 220 - x, 60 + y], 2) + (np.sin(x * y / 200) * (x + y) / 5)[..., None]
+    cv2.imwrite(str(folder / "photo.png"), picture.clip(0, 255).astype(np.uint8))
+    pool = TexturePool(3, 16, [folder / "photo.png"], photo_share=1.0, size=48)
+    levels = [pool.texture(index).levels[0].astype(np.float32) for index in range(16)]
+    return np.stack([cv2.resize(level, (4, 4), interpolation=cv2.INTER_AREA) for level in levels])
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_pairs(layout: str) -> None:
     golden = np.load(GOLDEN)[layout].astype(np.float32)
@@ -52,6 +64,10 @@ def test_textures(kind: str) -> None:
     np.testing.assert_allclose(textures(kind), golden, rtol=1e-3, atol=0.3)
 
 
+def test_photographs(tmp_path: Path) -> None:
+    np.testing.assert_allclose(photos(tmp_path), np.load(GOLDEN)["photos"].astype(np.float32), rtol=1e-3, atol=0.3)
+
+
 @pytest.mark.parametrize("size", [16, 40, 48, 64, 100])
 def test_small_textures_can_be_made_of_every_kind(size: int) -> None:
     for kind in texture.KINDS:
@@ -61,4 +77,6 @@ def test_small_textures_can_be_made_of_every_kind(size: int) -> None:
 
 if __name__ == "__main__":
     every = {name: pairs(name) for name in LAYOUTS} | {kind: textures(kind) for kind in texture.KINDS}
+    with tempfile.TemporaryDirectory() as folder:
+        every["photos"] = photos(Path(folder))
     np.savez_compressed(GOLDEN, **{name: values.astype(np.float16) for name, values in every.items()})

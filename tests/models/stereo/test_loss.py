@@ -175,8 +175,9 @@ def test_decay_of_three_layers() -> None:
     for layer, weight in enumerate((0.81, 0.9, 1.0)):
         answer = output(truth)
         answer["field_all"] = [right + (index == layer) for index in range(3)]
-        found = loss(answer, truth, True)["loss_cross"].item()
-        assert found == pytest.approx(cost(8.0) * weight / 2.71, rel=1e-5)
+        found = loss(answer, truth, True)
+        assert found["loss_cross"].item() == pytest.approx(cost(8.0) * weight / 2.71, rel=1e-5)
+        assert (found["loss_consistency"] > 0) == (layer == 2)  # the last fields alone must agree
     assert MatchLoss(decay=1.0).decay == 1.0
     with pytest.raises(ValueError, match="decay"):
         MatchLoss(decay=0.0)
