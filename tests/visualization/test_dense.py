@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from vision.structures.dense import label_shares
-from vision.visualization.dense import _meta, _with_legend
+from vision.visualization.dense import _meta, _with_legend, draw_prediction
 
 COLORS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (200, 200, 0)]
 
@@ -72,3 +73,27 @@ def test_a_legend_has_twelve_classes_at_most() -> None:
 def test_names_reach_to_the_largest_label() -> None:
     assert _meta(model(), [3, 0]) == {"classes": ["wall", "sky", "a car", "4"], "palette": COLORS}
     assert len(_meta(model(), [0])["classes"]) == 3 and len(_meta(model(names=0), [])["classes"]) == 1
+
+
+def test_names_are_in_the_legend_and_not_in_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmseg's visualizer takes minutes to write names into large images."""
+    calls: list[tuple[object, ...]] = []
+
+    class Visualizer:
+        def __init__(self, alpha: float) -> None:
+            calls.append((alpha,))
+
+        def add_datasample(self, name: str, image: np.ndarray, sample: object, **options: bool) -> None:
+            calls.append((name, image.shape, options, self.dataset_meta))  # type: ignore[attr-defined]
+
+        def get_image(self) -> np.ndarray:
+            return np.full((30, 400, 3), 77, np.uint8)
+
+    monkeypatch.setitem(sys.modules, "mmseg.visualization", SimpleNamespace(SegLocalVisualizer=Visualizer))
+    monkeypatch.setitem(sys.modules, "mmseg", SimpleNamespace())
+    inferencer = model()
+    inferencer.segments_pixels = True
+    picture = draw_prediction(inferencer, np.zeros((30, 400, 3), np.uint8), sample(np.full((3, 4), 1)), opacity=0.4)
+    meta = {"classes": ["wall", "sky", "a car"], "palette": COLORS[:3]}
+    assert calls == [(0.4,), ("", (30, 400, 3), {"draw_gt": False, "with_labels": False}, meta)]
+    assert (np.asarray(picture)[:30] == 77).all() and picture.height > 30
