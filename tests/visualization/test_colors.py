@@ -11,7 +11,7 @@ from PIL import Image
 from vision.apis import ForgeryResult, StereoResult
 from vision.structures.heatmap import HeatMap
 from vision.visualization.canvas import draw_panels, draw_scale, fitted, font_of, label_height, wrapped
-from vision.visualization.flow import flow_colors, flow_wheel
+from vision.visualization.flow import flow_colors, flow_wheel, longest
 from vision.visualization.forgery import render_heatmap
 from vision.visualization.points import render_points
 from vision.visualization.stereo import disparity_colors, render_stereo
@@ -213,3 +213,7 @@ def test_a_camera_that_goes_up_sees_what_is_near_below() -> None:
     behind = np.vstack([wall, [[0, 0, -9.0]]])
     picture = render_points(behind, colors, size=(160, 160), yaw=0, pitch=0)
     assert not (picture == [0, 255, 0]).all(-1).any()  # what is behind the camera is not drawn
+
+
+def test_the_longest_of_unknown_motion_is_a_pixel() -> None:
+    assert longest(np.full((2, 2, 2), np.nan)) == 1
