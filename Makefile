@@ -7,6 +7,8 @@ RUN_ONEDL := OMP_NUM_THREADS=1 $(ONEDL)/bin/python
 # -qq: what pip says is shown only when it is an error.
 PIP := -m pip --disable-pip-version-check -qq install
 PYTEST_ARGS ?=
+# Two processes; each has the tests of a file one after another, so that what those share is made once.
+PYTEST := -m pytest -n 2 --dist worksteal
 
 ONEDL_TESTS := tests/engine tests/tools/test_train.py
 
@@ -24,7 +26,7 @@ demo: $(VENV)/.installed  ## Judge photographs and altered copies of them, match
 	$(RUN) tools/stereo_demo.py --output demo-output/stereo
 
 test: $(VENV)/.installed  ## Run the tests (PYTEST_ARGS="-k words" to choose)
-	$(RUN) -m pytest tests $(PYTEST_ARGS)
+	$(RUN) $(PYTEST) tests $(PYTEST_ARGS)
 
 check: $(CHECKS)  ## Format, lint, types, imports, spelling, dependencies, links of the docs; changes nothing
 
@@ -67,7 +69,7 @@ format: $(VENV)/.installed  ## Format the sources in place
 	$(if $(CPP),$(VENV)/bin/clang-format -i $(CPP))
 
 test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in .venv-onedl
-	$(RUN_ONEDL) -m pytest $(ONEDL_TESTS) $(PYTEST_ARGS)
+	$(RUN_ONEDL) $(PYTEST) $(ONEDL_TESTS) $(PYTEST_ARGS)
 
 # CUDA_ARCHITECTURES="80 90" compiles for these alone, and writes no page.
 cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU), write what they need to docs/cuda-resources.md

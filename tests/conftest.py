@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,6 +100,13 @@ SIMT_MODES: dict[str, tuple[list[str], list[str], list[str]]] = {
 
 
 @pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, the same one for all of its workers: lock what is made there once (`FileLock`)."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
 def compile_simt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A function that compiles kernels, as they are, for the SIMT emulator: sources, a mode -> a program or library.
 
@@ -118,13 +126,14 @@ def compile_simt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     def make(name: str, content: bytes, command: list[str]) -> Path:
         key = hashlib.sha256(known + content + " ".join(command).encode()).hexdigest()[:24]
         target = folder / f"{name}-{key}"
-        if target.exists():
-            os.utime(target)
-            return target
-        part = folder / f"{name}-{key}.{os.getpid()}"
-        done = subprocess.run([*command, "-o", str(part)], text=True, capture_output=True, timeout=280)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr[-8000:]}"
-        return part.replace(target)
+        with FileLock(f"{target}.lock"):  # of two workers that want it, one compiles
+            if target.exists():
+                os.utime(target)
+                return target
+            part = folder / f"{name}-{key}.{os.getpid()}"
+            done = subprocess.run([*command, "-o", str(part)], text=True, capture_output=True, timeout=280)
+            assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr[-8000:]}"
+            return part.replace(target)
 
     def compile_one(source: Path, flags: Sequence[str]) -> Path:
         warnings = ["-Wall", "-Wextra", "-Wno-unknown-pragmas"]

@@ -27,3 +27,25 @@ def test_a_commit_runs_every_check() -> None:
     hooks = re.findall(r"entry: make (\S+)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert sorted(hooks) == sorted(checks[1].split())
     assert all(re.search(rf"^{check}:", makefile, re.MULTILINE) for check in hooks)
+
+
+def test_check_is_all_of_them() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    # What each part runs; a part that is in no list, or that runs nothing, would go unseen.
+    parts = {
+        "check-format": "ruff format --check .",
+        "check-lint": "ruff check .",
+        "check-types": "mypy",
+        "check-imports": "lint-imports",
+        "check-words": "codespell",
+        "check-dependencies": "deptry vision backbones heads tools benchmarks",
+        "check-docs": "tests/test_doc_links.py",
+        "check-cpp": "clang-format --dry-run --Werror",
+    }
+    checks = re.search(r"^CHECKS := (.*)$", makefile, re.MULTILINE)
+    assert checks is not None and set(checks[1].split()) == set(parts)
+    assert re.search(r"^check: \$\(CHECKS\) ", makefile, re.MULTILINE)
+    for part, command in parts.items():
+        recipe = re.search(rf"^{part}: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+        assert recipe is not None and command in recipe[1], part
+    assert "make check test\nmake test-onedl\n" in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -16,7 +16,10 @@ from torch import Tensor, nn
 
 from vision.layers import NeighborhoodAttention1D, NeighborhoodAttention2D, NeighborhoodAttention3D
 from vision.onnx import export, tiled_attention
+from vision.onnx.stereo import StereoGraph, export_stereo
+from vision.onnx.tiles import tile_sides
 from vision.ops import na1d, na2d, na3d
+from vision.ops.neighborhood.arguments import Axis
 
 ATTENTION = {1: na1d, 2: na2d, 3: na3d}
 
@@ -147,3 +150,60 @@ def test_a_missing_package_names_the_extra(package: str, tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"needs {package}: pip install 'neighborhood-vision\[onnx\]'"):
         export(nn.Identity(), (torch.zeros(1),), tmp_path / "model.onnx")
+
+
+class Shifted(nn.Module):
+    """Answers as MatchStereo does: a left view moves left by 3 pixels, a right one right by 2; both down by 1."""
+
+    def __init__(self, stereo: bool) -> None:
+        super().__init__()
+        self.stereo = stereo
+
+    def forward(self, left: Tensor, right: Tensor) -> dict[str, Tensor]:
+        field = torch.ones(2, *left.shape[-2:], 2)
+        field[0, ..., 0], field[1, ..., 0] = -3, 2
+        return {"field_up": field}
+
+
+def test_both_disparities_of_a_graph_are_positive() -> None:
+    views = torch.zeros(1, 3, 4, 6), torch.zeros(1, 3, 4, 6)
+    left, right = StereoGraph(Shifted(stereo=True))(*views)
+    assert left.shape == right.shape == (1, 4, 6) and (left == 3).all() and (right == 2).all()
+    flow, back = StereoGraph(Shifted(stereo=False))(*views)
+    assert flow.shape == back.shape == (1, 4, 6, 2)
+    assert flow[0, 0, 0].tolist() == [-3, 1] and back[0, 0, 0].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("stereo", [True, False])
+def test_a_stereo_graph_is_named_and_sized(stereo: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+
+    def fake(graph: nn.Module, args: tuple[Tensor, ...], path: Path, **options: Any) -> Path:
+        seen.update(options, shapes=[tuple(view.shape) for view in args])
+        return path
+
+    monkeypatch.setattr("vision.onnx.stereo.export", fake)
+    assert export_stereo(Shifted(stereo), tmp_path / "a.onnx", 192, 256) == tmp_path / "a.onnx"
+    assert seen["shapes"] == [(1, 3, 192, 256)] * 2 and list(seen["input_names"]) == ["left", "right"]
+    outputs = ["disparity", "disparity_right"] if stereo else ["flow", "flow_back"]
+    assert list(seen["output_names"]) == outputs
+    for size in ((0, 256), (192, -1)):
+        with pytest.raises(ValueError, match=rf"size is {size[0]} x {size[1]}; expected positive"):
+            export_stereo(Shifted(stereo), tmp_path / "a.onnx", *size)
+
+
+@pytest.mark.parametrize(
+    ("axes", "sides"),
+    [
+        ([(200, 7, 1)], [50]),  # four tiles of 50 rather than three of 64 and one of 8
+        ([(64, 7, 1)], [64]),
+        ([(65, 7, 1)], [33]),
+        ([(300, 77, 1)], [75]),  # at least the kernel
+        ([(20, 3, 1), (7, 3, 1)], [7, 7]),  # 8 queries along each axis
+        ([(20, 3, 2), (33, 13, 1)], [5, 11]),  # of every second token
+        ([(9, 3, 1), (9, 3, 1), (4, 4, 1)], [3, 3, 4]),  # 4 along each axis
+    ],
+)
+def test_tiles_are_of_equal_size(axes: list[tuple[int, int, int]], sides: list[int]) -> None:
+    found = tile_sides([Axis(length, kernel, 1, dilation, False) for length, kernel, dilation in axes])
+    assert found == sides

@@ -68,7 +68,8 @@ def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any
         raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
     try:
         _check_archive(path)
-        return torch.load(path, map_location=map_location, weights_only=True)
+        with path.open("rb") as file:  # not by its name, by whose ending torch would choose a reader
+            return torch.load(file, map_location=map_location, weights_only=True)
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
@@ -161,8 +162,8 @@ def _decoded(value: str) -> Any:
 def _read_torch(path: Path) -> dict[str, Tensor]:
     """The state dict of a PyTorch file, however deep trainers have wrapped it."""
     _check_archive(path)
-    with torch.serialization.safe_globals(_training_globals(path)):
-        content = torch.load(path, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(_training_globals(path)), path.open("rb") as file:
+        content = torch.load(file, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fPIC"]
@@ -22,18 +23,20 @@ QUICK += ["-fira-region=one", "-fira-algorithm=priority"]
 
 
 @pytest.fixture(scope="session")
-def compile_sanitized(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
+def compile_sanitized(shared_folder: Path) -> Callable[..., list[str]]:
     """Kernels, plan and more sources -> object files; `flags` go to these sources alone."""
     if shutil.which("g++") is None:
         pytest.skip("g++ builds the kernels with sanitizers")
-    folder, settings = tmp_path_factory.mktemp("sanitize"), build_settings()
+    folder, settings = shared_folder / "sanitize", build_settings()
+    folder.mkdir(exist_ok=True)
     macros = ["-DNBV_X86"] * settings["X86"]
 
     def compile_one(source: Path, flags: Sequence[str]) -> str:
         target = folder / f"{source.parent.name}-{source.stem}.o"
-        if not target.exists():
-            command = ["g++", *settings["FLAGS"], *flags, *macros, *SANITIZE, *QUICK, "-c", str(source), "-o", target]
-            run([str(word) for word in command])
+        with FileLock(f"{target}.lock"):
+            if not target.exists():
+                command = ["g++", *settings["FLAGS"], *flags, *macros, *SANITIZE, *QUICK, "-c", source, "-o", target]
+                run([str(word) for word in command])
         return str(target)
 
     def compile_all(sources: Sequence[Path], flags: Sequence[str] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from torch.utils.cpp_extension import include_paths
 
 ROOT = Path(__file__).parents[2]
@@ -33,15 +34,17 @@ def test_kernels_on_buffers_of_exact_size(
 def library(
     compile_sanitized: Callable[..., list[str]],
     run_checked: Callable[..., str],
-    tmp_path_factory: pytest.TempPathFactory,
+    shared_folder: Path,
 ) -> str:
     """The extension, with sanitizers."""
     flags = [f"-I{path}" for path in include_paths()] + ["-DTORCH_TARGET_VERSION=0x020a000000000000"]
     objects = compile_sanitized([ROOT / "csrc/cpu/neighborhood/op.cpp", ROOT / "csrc/cpu/match/op.cpp"], flags)
-    target = str(tmp_path_factory.mktemp("library") / "kernels.so")
+    target = shared_folder / "sanitize/kernels.so"
     torch_libraries = [f"-L{Path(torch.__file__).parent / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]
-    run_checked(["g++", "-shared", *LINK, *objects, *torch_libraries, "-o", target])
-    return target
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            run_checked(["g++", "-shared", *LINK, *objects, *torch_libraries, "-o", str(target)])
+    return str(target)
 
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="the sanitizers are preloaded as on Linux")

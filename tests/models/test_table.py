@@ -80,7 +80,9 @@ def test_names_and_defaults() -> None:
     assert default_setting(FORGERY, "crop_size") == 256
     assert find_model("nope") is None and find_model("match_stereo_nano", FORGERY) is None
     assert find_variant("nano", STEREO, FLOW) is find_model("match_stereo_nano")
-    assert find_variant(None, STEREO) is None
+    assert find_variant(None, STEREO) is None and find_variant("nano", FLOW) is None
+    flow = find_variant("base", FLOW)
+    assert flow is not None and flow.name == "match_flow_base"
 
 
 def test_models_without_weights_are_refused() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -360,3 +361,9 @@ def test_values_out_of_range_are_refused(kind, options):
 def test_configs_name_them(name):
     options = {"RandomStereoCrop": {"size": 32}, "PerView": {"transforms": []}}.get(name, {})
     assert type(build_transform({"type": name, **options})).__name__ == name
+
+
+@pytest.mark.parametrize(("size", "mode"), [((150, 250), cv2.INTER_LINEAR), ((60, 100), cv2.INTER_AREA)])
+def test_views_are_averaged_where_they_shrink_and_interpolated_where_they_grow(size, mode, pair):
+    expected = cv2.resize(pair["left"], size[::-1], interpolation=mode)
+    np.testing.assert_array_equal(resize_sample(pair, size)["left"], expected)

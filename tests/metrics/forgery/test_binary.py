@@ -113,3 +113,37 @@ def test_wrong_input_is_refused(labels, scores, message):
 def test_a_rate_beyond_one_is_refused():
     with pytest.raises(ValueError, match="fpr is 5"):
         binary.tpr_at_fpr([0, 1], [0.1, 0.2], 5)
+
+
+def test_scores_of_one_bin_are_summed_before_they_are_compared():
+    # 0.6 and 0.65 lie in the tenth of 15 bins (0.6 to 0.667), 0.05 in the first: gaps |1.25 - 1| and 0.05.
+    error = binary.expected_calibration_error([1, 0, 0], [0.6, 0.65, 0.05])
+    assert error == pytest.approx((0.25 + 0.05) / 3)
+    # Of 15 bins those of 0.96 and 1.0 are one, those of 0.92 and 0.96 two.
+    assert binary.expected_calibration_error([1, 0], [0.96, 1.0]) == pytest.approx(0.96 / 2)
+    assert binary.expected_calibration_error([1, 0], [0.96, 0.92]) == pytest.approx((0.04 + 0.92) / 2)
+    assert binary.expected_calibration_error([1, 0], [0.1, 0.9], bins=1) == pytest.approx(0)
+
+
+def test_the_best_threshold_by_hand():
+    assert binary.best_threshold([0, 1, 1], [0.2, 0.4, 0.9]) == pytest.approx(0.3)
+    # 0.35 and 0.75 are equally good: the one that flags fewer.
+    assert binary.best_threshold([0, 1, 0, 1], [0.3, 0.4, 0.6, 0.9]) == pytest.approx(0.75)
+    # Where none is better than flagging nothing, it lies above all scores.
+    assert binary.best_threshold([1, 0], [0.2, 0.4]) == np.nextafter(0.4, 1)
+    assert binary.best_threshold([1, 0, 1], [0.5, 0.5, 0.5]) > 0.5
+
+
+def test_a_report_by_hand():
+    report = binary.binary_report([0, 0, 0, 1, 1], [0.1, 0.5, 0.3, 0.5, 0.2])
+    assert (report["real"], report["fake"]) == (3, 2)
+    assert report["acc"] == pytest.approx(3 / 5) and report["bal_acc"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    # Of the six pairs of a generated and a real one, 2 are ranked right, 1 ties and 2 + 1 more are won by 0.2 over 0.1.
+    assert report["auc"] == pytest.approx((2 + 0.5 + 1) / 6)
+    assert report["ap"] == pytest.approx(0.5 * 1 / 2 + 0.5 * 2 / 4)
+    assert report["tpr@5fpr"] == 0
+    assert binary.accuracy([0, 1], [0.2, 0.6], threshold=0.7) == 0.5
+    assert binary.class_accuracy([0, 1], [0.2, 0.6], 1, threshold=0.6) == 1
+    # 5 % where it is not said: 2 of 40 real images, not 3.
+    assert binary.tpr_at_fpr([0] * 40 + [1], [0.1] * 38 + [0.9] * 2 + [0.5]) == 1
+    assert binary.tpr_at_fpr([0] * 40 + [1], [0.1] * 37 + [0.9] * 3 + [0.5]) == 0

@@ -43,3 +43,34 @@ def test_nonsense_is_refused() -> None:
         Calibration(temperature=0)
     with pytest.raises(ValueError, match=r"low=0\.9, high=0\.1"):
         Calibration(low=0.9, high=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": math.nan},
+        {"temperature": -1.0},
+        {"offset": math.inf},
+        {"offset": "0"},
+        {"low": -0.1},
+        {"high": 1.1},
+        {"low": 0.6},
+        {"fpr_thresholds": [0.1]},
+        {"fpr_thresholds": {"0.1": 1.5}},
+        {"fpr_thresholds": {"1.5": 0.5}},
+        {"fpr_thresholds": {"often": 0.5}},
+        {"fpr_thresholds": {None: 0.5}},
+        {"fpr_thresholds": {"0.1": "0.5"}},
+    ],
+)
+def test_values_out_of_their_range(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong)) if "low" not in wrong and "high" not in wrong else "low="):
+        Calibration(**wrong)
+
+
+def test_bounds_belong_to_their_ranges() -> None:
+    assert Calibration(low=0, high=1, fpr_thresholds={"0": 0, "1": 1.0}).threshold_at(0.5) == pytest.approx(0.5)
+    assert Calibration(low=0.3, high=0.3).high == 0.3
+    assert Calibration(fpr_thresholds={"0.1": 0.6}).threshold_at(0.1) == 0.6
+    plain = {"temperature": 1.0, "offset": 0.0, "low": 0.5, "high": 0.5, "fpr_thresholds": {}}
+    assert Calibration().to_dict() == plain

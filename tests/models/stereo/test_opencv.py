@@ -64,3 +64,46 @@ def test_range(pair: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     # More than the image is wide is cut to what OpenCV takes.
     assert sgbm_disparity(left[:, :60], right[:, :60], 500).shape == (120, 60)
     assert bm_disparity(left[:, :60], right[:, :60], 500).shape == (120, 60)
+
+
+@pytest.mark.parametrize(
+    ("most", "width", "searched"),
+    [(1, 200, 16), (16, 200, 16), (17, 200, 32), (64, 200, 64), (500, 200, 192), (500, 193, 192), (500, 192, 176)],
+)
+def test_what_opencv_is_asked_for(most: float, width: int, searched: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges in steps of 16, less than the width; P1 and P2 are OpenCV's 8 and 32 times channels times block area."""
+    asked: list[dict[str, int]] = []
+
+    class Matcher:
+        def compute(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+            assert left.shape == right.shape
+            return np.tile(np.arange(left.shape[1], dtype=np.int16), (left.shape[0], 1))
+
+    def create(**options: int) -> Matcher:
+        asked.append(options)
+        return Matcher()
+
+    monkeypatch.setattr(cv2.StereoSGBM, "create", create)
+    monkeypatch.setattr(cv2.StereoBM, "create", create)
+    view = np.zeros((20, width, 3), np.uint8)
+    plain, padded = (sgbm_disparity(view, view, most, pad) for pad in (False, True))
+    assert plain[3, 5] == 5 / 16 and padded[3, 5] == (searched + 5) / 16  # sixteenths; the margin is cut off again
+    bm_disparity(view, view, most)
+    assert (
+        asked[0]
+        == asked[1]
+        == {
+            "minDisparity": 0,
+            "numDisparities": searched,
+            "blockSize": 5,
+            "P1": 600,
+            "P2": 2400,
+            "disp12MaxDiff": 1,
+            "preFilterCap": 63,
+            "uniquenessRatio": 10,
+            "speckleWindowSize": 100,
+            "speckleRange": 2,
+            "mode": cv2.STEREO_SGBM_MODE_HH,
+        }
+    )
+    assert asked[2] == {"numDisparities": searched, "blockSize": 15}

@@ -108,7 +108,8 @@ def _leaves(rng: np.random.Generator, size: int) -> np.ndarray:
     image = np.empty((size, size, 3), np.float32)
     image[:] = color(rng)
     colors = palette(rng, 12, 60)
-    smallest, largest = rng.uniform(2, 5), size * rng.uniform(0.05, 0.25)
+    smallest = rng.uniform(2, 5)
+    largest = max(size * rng.uniform(0.05, 0.25), smallest)  # of small textures
     count = int(rng.integers(400, 900))
     # Numbers fall with the cube of the radius: then an image looks alike at every scale (Lee, Mumford and Huang).
     radius = 1 / np.sqrt(rng.uniform(1 / largest**2, 1 / smallest**2, count))
