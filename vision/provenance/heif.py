@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from vision.provenance.bmff import MAX_BOXES, Box, boxes
@@ -9,6 +10,7 @@ from vision.provenance.found import MAX_PAYLOAD, Found
 from vision.provenance.tiff import tiff_of
 
 MAX_ITEMS = 64
+MAX_EXTENTS = 1000  # of an item
 _EXIF = b"Exif"
 _IN_FILE, _IN_BOX = 0, 1  # what offsets are counted from
 
@@ -44,21 +46,30 @@ def scan_meta(file: BinaryIO, meta: Box, found: Found) -> None:
     items = _items(file, inner[b"iinf"], found)
     places = _places(_payload(file, inner[b"iloc"]), {item for _, item in items})
     for kind, item in items[:MAX_ITEMS]:
-        data = b""
-        for method, offset, length in places.get(item, []):
-            start, size = offset, length or MAX_PAYLOAD
-            if method == _IN_BOX:
-                if b"idat" not in inner:
-                    continue
-                start += inner[b"idat"].start
-            file.seek(start)
-            data += found.read(file, size, MAX_PAYLOAD - len(data)) if length else file.read(MAX_PAYLOAD)
+        data = _joined(file, places.get(item, []), inner.get(b"idat"), found)
         if not data:
             continue
         if kind == _EXIF:  # four bytes say how far the TIFF header is
             found.exif.append(tiff_of(data[4 + int.from_bytes(data[:4], "big") :]) or tiff_of(data))
         else:
             found.xmp.append(data)
+
+
+def _joined(file: BinaryIO, extents: list[tuple[int, int, int]], idat: Box | None, found: Found) -> bytes:
+    """The extents of an item, one after the other; a length of 0 means up to the end of the file."""
+    pieces, left = [], MAX_PAYLOAD
+    end = file.seek(0, os.SEEK_END)
+    for method, offset, length in extents:
+        if method == _IN_BOX and idat is None:
+            continue
+        start = offset + (idat.start if idat is not None and method == _IN_BOX else 0)
+        if left <= 0 or found.budget <= 0:
+            found.note(f"an item beyond {MAX_PAYLOAD:,} bytes was not read")
+            break
+        file.seek(start)
+        pieces.append(found.read(file, min(length or max(end - start, 0), left)))
+        left -= len(pieces[-1])
+    return b"".join(pieces)
 
 
 def _items(file: BinaryIO, box: Box, found: Found) -> list[tuple[bytes, int]]:
@@ -104,9 +115,11 @@ def _places(data: bytes, wanted: set[int]) -> dict[int, list[tuple[int, int, int
                 places[item] = [(method, base, 0)]
             continue
         for _ in range(extents):
+            if len(places.setdefault(item, [])) >= MAX_EXTENTS:
+                raise ValueError("too many extents")
             cursor.take(index_size)
             offset = base + cursor.take(offset_size)
-            places.setdefault(item, []).append((method, offset, cursor.take(length_size)))
+            places[item].append((method, offset, cursor.take(length_size)))
     return places
 
 
