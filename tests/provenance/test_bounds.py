@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from vision.provenance import PROVENANCE_FIELDS, read_provenance
+from vision.provenance.found import Found
 
 SOFTWARE = (0x0131, 2, b"Editor 1.0\0")
 
@@ -64,6 +65,13 @@ def test_bombs_are_not_inflated(make: Any, keyword: bytes, limit: int, monkeypat
     assert "was not read" in found["provenance_notes"] and "png_text" not in found
     assert max(made) == limit
     assert sum(made) <= (64 << 20) + 16 * 49  # and the pixels
+
+
+def test_the_budget_of_a_file_ends() -> None:
+    found = Found(budget=10)
+    assert found.read(io.BytesIO(bytes(20)), 20) == bytes(10)
+    assert found.read(io.BytesIO(bytes(20)), 20) == b"" == found.inflate(zlib.compress(b"text"))
+    assert found.budget == 0 and "metadata beyond 67,108,864 bytes was not read" in found.notes
 
 
 def test_text_before_damage_counts(make: Any) -> None:

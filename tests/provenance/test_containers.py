@@ -240,7 +240,7 @@ def test_comments_of_jpeg_and_gif(make: Any) -> None:
     assert make.gif(comment) == {"gif_comment": (b"".join(text)).decode()}
 
 
-@pytest.mark.parametrize("junk", [b"\0\0", b"\xff\0", b"\xff\xff", b"junk" * 100, b"\xff\x02\xff\0ab" * 500])
+@pytest.mark.parametrize("junk", [b"\0", b"\0\0", b"\xff\0", b"\xff\xff", b"junk" * 100, b"\xff\x02\xff\0ab" * 500])
 def test_stray_bytes_between_segments_are_skipped(make: Any, junk: bytes) -> None:
     segment = make.segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP)
     assert make.jpeg(make.segment(0xEC, b"Ducky"), junk, segment) == FROM_XMP
@@ -271,6 +271,8 @@ def test_jpeg_xl(make: Any) -> None:
     exif = make.box(b"Exif", bytes(4) + make.tiff([(0x0131, 2, b"Editor 1.0\0")]))
     found = make.read(signature + make.box(b"jxlc", b"\xff\n") + exif + make.box(b"xml ", XMP) + JUMBF)
     assert found == {"exif_software": "Editor 1.0", **FROM_XMP, "c2pa_manifest": "present, not validated"}
+    long = struct.pack(">I4sQ", 1, b"xml ", 16 + len(XMP)) + XMP
+    assert make.read(signature + long) == FROM_XMP
     found = make.read(signature + make.box(b"brob", b"xml " + b"..."))
     assert found == {"provenance_notes": "a box 'xml' is compressed by Brotli and was not read"}
 

@@ -48,6 +48,7 @@ def test_the_order_of_the_file_decides_for_short_texts(make: Any) -> None:
         (b"ASCII\0\0\0" + b" " * 40, None),
         (b"UNICODE\0", None),
         (b"ASC", "ASC"),
+        (b"UNICODE\0" + ("\ufeff" + TEXT).encode("utf-32-le"), TEXT),
     ],
 )
 def test_other_comments(make: Any, value: bytes, text: str | None) -> None:

@@ -103,6 +103,11 @@ def test_other_resources_count_for_nothing(make: Any) -> None:
         assert make.xmp(packet) == {"xmp_digital_source_type": MODEL}
 
 
+def test_elements_that_only_look_like_rdf_count_for_nothing(make: Any) -> None:
+    inside = f'<rdf:Description rdf:about="">{typed(CAMERA)}</rdf:Description>'
+    assert make.xmp(f'<RDF xmlns="http://other.example/" {PREFIXES}>{inside}</RDF>') == {}
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("mark", [True, False])
 def test_encodings(make: Any, encoding: str, mark: bool) -> None:
