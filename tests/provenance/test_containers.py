@@ -271,7 +271,7 @@ def test_jpeg_xl(make: Any) -> None:
     exif = make.box(b"Exif", bytes(4) + make.tiff([(0x0131, 2, b"Editor 1.0\0")]))
     found = make.read(signature + make.box(b"jxlc", b"\xff\n") + exif + make.box(b"xml ", XMP) + JUMBF)
     assert found == {"exif_software": "Editor 1.0", **FROM_XMP, "c2pa_manifest": "present, not validated"}
-    long = struct.pack(">I4sQ", 1, b"xml ", 16 + len(XMP)) + XMP
+    long = struct.pack(">I4sQ", 1, b"uuid", 32 + len(XMP)) + bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + XMP
     assert make.read(signature + long) == FROM_XMP
     found = make.read(signature + make.box(b"brob", b"xml " + b"..."))
     assert found == {"provenance_notes": "a box 'xml' is compressed by Brotli and was not read"}
