@@ -15,16 +15,6 @@ if TYPE_CHECKING:
     from vision.cli.output import OutputFolder
     from vision.cli.reporter import Subject
 
-_LABELS = {
-    "exif_software": "software",
-    "exif_make": "make",
-    "exif_model": "model",
-    "exif_user_comment": "comment",
-    "xmp_digital_source_type": "source type",
-    "xmp_creator_tool": "creator tool",
-    "c2pa_manifest": "C2PA manifest",
-    "png_text": "text",
-}
 FAKE_FOUND = 3
 
 _DESCRIPTION = """\
@@ -201,7 +191,9 @@ def _is_heatmap(path: str) -> bool:
 
 def _row(record: dict[str, Any], robust: bool) -> list[str]:
     """Cells for people. What the file says about itself stands in the notes."""
-    notes = "; ".join(f"{label}: {_short(record[name])}" for name, label in _LABELS.items() if record[name])
+    from vision.provenance.fields import FIELDS
+
+    notes = "; ".join(f"{field.label}: {_short(record[field.name])}" for field in FIELDS if record[field.name])
     stable = [("yes" if record["stable"] else "no")] if robust else []
     numbers = [f"{record['probability']:.3f}", f"{record['logit']:+.2f}", str(record["crops"])]
     return [record["verdict"], *numbers, *stable, record["path"], notes]

@@ -19,6 +19,7 @@ from vision.files import csv_cell, write_bytes
 
 RUN = "run"
 _REMEDY = "--overwrite and --resume"
+MAX_CELL = 1 << 24  # letters; metadata may have far more than the 131,072 that csv reads by itself
 
 
 class CsvFile:
@@ -162,6 +163,7 @@ def _whole_rows(path: str, data: bytes) -> tuple[list[list[str]], int]:
             taken += len(line)
             yield line.decode()
 
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL))
     reader = csv.reader(lines(), strict=True)
     try:
         for row in reader:

@@ -1,5 +1,6 @@
-"""What an image file says about its own origin: EXIF, XMP, C2PA and generators' text chunks. No part of the score."""
+"""What an image file says about its own origin: EXIF, XMP, IPTC, C2PA and generators' texts. No part of the score."""
 
-from vision.provenance.reader import PROVENANCE_FIELDS, read_provenance
+from vision.provenance.fields import PROVENANCE_FIELDS
+from vision.provenance.reader import read_provenance
 
 __all__ = ["PROVENANCE_FIELDS", "read_provenance"]

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
+import re
 from collections.abc import Callable
-from io import BytesIO
 from typing import BinaryIO
 
 from vision.images import ImageError, open_regular
 from vision.provenance.bmff import scan_bmff
-from vision.provenance.containers import Found, scan_jpeg, scan_webp
-from vision.provenance.exif import Tag, comment_text, read_tags
+from vision.provenance.fields import MANIFEST, NOTES, PNG_TEXT, PROVENANCE_FIELDS
+from vision.provenance.found import Found
+from vision.provenance.gif import scan_gif
+from vision.provenance.iptc import read_iptc, read_photoshop
+from vision.provenance.jpeg import scan_jpeg
 from vision.provenance.png import scan_png
+from vision.provenance.tiff import is_tiff, read_tiff
+from vision.provenance.webp import scan_webp
 from vision.provenance.xmp import read_xmp
 
-PROVENANCE_FIELDS: tuple[str, ...] = (
-    "exif_software",
-    "exif_make",
-    "exif_model",
-    "exif_user_comment",
-    "xmp_digital_source_type",
-    "xmp_creator_tool",
-    "c2pa_manifest",
-    "png_text",
-)
-MAX_VALUE_LENGTH = 200
+MAX_VALUE_LENGTH = 300_000
+MAX_PARTS = 16  # EXIF structures, Photoshop's blocks and IPTC records of one file
 C2PA_PRESENT = "present, not validated"
+_BLANK = re.compile(r"\s+")
 
-# Everything that reading damaged or hostile bytes below can raise; the readers are bounded, so there is no MemoryError.
-_MALFORMED = (OSError, ValueError, OverflowError, struct.error, zlib.error)
+# In lower case: Stable Diffusion web UIs, ComfyUI, InvokeAI (old and new), NovelAI, Fooocus, services' labels.
+_GENERATOR_KEYWORDS = frozenset(
+    {
+        *("parameters", "postprocessing", "extras", "prompt", "workflow", "dream", "sd-metadata", "generation_data"),
+        *("invokeai_metadata", "invokeai_graph", "invokeai_workflow", "fooocus_scheme", "aigc"),
+        *("software", "comment", "description", "title", "source", "usercomment"),
+    }
+)
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -39,32 +40,35 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, str]:
     A C2PA manifest is only found, its signature is not checked.
 
     Returns:
-        Those of `PROVENANCE_FIELDS` that were found, in that order: one line each, at most 200 characters. Empty for a
-        file that has none or cannot be read; malformed metadata is left out.
+        Those of `PROVENANCE_FIELDS` that were found, in that order: one line each, at most 300,000 characters; several
+        values of a field are joined by "; ". Of source types that contradict each other, a model's comes before a
+        camera's. `provenance_notes` says what contradicts itself, is damaged or beyond a bound. Empty for a file that
+        has none or cannot be read.
     """
-    try:
-        with open_regular(path) as file:
-            values = _describe(_scan(file))
-    except (*_MALFORMED, ImageError):
-        return {}
-    cleaned = ((name, _one_line(values.get(name, ""))) for name in PROVENANCE_FIELDS)
-    return {name: value for name, value in cleaned if value}
-
-
-def _scan(file: BinaryIO) -> Found:
-    prefix = file.read(16)
     found = Found()
-    if prefix[:4] in (b"II*\0", b"MM\0*"):
-        found.exif = file
-        return found
+    try:
+        with open_regular(path) as file, found.tolerating("metadata"):
+            _scan(file, found)
+            _describe(found)
+    except (ImageError, OSError):
+        return {}
+    values = {name: "; ".join(values) for name, values in found.values.items()}
+    values[PNG_TEXT] = "; ".join(f"{key}: {text}" for key, text in sorted(found.texts, key=_is_other))
+    values[MANIFEST] = C2PA_PRESENT if found.c2pa else ""
+    values[NOTES] = "; ".join(found.notes)
+    lines = ((name, _one_line(values.get(name, ""))) for name in PROVENANCE_FIELDS)
+    return {name: value for name, value in lines if value}
+
+
+def _scan(file: BinaryIO, found: Found) -> None:
+    prefix = file.read(16)
+    if is_tiff(prefix):
+        found.exif.append(file)
+        return
     scan = _scanner(prefix)
     if scan is not None:
-        file.seek(0)
-        try:
+        with found.tolerating("metadata"):  # what came before the damage still counts
             scan(file, found)
-        except _MALFORMED:
-            return found  # what came before the damage still counts
-    return found
 
 
 def _scanner(prefix: bytes) -> Callable[[BinaryIO, Found], None] | None:
@@ -74,31 +78,41 @@ def _scanner(prefix: bytes) -> Callable[[BinaryIO, Found], None] | None:
         return scan_png
     if prefix[:4] == b"RIFF" and prefix[8:12] == b"WEBP":
         return scan_webp
-    if prefix[4:8] in (b"ftyp", b"jP  "):
+    if prefix[:6] in (b"GIF87a", b"GIF89a"):
+        return scan_gif
+    if prefix[4:8] in (b"ftyp", b"jP  ", b"JXL "):
         return scan_bmff
     return None
 
 
-def _describe(found: Found) -> dict[str, str]:
-    values: dict[str, str] = {}
-    tags: dict[int, bytes] = {}
-    try:
-        if found.exif is not None:
-            tags = read_tags(BytesIO(found.exif) if isinstance(found.exif, bytes) else found.exif)
-    except _MALFORMED:
-        tags = {}
-    for name, tag in (("exif_software", Tag.SOFTWARE), ("exif_make", Tag.MAKE), ("exif_model", Tag.MODEL)):
-        values[name] = tags.get(tag, b"").partition(b"\0")[0].decode("utf-8", "replace")
-    values["exif_user_comment"] = comment_text(tags.get(Tag.USER_COMMENT, b""))
-    values |= read_xmp(found.xmp or tags.get(Tag.XMP, b""))
-    if found.c2pa or Tag.C2PA in tags:
-        values["c2pa_manifest"] = C2PA_PRESENT
-    values["png_text"] = "; ".join(f"{key}: {text}" for key, text in found.text.items() if _one_line(text))
-    return values
+def _describe(found: Found) -> None:
+    """From raw metadata to values: Photoshop's blocks may hold EXIF, EXIF may hold such blocks and XMP, once."""
+    for blocks in list(found.photoshop):
+        with found.tolerating("a block of Photoshop"):
+            read_photoshop(blocks, found)
+    done = len(found.photoshop)
+    for source in found.exif[:MAX_PARTS]:
+        read_tiff(source, found)
+    for blocks in found.photoshop[done : done + MAX_PARTS]:
+        with found.tolerating("a block of Photoshop"):
+            read_photoshop(blocks, found)
+    for records in found.iptc[:MAX_PARTS]:
+        with found.tolerating("IPTC"):
+            read_iptc(records, found)
+    with found.tolerating("XMP"):
+        read_xmp(found)
+    if max(len(found.exif), len(found.iptc)) > MAX_PARTS:
+        found.note(f"EXIF and IPTC beyond the first {MAX_PARTS} of each were not read")
+
+
+def _is_other(text: tuple[str, str]) -> bool:
+    return text[0].strip().lower() not in _GENERATOR_KEYWORDS
 
 
 def _one_line(text: str) -> str:
-    """No control characters (a terminal would obey them), no line breaks, at most 200 characters."""
-    visible = "".join(c if c.isprintable() else " " for c in text[: 8 * MAX_VALUE_LENGTH])
-    line = " ".join(visible.split())
+    """No control characters (a terminal would obey them), no line breaks, a bounded length."""
+    text = text[: 2 * MAX_VALUE_LENGTH]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = _BLANK.sub(" ", text).strip()
     return line if len(line) <= MAX_VALUE_LENGTH else line[: MAX_VALUE_LENGTH - 1] + "…"
