@@ -100,7 +100,7 @@ def test_no_read_permission(forgery: Forgery, photos: Path, capsys: Capture, mon
                 raise PermissionError(13, "Permission denied")
             return real_open(path, *rest)
 
-        monkeypatch.setattr("vision.images.os.open", refuse)
+        monkeypatch.setattr("vision.images.files.os.open", refuse)
     assert forgery(photos, "--json") == 1
     errors = [record["error"] for record in records_of(capsys)]
     assert errors[0].startswith("no permission to read this file") and errors[1:] == [None, None]
