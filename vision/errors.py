@@ -46,6 +46,7 @@ CODES: dict[str, str] = {
     "sizes-differ": "the two images of a pair differ in size; the value is both (height, width)",
     "not-a-number": "the model gave a value that is not a number",
     "not-a-number-in-half": "the same in half precision, where values overflow; the value is the precision",
+    "no-evidence": "warning: too small, or flat or drawn; the value is (height, width) or the share that has texture",
     "white-found": "warning: values of more than 8 bits end below their white; the value is the highest",
     "reduced-image": "warning: a TIFF file begins with a thumbnail, or holds nothing else",
     "no-end-marker": "warning: the file ends early, behind its last pixel",

@@ -79,6 +79,27 @@ def test_canvases_of_animations_are_smaller(tmp_path: Path, suffix: str) -> None
     assert read_image(tmp_path / f"one.{suffix}", max_pixels=960).shape == (24, 40, 3)
 
 
+def test_a_canvas_around_a_single_frame(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "frame.webp", lossless=True)
+    frame = (tmp_path / "frame.webp").read_bytes()[12:]
+    size = (9999).to_bytes(3, "little")
+    parts = [(b"VP8X", b"\2\0\0\0" + size * 2), (b"ANIM", bytes(6))]
+    parts.append((b"ANMF", bytes(6) + (15).to_bytes(3, "little") * 2 + bytes(4) + frame))
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in parts
+    )
+    path = put(tmp_path, "a.webp", b"RIFF" + struct.pack("<I", len(body)) + body)
+    with pytest.raises(ImageError, match="an animation of 100,000,000 pixels; the limit is 25,000,000"):
+        read_image(path)
+
+
+def test_jpeg_2000_has_a_smaller_limit(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.jp2")
+    assert read_image(tmp_path / "a.jp2", max_pixels=1920).shape == (24, 40, 3)
+    with pytest.raises(ImageError, match="a JPEG 2000 image of 960 pixels; the limit is 959, half of max_pixels"):
+        read_image(tmp_path / "a.jp2", max_pixels=1919)
+
+
 def test_large_webp_is_decoded_without_a_canvas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3

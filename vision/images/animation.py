@@ -12,16 +12,26 @@ from vision.images.errors import ImageError
 MAX_FRAMES = 1000
 # Of max_pixels: decoders of animations keep several copies of a canvas that a file of 90 bytes may claim.
 CANVAS_SHARE = 4
+# Its decoder takes 18 bytes per pixel.
+JPEG_2000_SHARE = 2
 _ANIMATED = {"WEBP", "GIF", "PNG", "AVIF"}
 
 
-def check_animation(path: str | os.PathLike[str], kind: str, frames: int, pixels: int, max_pixels: int) -> None:
-    """Raise ImageError for an animation on a canvas of more than a quarter of `max_pixels`."""
-    if kind in _ANIMATED and frames > 1:
-        most = max_pixels // CANVAS_SHARE
-        if pixels > most:
-            reason = f"is an animation of {pixels:,} pixels; the limit is {most:,}, a quarter of max_pixels"
-            raise ImageError(path, reason, code="too-many-pixels", value=pixels)
+def check_canvas(
+    path: str | os.PathLike[str], file: BinaryIO, image: Image.Image, frames: int, max_pixels: int
+) -> None:
+    """Raise ImageError where a decoder needs so much memory per pixel that `max_pixels` is too many."""
+    pixels, kind = image.width * image.height, str(image.format)
+    if kind == "JPEG2000":
+        what, share, name = "a JPEG 2000 image", JPEG_2000_SHARE, "half"
+    elif (kind in _ANIMATED and frames > 1) or _claims_animation(file, kind):
+        what, share, name = "an animation", CANVAS_SHARE, "a quarter"
+    else:
+        return
+    most = max_pixels // share
+    if pixels > most:
+        reason = f"is {what} of {pixels:,} pixels; the limit is {most:,}, {name} of max_pixels"
+        raise ImageError(path, reason, code="too-many-pixels", value=pixels)
 
 
 def count_frames(file: BinaryIO, image: Image.Image) -> int:
@@ -33,6 +43,17 @@ def count_frames(file: BinaryIO, image: Image.Image) -> int:
         return max(1, _gif_frames(file))
     finally:
         file.seek(place)
+
+
+def _claims_animation(file: BinaryIO, kind: str) -> bool:
+    """Whether a WebP file has a canvas, be it for one frame alone."""
+    if kind != "WEBP":
+        return False
+    place = file.tell()
+    file.seek(12)
+    header = file.read(9)
+    file.seek(place)
+    return header[:4] == b"VP8X" and len(header) == 9 and bool(header[8] & 2)
 
 
 def _gif_frames(file: BinaryIO) -> int:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from vision.errors import Notice
 from vision.images import jpeg, png
-from vision.images.animation import check_animation, count_frames
+from vision.images.animation import check_canvas, count_frames
 from vision.images.deep import WHITE, DeepImage
 from vision.images.errors import ImageError, check_size, cut_off, decoding
 from vision.images.kinds import file_kind
@@ -92,7 +92,7 @@ def _load_other(
     image = stack.enter_context(open_image(path, file, prefix))
     check_size(path, *image.size, max_pixels)
     loaded = Loaded(None, str(image.format), count_frames(file, image))
-    check_animation(path, loaded.format, loaded.frames, image.width * image.height, max_pixels)
+    check_canvas(path, file, image, loaded.frames, max_pixels)
     pnm = read_pnm_header(image)
     is_deep = image.mode in ("I;16", "I;16B", "I", "F") or (pnm is not None and pnm.most > 255)
     if only_deep and not is_deep:
@@ -223,7 +223,7 @@ def _load_png(
         notices.append(_metadata_notice(error))
     assert chunks is not None
     frames = getattr(image, "n_frames", 1)
-    check_animation(path, "PNG", frames, image.width * image.height, max_pixels)
+    check_canvas(path, file, image, frames, max_pixels)
     # Rows that are not there stay zero: counting all bytes is needed only where the last row is.
     if chunks.interlaced or chunks.bits == 16 or not _last_row(image).any():
         missing = png.missing_rows(file, chunks)
