@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,30 @@ def test_frames_are_counted(tmp_path: Path, suffix: str) -> None:
     frames[0].save(tmp_path / f"one.{suffix}")
     assert decode_image(tmp_path / f"a.{suffix}").frames == 4
     assert decode_image(tmp_path / f"one.{suffix}").frames == 1
+
+
+def test_comments_of_a_gif_have_a_limit(tmp_path: Path) -> None:
+    Image.fromarray(GRAY).save(tmp_path / "a.gif")
+    data = (tmp_path / "a.gif").read_bytes()
+    place = data.index(b"\x2c", 13 + 768)
+    many, long = b"\x21\xfe\1a\0" * 10_001, b"\x21\xfe" + (b"\xff" + bytes(255)) * 8000 + b"\0"
+    for comments in (many, long):
+        path = put(tmp_path, "b.gif", data[:place] + comments + data[place:])
+        with pytest.raises(ImageError, match="extensions") as caught:
+            read_image(path)
+        assert caught.value.code == "image-too-complex"
+    np.testing.assert_array_equal(
+        read_image(put(tmp_path, "b.gif", data[:place] + many[:5000] + data[place:])), read_image(tmp_path / "a.gif")
+    )
+
+
+def test_frames_are_never_more_than_1000(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", save_all=True, append_images=[Image.fromarray(PIXELS[::-1])])
+    data = (tmp_path / "a.png").read_bytes()
+    place = data.index(b"acTL")
+    claim = b"acTL" + struct.pack(">II", 2**31 - 1, 0)
+    forged = data[:place] + claim + struct.pack(">I", zlib.crc32(claim)) + data[place + 16 :]
+    assert decode_image(put(tmp_path, "b.png", forged)).frames == 2
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png", "avif"])

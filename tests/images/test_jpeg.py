@@ -121,6 +121,17 @@ def test_too_many_segments(tmp_path: Path) -> None:
         read_image(put(tmp_path, whole[:2] + b"\xff\xfe\0\2" * (MAX_SEGMENTS + 1) + whole[2:]))
 
 
+@pytest.mark.parametrize("junk", [b"\xff", b"\xff\xd0", b"\0"])
+def test_stray_bytes_before_the_first_scan(tmp_path: Path, junk: bytes) -> None:
+    whole = jpeg()
+    few, many = (whole[:20] + junk * count + whole[20:] for count in (3, 2_000_000))  # behind JFIF's segment
+    np.testing.assert_array_equal(read_image(put(tmp_path, few)), decoded_by_pillow(whole))
+    with pytest.raises(ImageError, match="stray bytes before its first scan"):
+        read_image(put(tmp_path, many))
+    with pytest.raises(ImageError, match="ends before its first pixel"):
+        read_image(put(tmp_path, b"\xff\xd8\xff" + junk * 2_000_000))
+
+
 @pytest.mark.parametrize("quality", [5, 30, 50, 75, 83, 90, 95, 100])
 def test_quality_is_that_of_the_writer(tmp_path: Path, quality: int) -> None:
     assert decode_image(put(tmp_path, jpeg(quality))).jpeg_quality == quality

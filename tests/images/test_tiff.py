@@ -160,6 +160,15 @@ def test_pages_are_counted(tmp_path: Path) -> None:
     assert decoded.frames == 3
 
 
+def test_a_chain_of_pages_that_bites_its_tail(tmp_path: Path) -> None:
+    data = bytearray(one_page({256: 64, 257: 48, 258: 8, 259: 1, 262: 1, 277: 1, 278: 48, 279: 3072}, GRAY.tobytes()))
+    struct.pack_into("<I", data, 8 + 2 + 12 * 9, 8)
+    (tmp_path / "a.tif").write_bytes(bytes(data))
+    decoded = decode_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(decoded.pixels, GRAY_RGB)
+    assert decoded.frames == 1
+
+
 def test_raw_files_are_refused_by_name(tmp_path: Path) -> None:
     size = {256: 64, 257: 48, 277: 1, 278: 48, 279: 3072}
     files = {

@@ -10,6 +10,9 @@ from PIL import Image
 from vision.images.errors import ImageError
 
 MAX_FRAMES = 1000
+MAX_EXTENSIONS = 10_000
+# Decoders join the parts of a comment one by one.
+MAX_EXTENSION_BYTES = 2_000_000
 # Of max_pixels: decoders of animations keep several copies of a canvas that a file of 90 bytes may claim.
 CANVAS_SHARE = 4
 # Its decoder takes 18 bytes per pixel.
@@ -34,15 +37,34 @@ def check_canvas(
         raise ImageError(path, reason, code="too-many-pixels", value=pixels)
 
 
-def count_frames(file: BinaryIO, image: Image.Image) -> int:
-    """Frames of an image whose header is read, at most 1000; nothing is decoded, and the file stays where it is."""
-    if image.format != "GIF":
-        return int(getattr(image, "n_frames", 1))
-    place = file.tell()
-    try:
-        return max(1, _gif_frames(file))
-    finally:
-        file.seek(place)
+def count_gif_frames(path: str | os.PathLike[str], file: BinaryIO) -> int:
+    """Frames of a GIF file, at most 1000 and at least 1; nothing is decoded.
+
+    Raises:
+        ImageError: its comments and other extensions would keep a decoder busy for minutes.
+    """
+    file.seek(10)
+    _skip_palette(file, file.read(3)[:1])
+    frames, extensions, before = 0, 0, file.tell()
+    while frames < MAX_FRAMES:
+        kind = file.read(1)
+        if kind == b"\x2c":
+            if not frames and file.tell() - before > MAX_EXTENSION_BYTES:
+                raise _too_many_extensions(path)
+            descriptor = file.read(9)
+            if len(descriptor) < 9:
+                break
+            _skip_palette(file, descriptor[8:])
+            frames += 1
+        elif kind != b"\x21":
+            break
+        extensions += kind == b"\x21"
+        if extensions > MAX_EXTENSIONS:
+            raise _too_many_extensions(path)
+        file.seek(1, 1)  # the size of a code, or the label
+        while (length := file.read(1)) not in (b"", b"\0"):
+            file.seek(length[0], 1)
+    return max(1, frames)
 
 
 def _claims_animation(file: BinaryIO, kind: str) -> bool:
@@ -56,26 +78,11 @@ def _claims_animation(file: BinaryIO, kind: str) -> bool:
     return header[:4] == b"VP8X" and len(header) == 9 and bool(header[8] & 2)
 
 
-def _gif_frames(file: BinaryIO) -> int:
-    file.seek(10)
-    flags = file.read(3)
-    if len(flags) == 3 and flags[0] & 0x80:
+def _skip_palette(file: BinaryIO, flags: bytes) -> None:
+    if flags and flags[0] & 0x80:
         file.seek(3 << ((flags[0] & 7) + 1), 1)
-    frames = 0
-    while frames < MAX_FRAMES:
-        kind = file.read(1)
-        if kind == b"\x2c":
-            descriptor = file.read(9)
-            if len(descriptor) < 9:
-                return frames
-            if descriptor[8] & 0x80:
-                file.seek(3 << ((descriptor[8] & 7) + 1), 1)
-            file.seek(1, 1)
-            frames += 1
-        elif kind == b"\x21":
-            file.seek(1, 1)
-        else:
-            return frames
-        while (length := file.read(1)) not in (b"", b"\0"):
-            file.seek(length[0], 1)
-    return frames
+
+
+def _too_many_extensions(path: str | os.PathLike[str]) -> ImageError:
+    reason = f"has more than {MAX_EXTENSIONS:,} extensions, or {MAX_EXTENSION_BYTES:,} bytes before its image; refused"
+    return ImageError(path, reason, code="image-too-complex")

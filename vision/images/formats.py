@@ -15,7 +15,7 @@ from PIL import Image
 
 from vision.errors import Notice
 from vision.images import jpeg, png
-from vision.images.animation import check_canvas, count_frames
+from vision.images.animation import MAX_FRAMES, check_canvas, count_gif_frames
 from vision.images.deep import WHITE, DeepImage
 from vision.images.errors import ImageError, check_size, cut_off, decoding
 from vision.images.kinds import file_kind
@@ -89,9 +89,10 @@ def check_header_of(path: str | os.PathLike[str], file: BinaryIO, max_pixels: in
 def _load_other(
     path: str | os.PathLike[str], file: BinaryIO, prefix: bytes, max_pixels: int, only_deep: bool, stack: ExitStack
 ) -> Loaded:
+    gif_frames = count_gif_frames(path, file) if prefix.startswith(b"GIF8") else None
     image = stack.enter_context(open_image(path, file, prefix))
     check_size(path, *image.size, max_pixels)
-    loaded = Loaded(None, str(image.format), count_frames(file, image))
+    loaded = Loaded(None, str(image.format), gif_frames or min(MAX_FRAMES, getattr(image, "n_frames", 1)))
     check_canvas(path, file, image, loaded.frames, max_pixels)
     pnm = read_pnm_header(image)
     is_deep = image.mode in ("I;16", "I;16B", "I", "F") or (pnm is not None and pnm.most > 255)
@@ -172,8 +173,6 @@ def _check_complete(path: str | os.PathLike[str], data: bytes, markers: jpeg.Jpe
 
     Where they are all there, the decoder never looks at what follows: two paddings make no difference.
     """
-    if not markers.scans:
-        raise cut_off(path, "JPEG", "it ends before its first pixel")
     if markers.unrefined:
         raise cut_off(path, "JPEG", f"it ends after {markers.scans} scans, which only together have all details")
     versions = []
@@ -222,7 +221,7 @@ def _load_png(
             raise error from None
         notices.append(_metadata_notice(error))
     assert chunks is not None
-    frames = getattr(image, "n_frames", 1)
+    frames = min(MAX_FRAMES, max(1, sum(kind == b"fcTL" for kind, _, _ in chunks.chunks)))
     check_canvas(path, file, image, frames, max_pixels)
     # Rows that are not there stay zero: counting all bytes is needed only where the last row is.
     if chunks.interlaced or chunks.bits == 16 or not _last_row(image).any():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vision.images.errors import ImageError
+from vision.images.errors import ImageError, cut_off
 
 # libjpeg-turbo's advice: a file of 300 kB with 20,000 scans takes minutes.
 MAX_SCANS = 500
@@ -16,6 +16,8 @@ MAX_SCANS = 500
 MAX_SCANNED_PIXELS = 10_000_000_000
 MAX_SEGMENTS = 100_000
 MAX_BYTES = 1 << 29
+# Of stray bytes before the first scan, which decoders skip one by one.
+MAX_JUNK = 1 << 20
 
 # A marker: not a stuffed zero, not a restart within a scan, not a fill byte.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -58,11 +60,12 @@ def read_markers(path: str | os.PathLike[str], data: bytes) -> JpegMarkers:
     """Walk over the segments of a JPEG file.
 
     Raises:
-        ImageError: more segments than any camera or program writes.
+        ImageError: more segments than any camera or program writes, or no pixels.
     """
-    segments, scans, position, end = [], 0, 2, None
+    segments, scans, position, end, junk = [], 0, 2, None, 0
     progressive, components, exact = False, 0, np.zeros((256, 64), bool)
     while (match := _MARKER.search(data, position)) is not None:
+        junk += 0 if scans else match.start() - position
         marker, position = data[match.start() + 1], match.end()
         if marker == _END:
             end = position
@@ -74,11 +77,15 @@ def read_markers(path: str | os.PathLike[str], data: bytes) -> JpegMarkers:
         segments.append((marker, match.start(), position))
         if len(segments) > MAX_SEGMENTS:
             raise ImageError(path, f"has more than {MAX_SEGMENTS:,} segments; refused", code="image-too-complex")
+        if junk > MAX_JUNK:
+            raise ImageError(path, f"has {junk:,} stray bytes before its first scan; refused", code="image-too-complex")
         if marker in _FRAMES and len(body) > 5:
             progressive, components = marker in _PROGRESSIVE, body[5]
         if marker == _START_OF_SCAN:
             scans += 1
             _note_scan(body, exact)
+    if not scans:
+        raise cut_off(path, "JPEG", "it ends before its first pixel")
     unrefined = progressive and int(exact.all(axis=1).sum()) < components
     return JpegMarkers(segments, end, scans, progressive, unrefined)
 

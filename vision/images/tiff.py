@@ -125,9 +125,14 @@ def _chosen(path: str | os.PathLike[str], tiff: TiffFile) -> TiffImage:
 
 def _pages(tiff: TiffFile) -> list[TiffPage]:
     pages: list[TiffPage] = []
+    places: set[int] = set()
     while len(pages) < MAX_PAGES:
         try:
-            pages.append(tiff.pages[len(pages)])  # type: ignore[arg-type]  # pages are whole unless asked otherwise
+            page = tiff.pages[len(pages)]
+            if page.offset in places:  # a chain that bites its own tail
+                break
+            places.add(page.offset)
+            pages.append(page)  # type: ignore[arg-type]  # pages are whole unless asked otherwise
         except IndexError:
             break
         # A broken directory further down leaves those before it as they are.
