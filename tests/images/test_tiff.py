@@ -169,6 +169,13 @@ def test_a_chain_of_pages_that_bites_its_tail(tmp_path: Path) -> None:
     assert decoded.frames == 1
 
 
+def test_a_size_that_is_a_list(tmp_path: Path) -> None:
+    plain = one_page({256: 64, 257: 1 << 30, 258: 8, 259: 1, 262: 1, 277: 1, 278: 48, 279: 3072}, GRAY.tobytes())
+    several = plain.replace(struct.pack("<HHII", 256, 4, 1, 64), struct.pack("<HHII", 256, 4, 700, 150))
+    (tmp_path / "a.tif").write_bytes(several)
+    assert "no size" in error_of(tmp_path / "a.tif").reason
+
+
 def test_raw_files_are_refused_by_name(tmp_path: Path) -> None:
     size = {256: 64, 257: 48, 277: 1, 278: 48, 279: 3072}
     files = {

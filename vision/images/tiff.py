@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,6 +114,8 @@ def _chosen(path: str | os.PathLike[str], tiff: TiffFile) -> TiffImage:
         page = max([*chain, *below], key=_area)
         text = "the file holds nothing but what it calls reduced copies of an image; the largest is judged"
         notices.append(Notice(text, "reduced-image"))
+    if not _area(page):
+        raise ImageError(path, "damaged TIFF data (it has no size); expected a complete image", code="damaged-image")
     index = next((number for number, other in enumerate(chain) if other is page), None)
     if full and page is not full[0]:
         size = f"{full[0].imagewidth} x {full[0].imagelength}"
@@ -221,7 +224,7 @@ def _described(path: str | os.PathLike[str], page: TiffPage, index: int | None, 
 
 def _check_segments(path: str | os.PathLike[str], page: TiffPage) -> None:
     """Refuse what makes decoders take memory or time that the image does not need."""
-    tile = (page.tilewidth or 0) * (page.tilelength or 0)
+    tile = _product(page.tilewidth, page.tilelength)
     if len(page.dataoffsets) > MAX_SEGMENTS or tile > max(4 * _area(page), 1 << 24):
         reason = f"has {len(page.dataoffsets):,} strips or tiles of {tile:,} pixels; refused"
         raise ImageError(path, reason, code="image-too-complex")
@@ -237,7 +240,12 @@ def _is_full(page: TiffPage) -> bool:
 
 
 def _area(page: TiffPage) -> int:
-    return page.imagewidth * page.imagelength
+    return _product(page.imagewidth, page.imagelength)
+
+
+def _product(*values: Any) -> int:
+    """Of whole numbers; 0 where a damaged tag holds a text or a list, which Python would repeat for minutes."""
+    return math.prod(values) if all(isinstance(value, int) for value in values) else 0
 
 
 def _tuple(value: Any) -> tuple[int, ...]:
