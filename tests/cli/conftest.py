@@ -49,7 +49,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for name, size in (("a.png", (40, 60)), ("b.jpg", (300, 280)), ("sub/a.webp", (64, 64))):
+    for name, size in (("a.png", (70, 90)), ("b.jpg", (300, 280)), ("sub/a.webp", (64, 64))):
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / name)
     (folder / "notes.txt").write_text("not an image")
     return folder

@@ -53,7 +53,8 @@ def test_jsonl_and_csv_hold_the_same(forgery: Forgery, photos: Path, tmp_path: P
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [*result_fields(), "run"] and len({row.pop("run") for row in rows}) == 1
-    assert rows == [{k: "" if v is None else str(v) for k, v in record.items()} for record in records]
+    cells = [{k: "; ".join(v) if isinstance(v, list) else v for k, v in record.items()} for record in records]
+    assert rows == [{k: "" if v is None else str(v) for k, v in record.items()} for record in cells]
     assert err == f"vision forgery: {photos / 'missing.png'}: no such file; check the path\n"
 
 
@@ -81,6 +82,23 @@ def test_bad_files_get_a_line_each_and_the_rest_is_judged(
         assert line == f"vision forgery: {path}: {record['error']}"
 
 
+def test_files_are_described(forgery: Forgery, tmp_path: Path, capsys: Capture) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=83)
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(bytes(30))
+    Image.new("RGB", (300, 280), "white").save(tmp_path / "b.png")
+    assert forgery(tmp_path, "--json") == 0
+    photo, page = records_of(capsys)
+    described = [photo[name] for name in ("width", "height", "format", "frames", "jpeg_quality", "notes")]
+    assert described == [120, 80, "JPEG", 1, 83, ["30 bytes follow the end of the image"]]
+    assert page["verdict"] == "inconclusive" and page["jpeg_quality"] is None
+    assert page["notes"][0].startswith("no evidence: 0% of the image have texture or noise")
+    assert forgery(tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "30 bytes follow" in out and "no evidence" in out
+
+
 def test_bad_files_in_the_table(forgery: Forgery, bad_files: dict[str, Path], capsys: Capture) -> None:
     assert forgery(bad_files["empty"]) == 1
     out, err = capsys.readouterr()
@@ -100,7 +118,7 @@ def test_no_read_permission(forgery: Forgery, photos: Path, capsys: Capture, mon
                 raise PermissionError(13, "Permission denied")
             return real_open(path, *rest)
 
-        monkeypatch.setattr("vision.images.os.open", refuse)
+        monkeypatch.setattr("vision.images.files.os.open", refuse)
     assert forgery(photos, "--json") == 1
     errors = [record["error"] for record in records_of(capsys)]
     assert errors[0].startswith("no permission to read this file") and errors[1:] == [None, None]
@@ -131,9 +149,9 @@ def test_unusual_images_are_judged(forgery: Forgery, tmp_path: Path, name: str, 
 
 
 def test_max_pixels(forgery: Forgery, photos: Path, capsys: Capture) -> None:
-    assert forgery(photos / "a.png", "--json", "--max-pixels", 2399) == 1
-    assert "2,400 pixels; the limit is 2,399" in records_of(capsys)[0]["error"]
-    assert forgery(photos / "a.png", "--json", "--max-pixels", 2400) == 0
+    assert forgery(photos / "a.png", "--json", "--max-pixels", 6299) == 1
+    assert "6,300 pixels; the limit is 6,299" in records_of(capsys)[0]["error"]
+    assert forgery(photos / "a.png", "--json", "--max-pixels", 6300) == 0
 
 
 def test_paths_from_stdin(forgery: Forgery, photos: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,16 @@ def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     assert 700 < picture.width <= 2100 and 150 < picture.height <= 1500
 
 
-def test_colors_follow_the_probability() -> None:
-    low, high = (np.asarray(render_heatmap(result_of((400, 400), p))).astype(int) for p in (0.0, 1.0))
-    assert low.shape == high.shape
-    middle, right = low.shape[0] // 2, low.shape[1] * 3 // 4
-    assert high[middle, right].sum() > low[middle, right].sum() + 150
-    left = low.shape[1] // 4  # the image itself stays as it is
-    assert low[middle, left].tolist() == high[middle, left].tolist() == [128, 128, 128]
+def test_colors_diverge_from_no_evidence() -> None:
+    maps = [np.asarray(render_heatmap(result_of((400, 400), p))).astype(int) for p in (0.0, 0.2, 0.5, 0.8, 1.0)]
+    middle, right = maps[0].shape[0] // 2, maps[0].shape[1] * 3 // 4
+    red_over_blue = [int(drawn[middle, right, 0] - drawn[middle, right, 2]) for drawn in maps]
+    assert red_over_blue[0] < red_over_blue[1] < -40 and 40 < red_over_blue[3] < red_over_blue[4]
+    assert red_over_blue[2] == 0 and np.ptp(maps[2][middle, right]) == 0  # gray: nothing speaks for either
+    brightness = [int(drawn[middle, right].sum()) for drawn in maps]
+    assert max(brightness) == brightness[2] and abs(brightness[0] - brightness[4]) < 80
+    left = maps[0].shape[1] // 4  # the image itself stays as it is
+    assert maps[0][middle, left].tolist() == maps[4][middle, left].tolist() == [128, 128, 128]
 
 
 def test_without_a_heat_map() -> None:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from vision.errors import Notice, UsageError
-from vision.images import WHITE, checked_array, read_image
+from vision.images import checked_array, read_image
 
 # What stands for one image.
 ImageInput: TypeAlias = "str | os.PathLike[str] | np.ndarray"
@@ -65,7 +65,7 @@ def check_type(index: int, image: object) -> None:
         raise TypeError(f"image {index} is a {type(image).__name__}; expected a path or a uint8 RGB array")
 
 
-def load_image(image: ImageInput, name: str, max_pixels: int, white: int = WHITE) -> np.ndarray:
+def load_image(image: ImageInput, name: str, max_pixels: int, white: int | None = None) -> np.ndarray:
     """Pixels of a path or an array, uint8 RGB `[H, W, 3]`; `name` stands for the path of an array in errors.
 
     Raises:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vision.errors import UsageError
-from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, common_white, read_image
 
 DEFAULT_FPS = 25.0
 
@@ -77,6 +77,8 @@ class VideoFile:
 class ImageFolder:
     """Images of a folder in the order of their names, as frames.
 
+    Those of more than 8 bits have one white, that of eight of them: brightness must not jump from frame to frame.
+
     Raises:
         UsageError: it has none.
     """
@@ -89,7 +91,8 @@ class ImageFolder:
         self.fps, self.count, self.max_pixels = fps, len(self.paths), max_pixels
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (read_image(path, self.max_pixels) for path in self.paths)
+        white = common_white(self.paths[:: -(-len(self.paths) // 8)], self.max_pixels)
+        return (read_image(path, self.max_pixels, white) for path in self.paths)
 
 
 def open_frames(path: str, max_pixels: int) -> Frames:

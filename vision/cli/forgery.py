@@ -21,8 +21,9 @@ _DESCRIPTION = """\
 Tell real images from AI-generated ones.
 
 Each image is looked at in crops at its native resolution, never resized. It gets a calibrated probability of being
-generated and a verdict: real, ai-generated, or inconclusive where the evidence is too weak. What the file says
-about its own origin (EXIF, XMP, C2PA, generators' texts) is listed separately and does not change the score."""
+generated and a verdict: real, ai-generated, or inconclusive where the evidence is too weak, as in icons, flat
+drawings and pages of text. What the file says about its own origin (EXIF, XMP, C2PA, generators' texts) is listed
+separately and does not change the score."""
 
 _EPILOG = """\
 exit codes:
@@ -190,10 +191,11 @@ def _is_heatmap(path: str) -> bool:
 
 
 def _row(record: dict[str, Any], robust: bool) -> list[str]:
-    """Cells for people. What the file says about itself stands in the notes."""
+    """Cells for people. What is odd about the file, and what it says about itself, stands in the notes."""
     from vision.provenance.fields import FIELDS
 
-    notes = "; ".join(f"{field.label}: {_short(record[field.name])}" for field in FIELDS if record[field.name])
+    metadata = [f"{field.label}: {_short(record[field.name])}" for field in FIELDS if record[field.name]]
+    notes = "; ".join([*record["notes"], *metadata])
     stable = [("yes" if record["stable"] else "no")] if robust else []
     numbers = [f"{record['probability']:.3f}", f"{record['logit']:+.2f}", str(record["crops"])]
     return [record["verdict"], *numbers, *stable, record["path"], notes]

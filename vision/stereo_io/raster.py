@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from vision.errors import UsageError
 from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
+from vision.images.pnm import pnm_values, read_pnm_header
 from vision.stereo_io.files import check_size
 
 # Pillow's modes -> bits
@@ -33,10 +34,13 @@ def read_gray(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
         try:
             with Image.open(file, formats=("PNG", "PPM", "BMP")) as image:
                 check_size(path, image.height, image.width, max_pixels)
-                mode = image.mode
-                values = np.asarray(
-                    image.convert("L") if mode == "1" else image.convert("RGB") if mode == "P" else image
-                )
+                mode, pnm = image.mode, read_pnm_header(image)
+                if pnm is not None and pnm.channels == 1:  # Pillow would scale a highest value of 1023 to 65535
+                    values = pnm_values(file, pnm)[..., 0]
+                else:
+                    values = np.asarray(
+                        image.convert("L") if mode == "1" else image.convert("RGB") if mode == "P" else image
+                    )
         except ImageError:
             raise
         # Decoders meet damaged bytes with errors of every kind (SyntaxError, struct.error, OSError, ...).
@@ -75,7 +79,7 @@ def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
         except Exception as error:
             raise _damaged(path, error, "a PNG image") from None
     if values is None:
-        raise ImageError(path, "damaged PNG data; expected a complete image, save it again")
+        raise ImageError(path, "damaged PNG data; expected a complete image, look for another copy")
     if values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] != 3:
         raise ImageError(path, f"is {values.dtype} {values.shape}; expected three channels of 16 bits")
     return np.ascontiguousarray(values[..., ::-1])

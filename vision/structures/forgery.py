@@ -15,6 +15,7 @@ HEATMAP_SOFTWARE = "neighborhood-vision, heat map"
 REAL = "real"
 GENERATED = "ai-generated"
 INCONCLUSIVE = "inconclusive"
+_FILE_FIELDS = ("width", "height", "format", "frames", "jpeg_quality")
 _ROBUST_FIELDS = ("probability_min", "probability_max", "stable")
 
 
@@ -33,6 +34,12 @@ class ForgeryResult:
         probability_min, probability_max: over the image and its recompressed copies; None without that check.
         stable: whether image and copies got the same verdict; when not, `verdict` is "inconclusive".
         heatmap: probabilities of overlapping tiles, when asked for.
+        width, height: of the upright image in pixels.
+        format: of the file, such as "JPEG"; None for arrays.
+        frames: of an animation, or pages, of which one is judged; None for arrays.
+        jpeg_quality: 1 to 100, estimated from the quantization tables; None for other formats.
+        notes: what is odd about the file, or why it holds no evidence, one line each, which knows its kind
+            (`vision.errors.Notice`).
     """
 
     path: str
@@ -46,13 +53,20 @@ class ForgeryResult:
     probability_max: float | None = None
     stable: bool | None = None
     heatmap: HeatMap | None = field(default=None, repr=False, compare=False)
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    frames: int | None = None
+    jpeg_quality: int | None = None
+    notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """Flat, JSON-ready, always with the same fields: the judgment, the provenance, the recompression check."""
+        """Flat, JSON-ready, always with the same fields: judgment, provenance, recompression check, file, notes."""
         judgment = {name: getattr(self, name) for name in ("path", "verdict", "probability", "logit", "crops", "error")}
         judgment["error"] = self.error and str(self.error)  # plain text, which any format takes
-        robust = {name: getattr(self, name) for name in _ROBUST_FIELDS}
-        record = judgment | {name: self.metadata.get(name) for name in PROVENANCE_FIELDS} | robust
+        others = {name: getattr(self, name) for name in (*_ROBUST_FIELDS, *_FILE_FIELDS)}
+        record = judgment | {name: self.metadata.get(name) for name in PROVENANCE_FIELDS} | others
+        record["notes"] = [str(note) for note in self.notes]
         return {name: round(value, 6) if isinstance(value, float) else value for name, value in record.items()}
 
 

@@ -26,8 +26,15 @@ from vision.visualization.canvas import (
 
 _VERDICT_COLORS = {REAL: (104, 190, 134), GENERATED: (244, 122, 96)}
 _UNDECIDED_COLOR = (232, 190, 92)
-# Perceptually uniform, and its dark end leaves a gray image readable.
-_COLORMAP = cv2.COLORMAP_INFERNO
+# Diverging: blue for real, red for generated, and between them, where nothing speaks for either, gray. By Moreland's
+# method ("Diverging color maps for scientific visualization", 2009): both sides grow alike, also for the color-blind.
+_COLORS = (
+    (0.0, (59, 76, 192)),
+    (0.25, (141, 176, 254)),
+    (0.5, (221, 221, 221)),
+    (0.75, (244, 152, 122)),
+    (1.0, (180, 4, 38)),
+)
 _OPACITY = 0.6
 
 
@@ -84,8 +91,9 @@ def _panels(heat: HeatMap) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _colors(probability: np.ndarray) -> np.ndarray:
-    levels = np.rint(probability * 255).astype(np.uint8)
-    return cv2.cvtColor(cv2.applyColorMap(levels, _COLORMAP), cv2.COLOR_BGR2RGB)
+    places = [place for place, _ in _COLORS]
+    channels = zip(*(color for _, color in _COLORS), strict=True)
+    return np.stack([np.rint(np.interp(probability, places, values)) for values in channels], axis=-1).astype(np.uint8)
 
 
 def _colors_over_gray(probability: np.ndarray) -> np.ndarray:
@@ -120,7 +128,7 @@ def _footer(heat: HeatMap, width: int, unit: int) -> Image.Image:
     lines = wrapped(words, width, font)
     line_height = round(1.4 * unit)
     image, draw = strip(width, unit + round(2.2 * unit) + line_height * len(lines))
-    texts = ("0  real", "0.5", "ai-generated  1")
+    texts = ("0  real", "0.5  no evidence", "ai-generated  1")
     draw_scale(image, _colors_over_gray, (0, 1), texts, unit, unit + round(0.3 * unit))
     for number, line in enumerate(lines):
         draw.text((0, unit + round(2.0 * unit) + number * line_height), line, MUTED, font)

@@ -259,6 +259,35 @@ def test_fields_come_in_the_documented_order(tmp_path: Path) -> None:
     assert json.loads(json.dumps(judged.to_dict(), allow_nan=False)) == judged.to_dict()
 
 
+def test_what_a_file_is_like_is_reported(tmp_path: Path) -> None:
+    frames = [Image.fromarray(image) for image in images_of((40, 60), (40, 60), (40, 60))]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    frames[0].save(tmp_path / "a.jpg", exif=exif, quality=71)
+    animation, photo, array, missing = inferencer()(
+        [tmp_path / "a.gif", tmp_path / "a.jpg", images_of((50, 30))[0], tmp_path / "b.jpg"]
+    )
+    names = ("width", "height", "format", "frames", "jpeg_quality")
+    assert [animation.to_dict()[name] for name in names] == [60, 40, "GIF", 3, None]
+    assert [photo.to_dict()[name] for name in names] == [40, 60, "JPEG", 1, 71]  # upright
+    assert [array.to_dict()[name] for name in names] == [30, 50, None, None, None]
+    assert [missing.to_dict()[name] for name in names] == [None] * 5
+
+
+@pytest.mark.parametrize("options", [{}, {"threshold": 0.5}, {"robust": True}])
+def test_no_verdict_without_evidence(options: dict[str, object]) -> None:
+    noise, icon, plain = images_of((40, 40), (7 + 1, 7), (40, 40))
+    icon = np.repeat(icon, 8, axis=1)[:, :40]
+    judge = ForgeryInferencer(network=Constant(9.0), crop_size=64, **options)  # type: ignore[arg-type]
+    judged, small, flat = judge([noise, icon, np.full_like(plain, 200)])
+    assert judged.verdict == "ai-generated" and judged.notes == []
+    assert [small.verdict, flat.verdict] == ["inconclusive", "inconclusive"]
+    assert small.notes == ["no evidence: 40 x 8 pixels are too few; a verdict needs 16 on the shorter side"]
+    assert isinstance(flat.notes[0], Notice) and (flat.notes[0].code, flat.notes[0].value) == ("no-evidence", 0.0)
+    assert flat.probability == judged.probability  # what the model says is still told
+
+
 def test_heat_map_comes_with_its_result() -> None:
     plain, mapped = (inferencer(heatmap=heatmap)(images_of((80, 200)))[0] for heatmap in (False, True))
     assert plain.heatmap is None and mapped.heatmap is not None

@@ -38,6 +38,9 @@ Picture = ImageInput  # the name it had before
 class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
     """Tells real images from AI-generated ones.
 
+    The verdict is "inconclusive", with a note, for what holds no evidence: less than a quarter of a crop on the
+    shorter side, flat drawings, lettering, plain colors.
+
     Images are decoded in threads while the model works; crops of different images share its batches. An image
     that cannot be read gives a result with `error` set, and the others go on.
 
@@ -140,7 +143,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             job.take(index, float(logit))
 
     def _result(self, job: Job) -> ForgeryResult:
-        result = ForgeryResult(job.path, error=job.error, metadata=job.metadata)
+        result = ForgeryResult(job.path, error=job.error, metadata=job.metadata, notes=job.notes, **job.file)
         if job.error is not None:
             return result
         if not np.isfinite(job.logits).all():
@@ -155,6 +158,9 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             result.probability_min, result.probability_max = min(probabilities), max(probabilities)
             result.stable = len(set(verdicts)) == 1
             result.verdict = verdicts[0] if result.stable else INCONCLUSIVE
+        if job.no_evidence is not None:
+            result.verdict = INCONCLUSIVE
+            result.notes = [*result.notes, job.no_evidence]
         if job.tiles is not None:
             tiles = np.array([self.calibration.probability(float(logit)) for logit in job.tile_logits()])
             result.heatmap = job.tiles.heat_map(tiles)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from vision.apis.base import ImageInput, load_image, name_of
 from vision.apis.forgery.crops import native_crops
+from vision.apis.forgery.evidence import missing_evidence
 from vision.apis.forgery.heatmap import HeatmapPlan, plan_heatmap
 from vision.errors import Notice, notice_of
-from vision.images import ImageError
+from vision.images import ImageError, decode_image
 from vision.pixels import jpeg
 from vision.provenance import read_provenance
 
@@ -32,6 +34,9 @@ class Job:
         tiles: where the tiles are, when there are any.
         error: why there is nothing to judge, a `vision.errors.Notice`.
         metadata: provenance fields.
+        file: size, format and the like, by the names of `ForgeryResult`.
+        notes: what is odd about the file.
+        no_evidence: why there is no verdict, whatever the model says; None if there may be one.
         logits: float32 `[N]`, one per crop, filled in as they come.
     """
 
@@ -42,6 +47,9 @@ class Job:
     tiles: HeatmapPlan | None = None
     error: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    file: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    no_evidence: str | None = None
 
     def __post_init__(self) -> None:
         self.logits = np.full(len(self.crops), np.nan, np.float32)
@@ -86,10 +94,19 @@ def prepare(
     """
     path = name_of(image, array_name)
     metadata = {} if isinstance(image, np.ndarray) else read_provenance(path)
+    file: dict[str, Any] = {}
+    notes: list[str] = []
     try:
-        pixels = load_image(image, path, max_pixels)
+        if isinstance(image, np.ndarray):
+            pixels = load_image(image, path, max_pixels)
+        else:
+            decoded = decode_image(image, max_pixels)
+            pixels, notes = decoded.pixels, list[str](decoded.notices)
+            file = {name: getattr(decoded, name) for name in ("format", "frames", "jpeg_quality")}
+        file["height"], file["width"] = pixels.shape[:2]
         versions = [pixels, *(_recompressed(path, pixels) if robust else [])]
         crops = [native_crops(version, crop_size, max_crops) for version in versions]
+        no_evidence = missing_evidence(crops[0], *pixels.shape[:2])
         plan, tiles = plan_heatmap(pixels, crop_size) if heatmap else (None, pixels[:0])
     except ImageError as error:
         return Job(path, error=notice_of(error, error.reason), metadata=metadata)
@@ -97,7 +114,8 @@ def prepare(
         too_large = Notice("does not fit into memory; lower max_pixels or workers", "image-out-of-memory")
         return Job(path, error=too_large, metadata=metadata)
     windows = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
-    return Job(path, windows, len(versions), len(crops[0]), plan, metadata=metadata)
+    counts = len(versions), len(crops[0])
+    return Job(path, windows, *counts, plan, metadata=metadata, file=file, notes=notes, no_evidence=no_evidence)
 
 
 def _recompressed(path: str, image: np.ndarray) -> list[np.ndarray]:

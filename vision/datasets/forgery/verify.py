@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
-from vision.images import MIN_SIDE, ImageError, open_regular, read_image
+from vision.images import ImageError, check_header, read_image
 
 
 def find_broken(
@@ -36,27 +34,3 @@ def find_broken(
         except ImageError as error:
             broken[path] = error.reason
     return broken
-
-
-def check_header(path: str, max_pixels: int) -> None:
-    """Open an image without decoding it.
-
-    Raises:
-        ImageError: for what is no image, too small or too large.
-    """
-    with open_regular(path) as file, warnings.catch_warnings():
-        # Pillow warns by a limit of its own; ours is checked below.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(file) as image:
-                width, height = image.size
-        except Image.DecompressionBombError:
-            raise ImageError(path, f"has more than the {max_pixels:,} pixels allowed") from None
-        # Header parsers meet hostile bytes with errors of every kind.
-        except Exception as error:
-            detail = " ".join(str(error).split())[:120] or type(error).__name__
-            raise ImageError(path, f"empty, damaged or no image ({detail})") from None
-    if min(width, height) < MIN_SIDE:
-        raise ImageError(path, f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
-    if width * height > max_pixels:
-        raise ImageError(path, f"has {width * height:,} pixels; the limit is {max_pixels:,}")

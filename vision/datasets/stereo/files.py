@@ -10,7 +10,7 @@ import numpy as np
 
 from vision.datasets.stereo.visibility import LEFT, RIGHT, seen_by_other
 from vision.errors import UsageError
-from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, read_image
+from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, common_white, read_image
 from vision.stereo_io.disparity import read_disparity
 from vision.stereo_io.flow import read_flow
 from vision.stereo_io.raster import read_gray, read_rgb16
@@ -44,8 +44,9 @@ def read_sample(files: StereoFiles, max_pixels: int = MAX_PIXELS) -> dict[str, A
     Raises:
         ImageError: a file cannot be read, or its size is not the left image's.
     """
-    left = read_image(files.left, max_pixels)
-    sample: dict[str, Any] = {"left": left, "right": read_image(files.right, max_pixels)}
+    white = common_white([files.left, files.right], max_pixels)
+    left = read_image(files.left, max_pixels, white)
+    sample: dict[str, Any] = {"left": left, "right": read_image(files.right, max_pixels, white)}
     if files.flow:
         sample["flow"] = read_flow(files.flow, max_pixels)
     else:
