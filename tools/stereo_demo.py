@@ -99,13 +99,14 @@ def save(result: StereoResult, place: dict[str, Path]) -> None:
     """Disparity, the image beside it, and the points that both views see."""
     assert result.disparity is not None and result.image is not None and result.occlusion is not None
     write_pfm(place["disparity.pfm"], result.disparity)
-    write_png(place["stereo.png"], np.asarray(render_stereo(result, "a pair of images, and the disparity found")))
+    drawn = np.asarray(render_stereo(result, "a pair of images, and the disparity found"))
+    write_png(place["stereo.png"], drawn, "stereo")
     height, width = result.disparity.shape
     calibration = StereoCalibration(focal=float(width), baseline=BASELINE, cx=width / 2, cy=height / 2)
     depth = depth_of(result.disparity, calibration)
     points, colors = point_cloud(depth, result.image, calibration, keep=~result.occlusion, max_depth=FARTHEST)
     write_ply(place["points.ply"], points, colors, "meters, if the focal length were the image's width")
-    write_png(place["points.png"], render_points(points, colors))
+    write_png(place["points.png"], render_points(points, colors), "points")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import vision
 from vision.cli.advice import advised
 from vision.cli.output import print_table, printable, to_json
+from vision.cli.paths import Gap
 from vision.cli.table import CsvFile, digest_of, run_of
 
 ALL_DONE, SOME_FAILED = 0, 1
@@ -90,6 +91,7 @@ class Reporter:
         self.done = 0
         self.outcomes: Counter[str] = Counter()
         self._records: list[Record] = []
+        self._has_gap = False
         self._csv: CsvFile | None = None
         self._stack = ExitStack()
 
@@ -122,6 +124,7 @@ class Reporter:
 
     def complain(self, text: str) -> None:
         """One line on stderr, with advice about options where the text has a code."""
+        self._has_gap = self._has_gap or isinstance(text, Gap)
         print(f"vision {self.command.name}: {printable(advised(text))}", file=sys.stderr)
 
     def add(self, record: Record) -> None:
@@ -162,8 +165,8 @@ class Reporter:
 
     @property
     def exit_code(self) -> int:
-        """0 when every result is there, else 1."""
-        return SOME_FAILED if self.outcomes[FAILED] else ALL_DONE
+        """0 when every result is there and no folder had images that were left out, else 1."""
+        return SOME_FAILED if self.outcomes[FAILED] or self._has_gap else ALL_DONE
 
     @contextmanager
     def progress(
