@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.datasets.stereo.sets import DISPARITY_SETS
 from vision.errors import UsageError
@@ -21,6 +22,7 @@ from vision.models.stereo.opencv import bm_disparity, sgbm_disparity
 from vision.models.table import STEREO, default_model
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and evaluate; a mistake in them ends with one line and exit code 2."""
     parser = argument_parser()

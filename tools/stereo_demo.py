@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vision.apis import StereoInferencer, StereoResult
+from vision.cli.process import program
 from vision.datasets import SyntheticStereo
 from vision.geometry import StereoCalibration, depth_of, point_cloud, write_ply
 from vision.metrics.stereo.errors import stereo_errors
@@ -29,6 +30,7 @@ BASELINE = 0.1  # meters
 FARTHEST = 50.0  # meters: what has next to no disparity would be anywhere
 
 
+@program
 def main() -> int:
     """Parse the arguments and run; exit code 0, or 2 with a line that says what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

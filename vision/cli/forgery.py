@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vision.cli.arguments import add_file_options, between, count
@@ -118,7 +119,7 @@ def run(command: argparse.Namespace) -> int:
         reporter.complain(remark)
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.heatmap, "--heatmap") if command.heatmap is not None else None
-    with reporter, reporter.progress(len(paths), "judging") as progress:
+    with folder or nullcontext(), reporter, reporter.progress(len(paths), "judging") as progress:
         for _ in range(reporter.done):
             progress.advance()
         for result in _inferencer(command).stream(paths[reporter.done :]):
