@@ -85,3 +85,10 @@ def test_flow_is_published_as_flow(tmp_path: Path, capsys: Capture) -> None:
     torch.save({"state_dict": MatchStereo.from_variant("nano", stereo=False).state_dict()}, tmp_path / "flow.pth")
     assert code_of("publish_stereo", tmp_path / "flow.pth", tmp_path / "flow.safetensors", "--flow") == 0
     assert read_checkpoint(tmp_path / "flow.safetensors")[1] == {"variant": "nano", "stereo": False}
+
+
+@pytest.mark.parametrize("option", ["--scale", "--max-disparity"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0"])
+def test_figures_of_stereo_are_above_0(tmp_path: Path, option: str, value: str, capsys: Capture) -> None:
+    assert code_of("evaluate_stereo", tmp_path, f"{option}={value}") == 2
+    assert f"argument {option}: expected a number" in capsys.readouterr().err
