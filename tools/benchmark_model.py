@@ -19,12 +19,14 @@ import vision
 from backbones.neighborhood.variants import VARIANTS
 from vision.analysis.speed import Result, Setting, compare, keep_freed_memory
 from vision.cli.output import print_table
+from vision.cli.process import program
 from vision.device import usable_device
 from vision.errors import UsageError
 from vision.models.timm_names import check_timm_name, timm_image_size
 from vision.ops.common import kernels
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments, measure and print; a mistake in them ends with one line and exit code 2."""
     parser = argument_parser()

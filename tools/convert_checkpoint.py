@@ -17,10 +17,12 @@ from torch import Tensor
 from backbones.checkpoint import convert_checkpoint
 from backbones.neighborhood.rel_pos_bias import resize_rel_pos_bias
 from vision.checkpoint import read_checkpoint, write_safetensors
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError, printable
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments, convert and say what was found; a mistake ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

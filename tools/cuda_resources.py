@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from tools.cuda_plan import DTYPES, Call, Launch, ask, build, neighborhood_call, short_name
 from vision.analysis.occupancy import MULTIPROCESSORS, active_blocks
+from vision.cli.process import program
 from vision.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +67,7 @@ class Resources(NamedTuple):
         return next((most for word, most in MOST_SPILLED.items() if word in self.kernel), 0)
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments, compile and print a table; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)

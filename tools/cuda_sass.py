@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.cuda_plan import ROOT, short_name
+from vision.cli.process import program
 
 # The first that an opcode begins with; all others are "other": addresses, masks, control.
 CLASSES = {
@@ -37,6 +38,7 @@ CLASSES = {
 }
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments, compile and print a table; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

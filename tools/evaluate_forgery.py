@@ -11,10 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from vision.cli.arguments import at_least, count
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.datasets import ForgeryDataset
 from vision.datasets.forgery.folders import layout_names
+from vision.device import usable_device
 from vision.files import write_csv
+from vision.images import MIN_SIDE
 from vision.metrics.forgery.evaluation import predict
 from vision.metrics.forgery.robustness import Sweep, format_sweep, robustness_sweep, sweep_lines
 from vision.metrics.forgery.table import format_table
@@ -22,11 +26,13 @@ from vision.models import forgery_detector, forgery_models
 from vision.models.table import FORGERY, default_model, default_setting
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and evaluate; a mistake in them ends with one line and exit code 2."""
     parser = argument_parser()
     args = parser.parse_args(argv)
     try:
+        usable_device(args.device)
         network = forgery_detector(args.model, args.checkpoint)
         dataset = ForgeryDataset(
             args.data_root,
@@ -76,15 +82,17 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", metavar="NAME", help="only images below folders of this name (train, val, test)")
     parser.add_argument("--include-sources", metavar="NAME", nargs="+", help="judge these sources alone")
     parser.add_argument("--exclude-sources", metavar="NAME", nargs="+", help="leave these sources out")
-    parser.add_argument("--max-images", metavar="N", type=int, help="at most N of each class of each source")
+    parser.add_argument("--max-images", metavar="N", type=count, help="at most N of each class of each source")
     crop_size = default_setting(FORGERY, "crop_size")
-    parser.add_argument("--crop-size", metavar="PIXELS", type=int, default=crop_size, help="side of the central crop")
+    parser.add_argument(
+        "--crop-size", metavar="PIXELS", type=at_least(MIN_SIDE), default=crop_size, help="side of the central crop"
+    )
     parser.add_argument("--sweep", action="store_true", help="also under JPEG compression and blur (18 passes)")
     parser.add_argument("--csv", metavar="FILE", help="write every row, of every cell of the sweep, to this file")
     add_overwrite(parser)
     parser.add_argument("--cache", action="store_true", help="keep decoded images in memory, faster for --sweep")
-    parser.add_argument("--batch-size", metavar="N", type=int, default=8)
-    parser.add_argument("--workers", metavar="N", type=int, default=0, help="processes that decode")
+    parser.add_argument("--batch-size", metavar="N", type=count, default=8)
+    parser.add_argument("--workers", metavar="N", type=at_least(0), default=0, help="processes that decode")
     parser.add_argument("--device", default="cpu")
     return parser
 

@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from vision.cli.arguments import positive
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.datasets.stereo.sets import DISPARITY_SETS
 from vision.errors import UsageError
@@ -21,6 +23,7 @@ from vision.models.stereo.opencv import bm_disparity, sgbm_disparity
 from vision.models.table import STEREO, default_model
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and evaluate; a mistake in them ends with one line and exit code 2."""
     parser = argument_parser()
@@ -73,11 +76,11 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default=default_model(STEREO), metavar="NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--scale", metavar="S", type=float, help="ours: match images enlarged so many times")
+    parser.add_argument("--scale", metavar="S", type=positive, help="ours: match images enlarged so many times")
     parser.add_argument("--coarse-to-fine", action="store_true", help="ours: start from a match at half the size")
     parser.add_argument("--tile", metavar="PIXELS", type=_positive, help="ours: match larger images in tiles")
     parser.add_argument("--max-size", metavar="PIXELS", type=_positive, help="ours: shrink images with a longer side")
-    parser.add_argument("--max-disparity", metavar="PIXELS", type=float, help="judge only smaller true disparities")
+    parser.add_argument("--max-disparity", metavar="PIXELS", type=positive, help="judge only smaller true disparities")
     parser.add_argument("--limit", metavar="N", type=_positive, help="only the first N pairs")
     parser.add_argument("--csv", metavar="FILE", help="write all figures to this file")
     add_overwrite(parser)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from vision.apis import ForgeryInferencer, ForgeryResult
 from vision.cli.output import OutputFolder, print_table
+from vision.cli.process import program
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
 from vision.models.table import FORGERY, default_model
@@ -26,6 +27,7 @@ leave (lost fine detail, regions without sensor noise). A verdict is evidence, n
 the score, not where an edit is."""
 
 
+@program
 def main() -> int:
     """Parse the arguments and run; exit code 0, or 2 with a line that says what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)

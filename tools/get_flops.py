@@ -22,6 +22,7 @@ import torch
 from backbones.neighborhood.variants import VARIANTS
 from vision.analysis.complexity import Cost, model_cost
 from vision.cli.output import print_table
+from vision.cli.process import program
 from vision.errors import UsageError
 from vision.models.timm_names import build_timm_model, timm_image_size
 
@@ -32,6 +33,7 @@ OTHER_SIZE = (224, 224)
 LARGE_GMACS = 20
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and print a table; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

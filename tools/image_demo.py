@@ -18,6 +18,7 @@ from typing import Any
 
 from vision.apis.dense import DenseInferencer
 from vision.cli.output import printable
+from vision.cli.process import program
 from vision.errors import UsageError
 from vision.images import ImageError, read_image
 from vision.visualization.canvas import save_image
@@ -28,6 +29,7 @@ FOLDER = Path("demo-output")
 LEAST_SHARE = 0.005
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and run; exit code 0, 1 when some images failed, 2 with a line that says what is wrong."""
     parser = argument_parser()

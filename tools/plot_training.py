@@ -8,7 +8,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from vision.cli.arguments import number
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
 from vision.files import replacing_path
@@ -16,6 +19,7 @@ from vision.files import replacing_path
 Curve = tuple[list[float], list[float]]
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and draw; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -30,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         parser.error(str(error))
     try:
-        levels = {name: float(value) for name, _, value in (text.partition("=") for text in args.level)}
-    except ValueError:
+        levels = {name: number(value) for name, _, value in (text.partition("=") for text in args.level)}
+    except argparse.ArgumentTypeError:
         parser.error(f"--level expects NAME=NUMBER, got {args.level}")
     curves = read_curves(args.work_dir, args.keys)
     missing = [key for key in args.keys if not curves[key][0]]
@@ -45,9 +49,9 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
     """Key -> epochs (steps where a run has none) and values, of all runs in the folder, the latest winning."""
     found: dict[str, dict[float, float]] = {key: {} for key in keys}
     for log in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        lines = [json.loads(line) for line in log.read_text().splitlines() if line.strip()]
+        lines = _lines_of(log)
         logged = Counter(line.get("epoch") for line in lines)
-        seen: Counter[int] = Counter()
+        seen: Counter[Any] = Counter()
         for line in lines:
             # Training logs several lines per epoch, validation one, with the epoch as its step.
             epoch = line.get("epoch")
@@ -57,6 +61,33 @@ def read_curves(work_dir: Path, keys: Sequence[str]) -> dict[str, Curve]:
                 if key in line:
                     found[key][when] = line[key]
     return {key: (sorted(values), [values[x] for x in sorted(values)]) for key, values in found.items()}
+
+
+def _lines_of(log: Path) -> list[dict[str, Any]]:
+    """What a run has logged; a line that a run that was ended left unfinished is none.
+
+    Raises:
+        UsageError: a line is not that of a log.
+    """
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    found = []
+    for place, line in enumerate(lines, 1):
+        try:
+            values = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError):
+            if place == len(lines) and not line.endswith("\n"):
+                break
+            values = line
+        if values is None:
+            continue
+        if (
+            not isinstance(values, dict)
+            or not all(isinstance(values.get(name, 0), (int, float)) for name in ("epoch", "step"))
+            or not {"epoch", "step"} & set(values)
+        ):
+            raise UsageError(f"{log}, line {place}: is no line of a log; expected JSON with a step or an epoch")
+        found.append(values)
+    return found
 
 
 def draw(curves: dict[str, Curve], levels: dict[str, float], output: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from vision.cli.process import program
 from vision.files import new_folder
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -25,6 +26,7 @@ SPLITS = {
 }
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and unpack; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)

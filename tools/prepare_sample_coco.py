@@ -25,6 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vision.cli.process import program
 from vision.errors import UsageError
 from vision.files import new_folder
 from vision.images import read_image
@@ -109,6 +110,7 @@ OBJECTS = {
 }
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and write; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.datasets import ForgeryDataset
 from vision.datasets.augment import FixedCorruption
@@ -26,6 +27,7 @@ from vision.models.forgery.network import ForgeryNetwork, build_network
 CONDITIONS: dict[str, int | None] = {"clean": None, "JPEG 70": 70}
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and publish; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

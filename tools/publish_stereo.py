@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
+from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
 from vision.models import MatchStereo
 from vision.models.stereo.checkpoint import variant_of
 
 
+@program
 def main(argv: list[str] | None = None) -> int:
     """Parse the arguments and publish; a mistake in them ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)

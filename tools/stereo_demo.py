@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vision.apis import StereoInferencer, StereoResult
+from vision.cli.process import program
 from vision.datasets import SyntheticStereo
 from vision.geometry import StereoCalibration, depth_of, point_cloud, write_ply
 from vision.metrics.stereo.errors import stereo_errors
@@ -29,6 +30,7 @@ BASELINE = 0.1  # meters
 FARTHEST = 50.0  # meters: what has next to no disparity would be anywhere
 
 
+@program
 def main() -> int:
     """Parse the arguments and run; exit code 0, or 2 with a line that says what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -99,13 +101,14 @@ def save(result: StereoResult, place: dict[str, Path]) -> None:
     """Disparity, the image beside it, and the points that both views see."""
     assert result.disparity is not None and result.image is not None and result.occlusion is not None
     write_pfm(place["disparity.pfm"], result.disparity)
-    write_png(place["stereo.png"], np.asarray(render_stereo(result, "a pair of images, and the disparity found")))
+    drawn = np.asarray(render_stereo(result, "a pair of images, and the disparity found"))
+    write_png(place["stereo.png"], drawn, "stereo")
     height, width = result.disparity.shape
     calibration = StereoCalibration(focal=float(width), baseline=BASELINE, cx=width / 2, cy=height / 2)
     depth = depth_of(result.disparity, calibration)
     points, colors = point_cloud(depth, result.image, calibration, keep=~result.occlusion, max_depth=FARTHEST)
     write_ply(place["points.ply"], points, colors, "meters, if the focal length were the image's width")
-    write_png(place["points.png"], render_points(points, colors))
+    write_png(place["points.png"], render_points(points, colors), "points")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def replacing_path(path: StrPath, suffix: str = "") -> Iterator[Path]:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         except OSError as error:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-        with _named(path):
+        with naming(path):
             yield temporary
         if target.exists():
             mode = stat.S_IMODE(target.stat().st_mode)
@@ -122,6 +122,17 @@ def new_folder(path: StrPath) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def naming(path: StrPath) -> Iterator[None]:
+    """Errors of writing to a file that is open already know neither its name nor the final one: name it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise
+
+
 def write_bytes(path: StrPath, *parts: bytes | memoryview) -> None:
     """Write a file whole or not at all."""
     with replacing(path) as file:
@@ -161,17 +172,6 @@ def readable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half of a pair of UTF-16, which no file name gives
         return text.encode("utf-8", "backslashreplace").decode()
-
-
-@contextlib.contextmanager
-def _named(path: StrPath) -> Iterator[None]:
-    """Errors of writing to a file that is open already know neither its name nor the final one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-        raise
 
 
 def _target(path: StrPath) -> Path:

@@ -107,3 +107,23 @@ def test_checking_needs_onnxruntime(
     assert main(["export", "stereo", str(tmp_path / "s.onnx"), "--check"]) == 2
     assert "--check needs onnxruntime: pip install 'neighborhood-vision[onnx]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shift", [-2.0, 2.0])
+def test_a_difference_counts_in_both_directions(
+    small_model: MatchStereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    from vision.cli.export import compare
+    from vision.onnx.stereo import StereoGraph
+
+    class Session:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def run(self, names: None, views: dict[str, np.ndarray]) -> list[np.ndarray]:
+            with torch.inference_mode():
+                found = StereoGraph(small_model)(*map(torch.from_numpy, views.values()))
+            return [field.numpy() + shift for field in found]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    assert compare(small_model, tmp_path / "a.onnx", 64, 96) == pytest.approx(2.0, abs=1e-3)

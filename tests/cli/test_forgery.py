@@ -324,3 +324,35 @@ def other_model(folder: Path) -> Path:
     path = folder / "other.pth"
     torch.save(torch.nn.Linear(3, 4).state_dict(), path)
     return path
+
+
+def test_every_option_reaches_the_inferencer(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import vision.apis
+
+    given: dict[str, object] = {}
+
+    class Inferencer:
+        def __init__(self, **options: object) -> None:
+            given.update(options)
+
+        def stream(self, paths: list[str]) -> list[object]:
+            return []
+
+    monkeypatch.setattr(vision.apis, "ForgeryInferencer", Inferencer)
+    options = ["--model", "dual_frequency_paper", "--checkpoint", "a.pth", "--device", "cpu", "--batch-size", "3"]
+    options += ["--workers", "5", "--max-pixels", "777", "--fpr", "0.2", "--robust", "--heatmap", str(photos / "maps")]
+    assert main(["forgery", str(photos), *options]) == 0
+    assert given == {
+        "model": "dual_frequency_paper",
+        "checkpoint": "a.pth",
+        "device": "cpu",
+        "batch_size": 3,
+        "workers": 5,
+        "max_pixels": 777,
+        "fpr": 0.2,
+        "threshold": None,
+        "robust": True,
+        "heatmap": True,
+    }
+    assert main(["forgery", str(photos), "--threshold", "0.4"]) == 0
+    assert (given["threshold"], given["robust"], given["heatmap"], given["workers"]) == (0.4, False, False, 2)

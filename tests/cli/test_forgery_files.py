@@ -152,7 +152,7 @@ def test_heat_maps_of_an_earlier_run_are_not_judged(
         out, err = capsys.readouterr()
         names = [str(Path(record["path"]).relative_to(photos)) for record in json.loads(out)]
         assert names == ["a.png", "b.jpg", "mine_heatmap.png", "sub/a.webp"]
-        assert ("4 heat maps of earlier runs left out, such as " in err) == (run == 2)
+        assert ("4 outputs of earlier runs left out, such as " in err) == (run == 2)
     drawn = photos / folder / "b_heatmap.png"
     assert forgery(drawn, "--json") == 0 and [r["path"] for r in records_of(capsys)] == [str(drawn)]
 

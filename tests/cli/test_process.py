@@ -105,9 +105,9 @@ def test_interrupt(checkpoint: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vision", "forgery", "-", "--checkpoint", str(checkpoint), "--csv", str(target)]
     # A shell that starts the tests in the background has them ignore the signal, and Python leaves that so.
     ready = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + (
-        "import vision.cli.paths as p, sys; o = p.PathFinder._listed\n"
-        "def listed(self):\n    print('ready', file=sys.stderr, flush=True)\n    return o(self)\n"
-        f"p.PathFinder._listed = listed\nfrom vision.cli.main import main\nsys.exit(main({command[3:]!r}))\n"
+        "import vision.cli.paths as p, sys; o = p.read_paths_from_stdin\n"
+        "def listed():\n    print('ready', file=sys.stderr, flush=True)\n    return o()\n"
+        f"p.read_paths_from_stdin = listed\nfrom vision.cli.main import main\nsys.exit(main({command[3:]!r}))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", ready],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision.cli.arguments import add_old_name, at_least
+from vision.cli.process import say
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
 from vision.models.table import FLOW, STEREO, default_model, require_weights
@@ -91,7 +91,7 @@ def run(command: argparse.Namespace) -> int:
     difference = compare(model, output, height, width)
     print(f"onnxruntime differs from PyTorch by at most {difference:.4f} pixels")
     if difference > TOLERANCE:
-        print(f"vision export: that is more than {TOLERANCE} pixels; do not use this file", file=sys.stderr)
+        say(f"vision export: that is more than {TOLERANCE} pixels; do not use this file")
         return DIFFERS
     return DONE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vision.cli.arguments import add_file_options, between, count
@@ -28,7 +29,7 @@ separately and does not change the score."""
 _EPILOG = """\
 exit codes:
   0   every image was judged
-  1   some could not be read, the others were judged
+  1   some could not be read, or are of a kind that is not read, the others were judged
   2   bad usage: arguments, checkpoint, device, no images, output that cannot be written
   3   with --fail-on-fake: at least one is ai-generated (also when others could not be read)
 
@@ -96,22 +97,20 @@ def run(command: argparse.Namespace) -> int:
     """
     from vision.cli.output import OutputFolder, write_problem
     from vision.cli.paths import PathFinder
-    from vision.cli.reporter import SOME_FAILED, Reporter, record_of
+    from vision.cli.reporter import Reporter, record_of
+    from vision.drawn import is_drawn
     from vision.images import IMAGE_SUFFIXES
 
-    finder = PathFinder(IMAGE_SUFFIXES, _is_heatmap)
+    finder = PathFinder(IMAGE_SUFFIXES, is_drawn)
     paths = finder.expand(command.paths)
     sources = [os.path.abspath(path) for path in paths]
     lists = [path for path in command.paths if path == "-"]
     reporter = Reporter(command, _subject(command), sources, [*paths, *lists, command.checkpoint])
-    for path, reason in finder.problems:
-        reporter.complain(f"{path}: {reason}")
-    if finder.left_out:
-        count, first = len(finder.left_out), finder.left_out[0]
-        reporter.complain(f"{count} heat map{'s' * (count != 1)} of earlier runs left out, such as {first}")
+    for remark in finder.remarks():
+        reporter.complain(remark)
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.heatmap, "--heatmap") if command.heatmap is not None else None
-    with reporter, reporter.progress(len(paths), "judging") as progress:
+    with folder or nullcontext(), reporter, reporter.progress(len(paths), "judging") as progress:
         for _ in range(reporter.done):
             progress.advance()
         for result in _inferencer(command).stream(paths[reporter.done :]):
@@ -126,7 +125,7 @@ def run(command: argparse.Namespace) -> int:
     reporter.finish()
     if command.fail_on_fake and reporter.outcomes["ai-generated"]:
         return FAKE_FOUND
-    return SOME_FAILED if finder.problems else reporter.exit_code
+    return reporter.exit_code
 
 
 def _subject(command: argparse.Namespace) -> Subject:
@@ -173,21 +172,6 @@ def _draw(result: ForgeryResult, folder: OutputFolder) -> str | None:
     target = f"{folder.base_for(result.path, '_heatmap', ['.png'])}.png"
     save_heatmap(result, target, os.path.basename(result.path))
     return target
-
-
-def _is_heatmap(path: str) -> bool:
-    """Whether this command drew a file, which says so before its pixels; one that is named is judged all the same."""
-    if not path.lower().endswith(".png"):
-        return False
-    from vision.structures.forgery import HEATMAP_SOFTWARE
-
-    try:
-        if not os.path.isfile(path):
-            return False
-        with open(path, "rb") as file:
-            return b"tEXtSoftware\0" + HEATMAP_SOFTWARE.encode() in file.read(200)
-    except OSError:  # told when it is judged
-        return False
 
 
 def _row(record: dict[str, Any], robust: bool) -> list[str]:

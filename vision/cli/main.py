@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import vision
 from vision.cli import doctor, export, forgery, models, stereo
-from vision.cli.advice import advised
 from vision.cli.output import printable
-from vision.errors import UsageError
-
-USAGE_ERROR = 2
-INTERRUPTED = 130
-SIGNALED = 128  # and the number of the signal, as shells have it
-BROKEN_PIPE = 141
-
-
-class _Ended(BaseException):
-    """The process was told to end, by the signal of this number."""
+from vision.cli.process import USAGE_ERROR, run_guarded
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a wrong argument with one line instead of the whole usage."""
+    """Answers a wrong argument with one line instead of the whole usage; fails where its help cannot be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:  # argparse would say nothing of a full disk
+            print(message, end="")
+        else:
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"{self.prog}: {printable(message)} (see {self.prog} --help)\n")
@@ -49,52 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
-    command = build_parser().parse_args(arguments)
-    try:
-        with _ending_cleanly(), warnings.catch_warnings():
+    name = "vision"
+
+    def work() -> int:
+        nonlocal name
+        command = build_parser().parse_args(arguments)
+        name = f"vision {command.name}"
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # malformed metadata does not concern the reader
-            code = command.run(command)
-        sys.stdout.flush()
-        return code
-    except UsageError as error:
-        print(f"vision {command.name}: {printable(' '.join(advised(str(error), error).split()))}", file=sys.stderr)
-        return USAGE_ERROR
-    except _Ended as ended:
-        [number] = ended.args
-        print(f"vision {command.name}: ended by {signal.Signals(number).name}", file=sys.stderr)
-        return SIGNALED + number
-    except KeyboardInterrupt:
-        print(f"vision {command.name}: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except OSError as error:  # reading is guarded image by image: what is left is output, such as a full disk
-        print(f"vision {command.name}: cannot write: {printable(str(error))}", file=sys.stderr)
-        return USAGE_ERROR
+            code: int = command.run(command)
+            return code
 
-
-@contextmanager
-def _ending_cleanly() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does: no temporary file stays. One that is ignored stays so."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        before = {number: signal.SIG_DFL for number in signals if signal.getsignal(number) is signal.SIG_DFL}
-
-    def end(number: int, frame: FrameType | None) -> None:
-        for other in before:  # systemd and terminals send several: the first does
-            signal.signal(other, signal.SIG_IGN)
-        raise _Ended(number)
-
-    for number in before:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return run_guarded(work, lambda: name)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ _STYLES = {"real": "green", "ai-generated": "bold red", "inconclusive": "yellow"
 
 
 class OutputFolder:
-    """A folder for results, one name for each source file.
+    """A folder for results, one name for each source file, which no other run takes.
+
+    It is a context: at its end the last name is free for others, unless its files are there by then.
 
     Args:
         path: of the folder, made when it is missing.
@@ -38,6 +41,7 @@ class OutputFolder:
         self.path = path
         self._taken: set[str] = set()
         self._last: dict[str, int] = {}  # numbers found, so that a thousand of one name do not take a million looks
+        self._mark: str | None = None
         try:
             os.makedirs(path, exist_ok=True)
             with tempfile.TemporaryFile(dir=path):
@@ -47,11 +51,22 @@ class OutputFolder:
                 f"{option} {path!r} cannot be written ({error.strerror}); choose a writable folder"
             ) from None
 
+    def __enter__(self) -> OutputFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_mark"):
+            self._release()
+
     def base_for(self, source: str, suffix: str = "", endings: Sequence[str] = ("",)) -> str:
         """Path without an ending for the files of a source.
 
         Files of one name in several folders get numbers, and so do those whose name is taken already: by an earlier
-        run, or by an input.
+        run, or by an input. Another run that is in progress cannot take the name before the next call, or the end of
+        the context: the files are to be there by then.
 
         Args:
             source: the file that the name is made of.
@@ -62,15 +77,32 @@ class OutputFolder:
         number, name = self._last.get(stem, 1), stem
         if number > 1:
             name = f"{stem}-{number}"
-        while name.casefold() in self._taken or self._exists(name, endings):  # A and a are one for some file systems
+        self._release()
+        while name.casefold() in self._taken or not self._claims(name, endings):  # A and a may be one file
             number += 1
             name = f"{stem}-{number}"
         self._last[stem] = number
         self._taken.add(name.casefold())
         return os.path.join(self.path, name)
 
-    def _exists(self, name: str, endings: Sequence[str]) -> bool:
-        return any(_is_taken(os.path.join(self.path, f"{name}{ending}")) for ending in endings)
+    def _claims(self, name: str, endings: Sequence[str]) -> bool:
+        """Whether the name is free. It is looked up under a mark that one run alone can make, and that stays."""
+        mark = os.path.join(self.path, f".{name}.taken")
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return False
+        self._mark = mark
+        if any(_is_taken(os.path.join(self.path, f"{name}{ending}")) for ending in endings):
+            self._release()
+            return False
+        return True
+
+    def _release(self) -> None:
+        mark, self._mark = self._mark, None
+        if mark is not None:
+            with suppress(OSError):
+                os.unlink(mark)
 
 
 def _is_taken(path: str) -> bool:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from vision.cli.kinds import foreign_kind
+from vision.cli.patterns import matches_of
 from vision.errors import UsageError
+from vision.lists import read_paths_from_stdin
+
+
+class Gap(str):
+    """A remark that images may be missing: a run that makes it is done in part."""
 
 
 class PathFinder:
@@ -19,6 +26,8 @@ class PathFinder:
 
     Attributes:
         left_out: the files that `is_left_out` kept away.
+        foreign: (path, kind) of images inside folders that cannot be read here, or whose names do not say so.
+        linked: links to folders inside folders, which are not followed.
         problems: (path, reason) of folders below the given ones that could not be listed.
     """
 
@@ -26,6 +35,8 @@ class PathFinder:
         self.is_left_out = is_left_out
         self.left_out: list[str] = []
         self.suffixes = tuple(sorted(suffixes))
+        self.foreign: list[tuple[str, str]] = []
+        self.linked: list[str] = []
         self.problems: list[tuple[str, str]] = []
 
     def expand(self, arguments: Iterable[str]) -> list[str]:
@@ -37,52 +48,89 @@ class PathFinder:
         found: list[str] = []
         for argument in arguments:
             if argument == "-":
-                found += self._listed()
+                found += [file for path in read_paths_from_stdin() for file in self._one(path, is_required=False)]
             elif glob.has_magic(argument) and not os.path.lexists(argument):
-                matches = sorted(glob.glob(argument, recursive=True))
-                if not matches:
-                    raise UsageError(f"no file matches the pattern {argument!r}")
-                for match in matches:
-                    found += self._one(match, is_required=False)
+                found += self._matched(argument)
             else:
                 found += self._one(argument, is_required=True)
         if not found:
-            raise UsageError(f"no images found; in folders, names that end in {self._endings()} count")
+            raise UsageError(f"no images found; in folders, names that end in {self._endings()} count{self._rest()}")
         return found
+
+    def remarks(self) -> list[str]:
+        """What was not taken, and why, one line each; those that mean that an image may be missing are a `Gap`."""
+        lines: list[str] = [Gap(f"{path}: {reason}") for path, reason in self.problems]
+        if self.foreign:
+            lines.append(
+                Gap(
+                    f"{_counted(self.foreign, 'image')} left out, which cannot be read here or whose names do not say "
+                    f"that they are images: {self._kinds()}; such as {self.foreign[0][0]}"
+                )
+            )
+        if self.left_out:
+            lines.append(f"{_counted(self.left_out, 'output')} of earlier runs left out, such as {self.left_out[0]}")
+        if self.linked:
+            lines.append(f"{_counted(self.linked, 'linked folder')} not searched, such as {self.linked[0]}")
+        return lines
+
+    def _matched(self, pattern: str) -> list[str]:
+        def note(error: OSError) -> None:
+            self.problems.append(_unlisted(error))
+
+        matches = matches_of(pattern, note)
+        if not matches:
+            problem = f"; {self.problems[0][0]!r} {self.problems[0][1]}" if self.problems else ""
+            raise UsageError(f"no file matches the pattern {pattern!r}{problem}")
+        # A folder that matches holds files that may match as well.
+        return list(dict.fromkeys(file for match in matches for file in self._one(match, is_required=False)))
 
     def _one(self, path: str, is_required: bool) -> list[str]:
         if not os.path.isdir(path):
             return [path]
         inside = list(self._inside(path))
         if is_required and not inside:
-            raise UsageError(f"no images in folder {path!r}; expected names that end in {self._endings()}")
+            expected = f"expected names that end in {self._endings()}{self._rest()}"
+            raise UsageError(f"no images in folder {path!r}; {expected}")
         return inside
 
     def _inside(self, folder: str) -> Iterator[str]:
         def note(error: OSError) -> None:
             if error.filename == folder:
                 raise UsageError(f"folder {folder!r} cannot be listed ({error.strerror}); check its permissions")
-            self.problems.append((str(error.filename), f"cannot be listed ({error.strerror}); check its permissions"))
+            self.problems.append(_unlisted(error))
 
         for parent, folders, names in os.walk(folder, onerror=note):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
+            self.linked += [path for name in folders if os.path.islink(path := os.path.join(parent, name))]
             for name in sorted(names):
-                path = os.path.join(parent, name)
-                if name.startswith(".") or not name.lower().endswith(self.suffixes):
+                if name.startswith("."):
                     continue
-                if self.is_left_out is not None and self.is_left_out(path):
+                path = os.path.join(parent, name)
+                if not name.lower().endswith(self.suffixes):
+                    kind = foreign_kind(path)
+                    self.foreign += [(path, kind)] if kind is not None else []
+                elif self.is_left_out is not None and self.is_left_out(path):
                     self.left_out.append(path)
                 else:
                     yield path
 
-    def _listed(self) -> list[str]:
-        """Standard input: one path per line, or NUL-separated as `find -print0` writes them."""
-        data = sys.stdin.buffer.read()
-        parts = data.split(b"\0") if b"\0" in data else data.splitlines()
-        paths = [os.fsdecode(part) for part in parts if part]
-        if not paths:
-            raise UsageError("no paths on standard input; expected one per line")
-        return [file for path in paths for file in self._one(path, is_required=False)]
+    def _kinds(self) -> str:
+        counts = Counter(kind for _, kind in self.foreign)
+        return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+
+    def _rest(self) -> str:
+        """What is there though no image was taken."""
+        found = [self._kinds()] if self.foreign else []
+        found += [f"{_counted(self.left_out, 'output')} of earlier runs"] if self.left_out else []
+        return f"; left out: {', '.join(found)}" if found else ""
 
     def _endings(self) -> str:
         return ", ".join(self.suffixes)
+
+
+def _unlisted(error: OSError) -> tuple[str, str]:
+    return str(error.filename), f"cannot be listed ({error.strerror}); check its permissions"
+
+
+def _counted(things: list[str] | list[tuple[str, str]], noun: str) -> str:
+    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"

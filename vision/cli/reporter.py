@@ -13,7 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 import vision
 from vision.cli.advice import advised
-from vision.cli.output import print_table, printable, to_json
+from vision.cli.output import print_table, to_json
+from vision.cli.paths import Gap
+from vision.cli.process import say
 from vision.cli.table import CsvFile, digest_of, run_of
 
 ALL_DONE, SOME_FAILED = 0, 1
@@ -90,6 +92,7 @@ class Reporter:
         self.done = 0
         self.outcomes: Counter[str] = Counter()
         self._records: list[Record] = []
+        self._has_gap = False
         self._csv: CsvFile | None = None
         self._stack = ExitStack()
 
@@ -122,7 +125,8 @@ class Reporter:
 
     def complain(self, text: str) -> None:
         """One line on stderr, with advice about options where the text has a code."""
-        print(f"vision {self.command.name}: {printable(advised(text))}", file=sys.stderr)
+        self._has_gap = self._has_gap or isinstance(text, Gap)
+        say(f"vision {self.command.name}: {advised(text)}")
 
     def add(self, record: Record) -> None:
         """Report one result: in the CSV file, on stderr what is odd about it, and with --jsonl on stdout."""
@@ -158,12 +162,12 @@ class Reporter:
         noun, done = self.subject.noun, self.subject.done
         counts = self.subject.counts(Counter({name: n for name, n in self.outcomes.items() if name != FAILED}))
         problem = f"; {failed} could not be {done}" if failed else ""
-        print(f"{total} {noun}{'s' * (total != 1)}: {counts}{problem}", file=sys.stderr)
+        say(f"{total} {noun}{'s' * (total != 1)}: {counts}{problem}")
 
     @property
     def exit_code(self) -> int:
-        """0 when every result is there, else 1."""
-        return SOME_FAILED if self.outcomes[FAILED] else ALL_DONE
+        """0 when every result is there and no folder had images that were left out, else 1."""
+        return SOME_FAILED if self.outcomes[FAILED] or self._has_gap else ALL_DONE
 
     @contextmanager
     def progress(

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 from vision.cli.targets import STDIN, require_free
 from vision.errors import UsageError
-from vision.files import csv_cell, write_bytes
+from vision.files import csv_cell, naming, write_bytes
 
 RUN = "run"
 _REMEDY = "--overwrite and --resume"
@@ -72,16 +72,18 @@ class CsvFile:
 
     def write(self, record: dict[str, Any]) -> None:
         """Add one row; None becomes an empty cell."""
-        file = self._file or self._made()
-        file.write(self._line([record.get(name) for name in self.fields[:-1]] + [self.run]))
-        file.flush()
+        with naming(self.path):
+            file = self._file or self._made()
+            file.write(self._line([record.get(name) for name in self.fields[:-1]] + [self.run]))
+            file.flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None and self._file is None:
-            self._made()
-        self._stack.close()
+        with naming(self.path):
+            if error is None and self._file is None:
+                self._made()
+            self._stack.close()
 
     def _made(self) -> BinaryIO:
         header = self._line(self.fields)

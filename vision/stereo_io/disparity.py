@@ -96,7 +96,7 @@ def write_disparity(path: str | os.PathLike[str], disparity: np.ndarray, kind: s
     elif kind == "npy":
         write_npy(path, np.where(known, disparity, np.nan))
     elif kind == "kitti":
-        write_png(path, _to_kitti(path, disparity, known))
+        write_png(path, _to_kitti(path, disparity, known), "disparity")
     else:
         raise UsageError(
             f"cannot write disparities of kind {kind!r} to {os.fspath(path)}; expected .pfm, .npy or .png",

@@ -69,7 +69,7 @@ def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> None:
     elif suffix == ".npy":
         write_npy(path, np.where(np.isfinite(flow).all(axis=2, keepdims=True), flow, np.nan))
     elif suffix == ".png":
-        write_png(path, _to_kitti(path, flow))
+        write_png(path, _to_kitti(path, flow), "flow")
     else:
         raise UsageError(
             f"cannot write flow to {os.fspath(path)}; expected .flo, .png or .npy",

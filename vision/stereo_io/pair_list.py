@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 
 from vision.errors import UsageError
+from vision.lists import read_list
 
 REQUIRED = ("left", "right")
 
@@ -17,7 +19,7 @@ def read_pair_list(
     """Read a list of pairs, whose first line names the columns: `left`, `right` and others, in any order.
 
     Args:
-        path: of the CSV file, UTF-8.
+        path: of the CSV file, UTF-8, or UTF-16 as Windows writes it.
         optional: columns that may be there besides; any other is refused then, as is a line with more cells than
             columns. None takes any file that has the two: what else it holds is ignored, and a name that is not UTF-8
             keeps its bytes.
@@ -31,16 +33,12 @@ def read_pair_list(
     """
     name, is_strict = os.fspath(path), optional is not None
     try:
-        with open(path, encoding="utf-8-sig", errors="strict" if is_strict else "surrogateescape", newline="") as file:
-            reader = csv.DictReader(file, strict=is_strict)
-            columns = [str(column).strip() for column in reader.fieldnames or []]
-            _check_columns(name, columns, optional)
-            reader.fieldnames = columns
-            pairs = [(reader.line_num, _cells(name, reader.line_num, row, is_strict)) for row in reader]
-    except OSError as error:
-        raise UsageError(
-            f"{name}: cannot be read ({error.strerror}); expected a CSV file of pairs", code="bad-list", value=name
-        ) from None
+        text = read_list(path, "a CSV file of pairs").decode("utf-8", "strict" if is_strict else "surrogateescape")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=is_strict)
+        columns = [str(column).strip() for column in reader.fieldnames or []]
+        _check_columns(name, columns, optional)
+        reader.fieldnames = columns
+        pairs = [(reader.line_num, _cells(name, reader.line_num, row, is_strict)) for row in reader]
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: not a CSV file in UTF-8 ({error})", code="bad-list", value=name) from None
     except csv.Error as error:

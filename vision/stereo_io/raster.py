@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vision.drawn import marked_png
 from vision.errors import UsageError
 from vision.files import write_bytes
 from vision.images import MAX_PIXELS, ImageError, open_regular
@@ -85,8 +86,13 @@ def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
     return np.ascontiguousarray(values[..., ::-1])
 
 
-def write_png(path: str | os.PathLike[str], values: np.ndarray) -> None:
+def write_png(path: str | os.PathLike[str], values: np.ndarray, drawn: str = "") -> None:
     """Write uint8 or uint16 values, gray `[H, W]` or RGB `[H, W, 3]`, as a PNG file, whole or not at all.
+
+    Args:
+        path: of the file.
+        values: of the pixels.
+        drawn: what they are, if they are no camera's: the file says so then, and folders are read without it.
 
     Raises:
         UsageError: values of another type or shape.
@@ -108,7 +114,8 @@ def write_png(path: str | os.PathLike[str], values: np.ndarray) -> None:
             code="bad-array",
             value=(str(values.dtype), values.shape),
         )
-    write_bytes(path, encoded.data)
+    data = encoded.tobytes()
+    write_bytes(path, marked_png(data, drawn) if drawn else data)
 
 
 def _damaged(path: str | os.PathLike[str], error: BaseException, wanted: str) -> ImageError:

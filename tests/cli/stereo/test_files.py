@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +56,35 @@ def test_results_take_no_name_of_an_input_or_of_an_earlier_run(stereo: Stereo, t
         after = contents(tmp_path)
         assert before == {path: after[path] for path in before} and len(after) > len(before)
     assert {path.name for path in Path("L").glob("a-*_stereo.png")} >= {"a-2_stereo.png", "a-3_stereo.png"}
+
+
+def test_results_of_an_earlier_run_are_no_views(stereo: Stereo, capsys: Capture) -> None:
+    kinds = "png16,color,confidence,occlusion"
+    for run in (1, 2):
+        assert stereo("L", "R", "-o", "L", "--save", kinds, "--view", "both", "--json") == 0
+        out, err = capsys.readouterr()
+        assert [record["left"] for record in json.loads(out)] == ["L/a.png"]
+        assert ("outputs of earlier runs left out, such as L/a_color.png" in err) == (run == 2)
+
+
+def test_views_of_kinds_that_are_not_read_are_told(stereo: Stereo, capsys: Capture) -> None:
+    Path("L/b.heic").touch()
+    assert stereo("L", "R", "-o", "o", "--json") == 1
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 1 and "1 image left out, " in err and "1 .heic; such as L/b.heic" in err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_lists_of_pairs_as_windows_writes_them(stereo: Stereo, encoding: str, capsys: Capture) -> None:
+    Path("pairs.csv").write_bytes("left,right\r\nL/a.png,R/a.png\r\n".encode(encoding))
+    assert stereo("pairs.csv", "-o", "o", "--json") == 0
+    assert [record["left"] for record in json.loads(capsys.readouterr().out)] == ["L/a.png"]
+
+
+def test_a_pipe_is_no_list(stereo: Stereo, capsys: Capture) -> None:
+    os.mkfifo("pairs.csv")
+    assert stereo("pairs.csv") == 2
+    assert "pairs.csv: is a pipe or a device; expected a CSV file of pairs" in capsys.readouterr().err
 
 
 def test_all_files_of_a_run_have_one_number(stereo: Stereo, tmp_path: Path) -> None:

@@ -70,10 +70,10 @@ class ResultWriter:
             return [_write_field(result, kind, base, suffix)]
         if kind == "confidence":
             values = getattr(result, f"confidence{suffix}")
-            return [_png(f"{base}_confidence{suffix}.png", np.rint(255 * values).astype(np.uint8))]
+            return [_png(f"{base}_confidence{suffix}.png", np.rint(255 * values).astype(np.uint8), "confidence")]
         if kind == "occlusion":
             values = getattr(result, f"occlusion{suffix}")
-            return [_png(f"{base}_occlusion{suffix}.png", values.astype(np.uint8) * 255)]
+            return [_png(f"{base}_occlusion{suffix}.png", values.astype(np.uint8) * 255, "occlusion")]
         if kind == "depth":
             return [_write_depth(result, base, suffix)]
         assert kind == "ply"
@@ -96,7 +96,7 @@ class ResultWriter:
                 files.append(_png(f"{base}_rectified{suffix}.png", view))
         if self.with_image:
             drawn = np.asarray(render_stereo(result, os.path.basename(result.left)))
-            files.append(_png(f"{base}_stereo.png", drawn))
+            files.append(_png(f"{base}_stereo.png", drawn, "stereo"))
         return files
 
 
@@ -105,14 +105,14 @@ def _write_field(result: StereoResult, kind: str, base: str, suffix: str) -> str
     flow = result.flow_back if suffix else result.flow
     if flow is not None:
         if kind == "color":
-            return _png(f"{base}_color{suffix}.png", flow_colors(flow))
+            return _png(f"{base}_color{suffix}.png", flow_colors(flow), "flow in colors")
         path = f"{base}_flow{suffix}{ {'pfm': '.flo', 'png16': '.png', 'npy': '.npy'}[kind] }"
         write_flow(path, flow)
         return path
     disparity = result.disparity_right if suffix else result.disparity
     assert disparity is not None
     if kind == "color":
-        return _png(f"{base}_color{suffix}.png", disparity_colors(disparity))
+        return _png(f"{base}_color{suffix}.png", disparity_colors(disparity), "disparity in colors")
     ending, name = {"pfm": (".pfm", "pfm"), "png16": (".png", "kitti"), "npy": (".npy", "npy")}[kind]
     path = f"{base}_disp{suffix}{ending}"
     write_disparity(path, disparity, name)
@@ -132,6 +132,6 @@ def _write_depth(result: StereoResult, base: str, suffix: str) -> str:
     return path
 
 
-def _png(path: str, values: np.ndarray) -> str:
-    write_png(path, values)
+def _png(path: str, values: np.ndarray, drawn: str = "") -> str:
+    write_png(path, values, drawn)
     return path

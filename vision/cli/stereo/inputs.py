@@ -38,11 +38,12 @@ def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
 
 def _from_folders(left: str, right: str) -> tuple[list[FilePair], list[str]]:
     """By equal names, then by names that differ in the side alone, then in the order of the names."""
+    from vision.drawn import is_drawn
     from vision.images import IMAGE_SUFFIXES
 
-    finder = PathFinder(IMAGE_SUFFIXES)
+    finder = PathFinder(IMAGE_SUFFIXES, is_drawn)
     lefts, rights = finder.expand([left]), finder.expand([right])
-    problems = [f"{path}: {reason}" for path, reason in finder.problems]
+    problems = finder.remarks()
     if sorted(_by_name(lefts, left, str)) == sorted(_by_name(rights, right, str)):
         return list(zip(sorted(lefts), sorted(rights), strict=True)), problems
     for name_of in (_stem, _name_without_side):

@@ -32,7 +32,11 @@ def run_pairs(command: argparse.Namespace) -> int:
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.output)
     writer = ResultWriter(["pfm", *kinds_of(command)], command.view, not command.no_image, command.max_depth)
-    with reporter, reporter.progress(len(pairs), "pairs", "tiles", is_slow=command.tile is not None) as progress:
+    with (
+        folder,
+        reporter,
+        reporter.progress(len(pairs), "pairs", "tiles", is_slow=command.tile is not None) as progress,
+    ):
         for _ in range(reporter.done):
             progress.advance()
         for result in inferencer_of(command, geometry, progress.on_part).stream(pairs[reporter.done :]):

@@ -83,7 +83,8 @@ def run_video(command: argparse.Namespace) -> int:
         reporter.complain(f"warning: {frames.problem}")
     left = command.inputs[0]
     geometry = geometry_of(command, left, reporter.complain)
-    base = OutputFolder(command.output).base_for(left.rstrip("/\\"), endings=ENDINGS)
+    outputs = OutputFolder(command.output)  # keeps the name while it is there
+    base = outputs.base_for(left.rstrip("/\\"), endings=ENDINGS)
     kinds = kinds_of(command)
     writer = ResultWriter(kinds, command.view, False, command.max_depth)
     folder = OutputFolder(f"{base}_frames") if kinds else None
