@@ -268,10 +268,10 @@ def test_rectify(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys
         (CALIB.replace("baseline=50", "baseline=0"), "baseline is 0; expected a positive number"),
         (CALIB.replace("300 0 120", "x 0 120"), "cam0 holds 'x'"),
         ("%YAML:1.0\n---\nK1: [", "damaged YAML"),
-        ("%YAML:1.0\n---\nK1: " + "[" * 50_000, "nested more than 16 levels deep"),
+        ("%YAML:1.0\n---\nK1: " + "[" * 50_000, "damaged YAML"),
         ("%YAML:1.0\n---\nK1:\n  " + "- " * 50_000 + "1", "nested more than 16 levels deep"),
         ('{"K1":' + "[" * 60_000, "nested more than 16 levels deep"),
-        ("<?xml version='1.0'?>" + "<a>" * 30_000, "nested more than 16 levels deep"),
+        ("<?xml version='1.0'?><opencv_storage>" + "<a>" * 30_000, "nested more than 16 levels deep"),
         (PLAIN_CAMERAS.format(t="[0.12, 0, 0]"), "camera 2 stands to the left of camera 1"),
         (PLAIN_CAMERAS.format(t="[0, -0.12, 0]"), "the cameras stand above each other"),
     ],
@@ -300,7 +300,7 @@ def test_kittis_gray_cameras_are_known_by_their_folder(stereo: Stereo, tmp_path:
     rows = ["P0: {f} 0 120 0 {r}", "P1: {f} 0 120 -60 {r}", "P2: {f} 0 120 5 {r}", "P3: {f} 0 120 -25 {r}"]
     (tmp_path / "calib.txt").write_text("\n".join(row.format(f=300, r="0 300 100 0 0 0 1 0") for row in rows))
     for folder, baseline in (("image_0", 0.2), ("image_2", 0.1)):
-        left, right = save_pair(tmp_path, f"{folder}/a.png", "image_1/a.png")
+        left, right = save_pair(tmp_path, f"{folder}/a.png", f"{folder}r/a.png")
         assert stereo(left, right, "--calib", "calib.txt", "-o", folder, "--save", "depth", "--no-image") == 0
         np.testing.assert_allclose(read_pfm(tmp_path / folder / "a_depth.pfm"), 300 * baseline / DISPARITY, rtol=1e-5)
 
@@ -340,7 +340,7 @@ def code_of(arguments: list[str]) -> int:
         (["HALF.csv"], "HALF.csv, line 2: no right image"),
         (["L", "R", "--save", "jpg"], "argument --save: expected some of pfm,png16,npy"),
         (["L", "R", "--save", "depth"], "--save depth needs a calibration"),
-        (["L", "R", "--rectify"], "--rectify needs an OpenCV calibration"),
+        (["L", "R", "--rectify"], "--rectify needs a calibration of raw cameras"),
         (["L", "R", "--focal", "5"], "--focal and --baseline go together"),
         (["L", "R", "--focal", "0", "--baseline", "1"], "focal is 0; expected a positive number"),
         (["L", "R", "--focal", "5", "--baseline", "0"], "baseline is 0; expected a positive number"),

@@ -100,7 +100,9 @@ def _check(command: argparse.Namespace) -> None:
     if command.focal is not None and command.calib:
         raise UsageError("--focal and --calib exclude each other; give one of the two")
     if command.rectify and not command.calib:
-        raise UsageError("--rectify needs an OpenCV calibration (K1, D1, K2, D2, R, T); name its file with --calib")
+        raise UsageError(
+            "--rectify needs a calibration of raw cameras (K1, D1, K2, D2, R, T); name its file with --calib"
+        )
     wanted = [kind for kind in ("depth", "ply") if kind in (command.save or [])]
     if wanted and not has_geometry:
         raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
@@ -142,9 +144,10 @@ def _add_geometry(group: Any) -> None:
         "--calib",
         action="append",
         metavar="FILE",
-        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV YAML; saves depth and ply. May be given twice",
+        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV, ROS, Kalibr, ORB-SLAM; saves depth and ply. Twice "
+        "for files that complete each other, or one of each camera, left first",
     )
-    group.add_argument("--rectify", action="store_true", help="rectify raw pairs first, by an OpenCV --calib")
+    group.add_argument("--rectify", action="store_true", help="rectify raw pairs first, by a --calib of raw cameras")
     group.add_argument(
         "--focal", type=number, metavar="PX", help="instead of --calib, with --baseline: focal length in pixels"
     )
