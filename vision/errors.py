@@ -56,6 +56,8 @@ CODES: dict[str, str] = {
     "no-distortion": "warning: the calibration says nothing of the lenses' distortion, and none is taken away",
     "cameras-guessed": "warning: the calibration has several pairs of cameras, and nothing says which took the images",
     "doffs-differ": "warning: the calibration contradicts itself; the value is (its doffs, what its cameras say)",
+    "calibration-scaled": "warning: the calibration is for images of another size; the value is the factor",
+    "off-center": "warning: the principal point is far from the middle; the value is how far, in parts of the side",
     "taken-as-rectified": "warning: the calibration is read as that of rectified pairs, though nothing says so",
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vision.geometry import CalibrationError, read_calibration, read_cameras
+from vision.geometry.text_formats import is_gray
 
 MIDDLEBURY = """cam0=[3997.684 0 1176.728; 0 3997.684 1011.728; 0 0 1]
 cam1=[3997.684 0 1307.839; 0 3997.684 1011.728; 0 0 1]
@@ -184,3 +185,18 @@ def test_projections_of_cameras_the_wrong_way_round(tmp_path: Path) -> None:
         p2[:2, 3] = column
         with pytest.raises(CalibrationError, match=message):
             read_calibration(write_opencv(tmp_path / "stereo.yml", P1=p1, P2=p2))
+
+
+def test_doffs_that_contradict_the_cameras_are_told(tmp_path: Path) -> None:
+    found = read_calibration(write(tmp_path, MIDDLEBURY.replace("doffs=131.111", "doffs=-131.111")))
+    assert found.doffs == -131.111
+    assert getattr(found.note, "code", "") == "doffs-differ" and found.note.value == (-131.111, pytest.approx(131.111))
+
+
+def test_which_of_kittis_cameras_is_told_where_nothing_says_it(tmp_path: Path) -> None:
+    path = write(tmp_path, KITTI)
+    assert getattr(read_calibration(path).note, "code", "") == "cameras-guessed"
+    assert read_calibration(path, gray=False).note == read_calibration(path, gray=True).note == ""
+    assert read_calibration(write(tmp_path, "\n".join(KITTI.splitlines()[2:]))).note == ""
+    for left, expected in (("/k/image_0/1.png", True), ("/k/image_02/data/1.png", False), ("/k/left/1.png", None)):
+        assert is_gray(left) is expected
