@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vision.cli.main import main
+from vision.geometry import read_calibration
 from vision.stereo_io import read_disparity, read_flo, read_flow, read_pfm
 from vision.structures.stereo import result_fields
 
@@ -111,7 +112,11 @@ def test_everything_that_can_be_saved(stereo: Stereo, pair: tuple[Path, Path], t
     assert stereo(*pair, "-o", "o", "--save", kinds, "--view", "both", "--calib", "calib.txt") == 0
     both = ["disp.pfm", "disp.png", "disp.npy", "color.png", "confidence.png", "occlusion.png", "depth.pfm"]
     right = {f"left_{name.replace('.', '_right.')}" for name in both}
-    assert names(tmp_path / "o") == {f"left_{name}" for name in both} | right | {"left_points.ply", "left_stereo.png"}
+    assert names(tmp_path / "o") == {f"left_{name}" for name in both} | right | {
+        "left_points.ply",
+        "left_stereo.png",
+        "left_camera.json",
+    }
     for name in ("disp.png", "disp.npy", "disp_right.png", "disp_right.npy", "disp_right.pfm"):
         assert (read_disparity(tmp_path / "o" / f"left_{name}") == DISPARITY).all()
     assert np.array_equal(np.asarray(Image.open(tmp_path / "o/left_occlusion.png"))[0] == 255, np.arange(240) < 12)
@@ -134,7 +139,7 @@ def test_right_view_alone(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Pat
 
 def test_depth_by_focal_and_baseline(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path) -> None:
     assert stereo(*pair, "-o", "o", "--focal", 600, "--baseline", 0.2, "--max-depth", 9, "--no-image") == 0
-    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.pfm", "left_points.ply"}
+    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.pfm", "left_points.ply", "left_camera.json"}
     np.testing.assert_allclose(read_pfm(tmp_path / "o/left_depth.pfm"), 10)
     header = (tmp_path / "o/left_points.ply").read_bytes()
     assert b"element vertex 0\n" in header and b"unit: units of the baseline" in header
@@ -249,8 +254,22 @@ def write_cameras(path: Path, **change: Any) -> None:
 
 def test_rectify(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
     write_cameras(tmp_path / "stereo.yml", R=cv2.Rodrigues(np.array([0.0, 0, 0.02]))[0])
-    assert stereo(*pair, "--rectify", "--calib", "stereo.yml", "-o", "o") == 0
-    extra = {"left_rectified.png", "left_rectified_right.png", "left_depth.pfm", "left_points.ply"}
+    assert stereo(*pair, "--rectify", "--calib", "stereo.yml", "-o", "o", "--csv", "o.csv", "--json") == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    camera = read_calibration(tmp_path / "o/left_camera.json")
+    told = [record[name] for name in ("focal", "focal_y", "cx", "cy", "baseline", "doffs")]
+    assert told == [camera.focal, camera.focal_y, camera.cx, camera.cy, pytest.approx(camera.baseline), camera.doffs]
+    assert camera.baseline == pytest.approx(0.1) and (record["unit"], camera.size) == ("", (240, 200))
+    # The right camera looks straight across the baseline: the left one has to make the whole turn.
+    np.testing.assert_allclose(
+        cv2.Rodrigues(np.reshape(record["rotation"], (3, 3)))[0].ravel(), [0, 0, 0.02], atol=1e-9
+    )
+    with (tmp_path / "o.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["focal"] == str(camera.focal) and row["rotation"] == "; ".join(map(str, record["rotation"]))
+    disparity, depth = (read_pfm(tmp_path / f"o/left_{name}.pfm") for name in ("disp", "depth"))
+    np.testing.assert_allclose(depth, camera.focal * camera.baseline / (disparity + camera.doffs), rtol=1e-5)
+    extra = {"left_camera.json", "left_rectified.png", "left_rectified_right.png", "left_depth.pfm", "left_points.ply"}
     assert names(tmp_path / "o") == {"left_disp.pfm", "left_stereo.png"} | extra
     assert Image.open(tmp_path / "o/left_rectified_right.png").size == (240, 200)
     capsys.readouterr()
@@ -431,6 +450,21 @@ def test_video_of_two_files(stereo: Stereo, tmp_path: Path, capsys: Capture) -> 
     assert (read_pfm(tmp_path / "o/left_frames/000002_disp.pfm") == DISPARITY).all()
     with (tmp_path / "f.csv").open(newline="") as file:
         assert [row["left"] for row in csv.DictReader(file)] == [f"frame {number} left" for number in range(3)]
+
+
+def test_a_video_has_one_camera_file(stereo: Stereo, tmp_path: Path) -> None:
+    save_video(tmp_path / "left.mp4", 2, 0)
+    save_video(tmp_path / "right.mp4", 2, DISPARITY)
+    options = ("--focal", 300, "--baseline", 0.1, "--save", "depth", "--no-image")
+    assert stereo("--video", "left.mp4", "right.mp4", "-o", "o", *options) == 0
+    assert names(tmp_path / "o") == {"left_camera.json", "left_frames"}
+    assert names(tmp_path / "o/left_frames") == {"000000_depth.pfm", "000001_depth.pfm"}
+    camera = read_calibration(tmp_path / "o/left_camera.json")
+    assert (camera.focal, camera.size) == (300, (240, 200)) and camera.baseline == pytest.approx(0.1)
+    # Numbered beside it on the next run, though nothing else is in its way.
+    (tmp_path / "o/left_frames").rename(tmp_path / "away")
+    assert stereo("--video", "left.mp4", "right.mp4", "-o", "o", *options) == 0
+    assert "left-2_camera.json" in names(tmp_path / "o")
 
 
 def test_videos_that_end_early_are_told_of(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:

@@ -34,6 +34,7 @@ files in DIR, named after the left image:
   NAME_depth.pfm         depth = focal * baseline / (disparity + doffs), in the unit of the baseline
   NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
+  NAME_camera.json       with a calibration: K, baseline, doffs and turn of the (rectified) images, for --calib
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
 With --view right or both, NAME_..._right are the same files for the right view; stereo.png and ply always show the
