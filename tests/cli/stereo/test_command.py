@@ -324,6 +324,20 @@ def test_kittis_gray_cameras_are_known_by_their_folder(stereo: Stereo, tmp_path:
         np.testing.assert_allclose(read_pfm(tmp_path / folder / "a_depth.pfm"), 300 * baseline / DISPARITY, rtol=1e-5)
 
 
+def test_kittis_gray_cameras_are_known_where_the_command_runs(
+    stereo: Stereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    rows = ["P0: {f} 0 120 0 {r}", "P1: {f} 0 120 -60 {r}", "P2: {f} 0 120 5 {r}", "P3: {f} 0 120 -25 {r}"]
+    (tmp_path / "calib.txt").write_text("\n".join(row.format(f=300, r="0 300 100 0 0 0 1 0") for row in rows))
+    for folder, baseline in (("image_0", 0.2), ("left", 0.1)):
+        save_pair(tmp_path, f"{folder}/a.png", f"{folder}/b.png")
+        monkeypatch.chdir(tmp_path / folder)
+        assert stereo("a.png", "b.png", "--calib", "../calib.txt", "-o", "o", "--save", "depth", "--json") == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)[0]["baseline"] == pytest.approx(baseline)
+        assert ("the color ones are used" in err) == (folder == "left")
+
+
 def test_flow(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
     weights = tmp_path / "flow.safetensors"
     assert stereo(*pair, "--flow", "--checkpoint", weights, "-o", "o", "--save", "png16,color", "--view", "both") == 0
