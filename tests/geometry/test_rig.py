@@ -69,11 +69,24 @@ def test_without_a_lens_it_is_said(tmp_path: Path) -> None:
         (lines(K1=K, K2=K, D1=LENS, R=TURN, T=SHIFT), "has D1 but no D2; expected both or none"),
         (lines(K1=K, K2=K, D2=LENS, R=TURN, T=SHIFT), "has D2 but no D1; expected both or none"),
         (lines(K1=K, K2=K, D1=LENS, R=TURN, T=SHIFT) + "D2: see D1\n", "D2 looks like the distortion"),
+        (lines(K1=K, K2=K, D=LENS, R=TURN, T=SHIFT), "D looks like the distortion of a lens"),
+        (lines(K1=K, K2=K, k1=-0.3, k2=0.1, R=TURN, T=SHIFT), "k1 looks like the distortion of a lens"),
         (lines(K1=K, K2=K, M1=TURN, D1=LENS, D2=LENS, R=TURN, T=SHIFT), "K1 and M1 are two names of one value"),
         (lines(K1=np.transpose(K), K2=K, D1=LENS, D2=LENS, R=TURN, T=SHIFT), "not transposed or sheared"),
     ):
         with pytest.raises(CalibrationError, match=message):
             read_cameras(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "names", [("D1", "D2"), ("left", "right"), ("cam0", "cam1"), ("left.distortion", "right.lens")]
+)
+def test_terms_of_a_lens_one_by_one(tmp_path: Path, names: tuple[str, str]) -> None:
+    text = lines(K1=K, K2=K, R=TURN, T=SHIFT)
+    for name, k1 in zip(names, (-0.3, 0.2), strict=True):
+        text += f"{name}: {{k1: {k1}, k2: 0.09, p1: 0.001, p2: -0.0005}}\n"
+    found = read_cameras(written(tmp_path, text))
+    assert found.d1.tolist() == [-0.3, 0.09, 0.001, -0.0005, 0] and found.d2[0] == 0.2 and found.note == ""
 
 
 def test_references_of_yaml(tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ class Rig:
         found = coefficients(self._values, side, lens, self.source)
         if found is not None:
             return found
-        suspect = next((entry for entry in self.entries if entry.is_lens_like and entry.side in ("", side)), None)
+        own = [entry for entry in self.entries if entry.side in ("", side)]
+        suspect = next((entry for entry in own if entry.is_lens_like or entry.field in ("D", *PINHOLE_TERMS)), None)
         name = f"D{NUMBERS[side]}"
         if suspect is not None:
             raise CalibrationError(

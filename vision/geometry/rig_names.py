@@ -76,8 +76,11 @@ def entries_of(source: str, tree: Mapping[str, Any]) -> list[Entry]:
     """
     found = [_entry(path, value) for path, value in _leaves(source, (), tree)]
     zeros = {(entry.side, entry.field) for entry in found if entry.field and entry.side.endswith("0")}
-    is_zero_based = any(side == "container0" for side, _ in zeros)
-    return [_sided(entry, is_zero_based or ("name0", entry.field) in zeros) for entry in found]
+    is_container_zero = any(side == "container0" for side, _ in zeros)
+    return [
+        _sided(entry, is_container_zero if entry.side.startswith("container") else ("name0", entry.field) in zeros)
+        for entry in found
+    ]
 
 
 def _sided(entry: Entry, is_zero_based: bool) -> Entry:
@@ -118,17 +121,26 @@ def _as_array(value: list[Any]) -> np.ndarray | None:
 
 
 def _entry(path: tuple[str, ...], value: Any) -> Entry:
-    containers = [found for part in path[:-1] if (found := _CONTAINER.fullmatch(_plain(part)))]
-    side = _side(containers[-1]["side"], "container") if containers else ""
+    sides = [side for part in path[:-1] if (side := _side_of_container(_plain(part)))]
+    side = sides[-1] if sides else ""
     field, own = _field(_plain(path[-1]), value)
     return Entry(".".join(path), own or side, field, value)
+
+
+def _side_of_container(plain: str) -> str:
+    """`left`, `cam0`; or the name of what its parts make, `D1: {k1: ...}`."""
+    found = _CONTAINER.fullmatch(plain)
+    return _side(found["side"], "container") if found else _known(plain, _KNOWN_ARRAYS)[1]
 
 
 def _field(plain: str, value: Any) -> tuple[str, str]:
     """Field and side that a name and the kind of its value say."""
     if isinstance(value, bool) or not isinstance(value, float | int | np.ndarray):
         return "", ""
-    known = _KNOWN_ARRAYS if isinstance(value, np.ndarray) else _NUMBERS
+    return _known(plain, _KNOWN_ARRAYS if isinstance(value, np.ndarray) else _NUMBERS)
+
+
+def _known(plain: str, known: Mapping[str, str]) -> tuple[str, str]:
     if plain in known:
         return known[plain], ""
     for pattern in _WITH_SIDE:
