@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     "unknown-device": "no device has such a name",
     "unusable-device": "the device is not there",
     "bad-calibration": "a calibration of cameras cannot be used, or not for these images",
+    "bad-calibration-syntax": "the same, as its text is damaged",
     "unreadable-video": "a video, or a folder of its frames, cannot be opened",
     "bad-image": "an image file cannot be used, for a reason that no other code names",
     "unreadable-file": "a file is missing, not regular, or may not be read",
@@ -62,6 +63,11 @@ CODES: dict[str, str] = {
     "no-depth": "warning: no pixel has a depth; the value is the median disparity",
     "scale-reduced": "warning: matched smaller than wanted, since memory is short; the value is (height, width)",
     "images-extended": "warning: the images are smaller than what the model takes; the value is (height, width)",
+    "no-distortion": "warning: the calibration says nothing of the lenses' distortion, and none is taken away",
+    "cameras-guessed": "warning: the calibration has several pairs of cameras, and nothing says which took the images",
+    "doffs-differ": "warning: the calibration contradicts itself; the value is (its doffs, what its cameras say)",
+    "calibration-scaled": "warning: the calibration is for images of another size; the value is the factor",
+    "off-center": "warning: the principal point is far from the middle; the value is how far, in parts of the side",
     "taken-as-rectified": "warning: the calibration is read as that of rectified pairs, though nothing says so",
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vision.geometry import CalibrationError, read_calibration, read_cameras
+from vision.geometry.text_formats import is_gray
 
 MIDDLEBURY = """cam0=[3997.684 0 1176.728; 0 3997.684 1011.728; 0 0 1]
 cam1=[3997.684 0 1307.839; 0 3997.684 1011.728; 0 0 1]
@@ -128,10 +129,10 @@ def test_plain_yaml_lists_and_a_rotation_vector(tmp_path: Path) -> None:
         (KITTI.replace("P2: 721.5", "P2: 0"), "focal length of P2 is 0"),
         (KITTI.splitlines()[2], "has P2; expected P2 and P3, or P0 and P1"),
         (KITTI.replace("-339.5", "x"), "P3 holds 'x'; expected a number"),
-        ("%YAML:1.0\n---\nK1: [1, 2,\n", "damaged YAML, XML or JSON"),
+        ("%YAML:1.0\n---\nK1: [1, 2,\n", "damaged YAML"),
         ("%YAML:1.0\n---\nname: camera\n", "has no matrix K1"),
         ("%YAML:1.0\n---\nK1: [1, 2, 3]\nT: [1, 0, 0]\n", "wrong shape"),
-        ("<?xml version='1.0'?><nonsense>", "damaged YAML, XML or JSON"),
+        ("<?xml version='1.0'?><nonsense>", "its root is <nonsense>"),
     ],
 )
 def test_what_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
@@ -173,7 +174,7 @@ def test_cameras_that_cannot_be(tmp_path: Path, change: dict[str, np.ndarray], m
 
 
 def test_rectifying_needs_an_opencv_calibration(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="is no OpenCV calibration"):
+    with pytest.raises(CalibrationError, match="is no calibration of raw cameras"):
         read_cameras(write(tmp_path, KITTI))
 
 
@@ -184,3 +185,18 @@ def test_projections_of_cameras_the_wrong_way_round(tmp_path: Path) -> None:
         p2[:2, 3] = column
         with pytest.raises(CalibrationError, match=message):
             read_calibration(write_opencv(tmp_path / "stereo.yml", P1=p1, P2=p2))
+
+
+def test_doffs_that_contradict_the_cameras_are_told(tmp_path: Path) -> None:
+    found = read_calibration(write(tmp_path, MIDDLEBURY.replace("doffs=131.111", "doffs=-131.111")))
+    assert found.doffs == -131.111
+    assert getattr(found.note, "code", "") == "doffs-differ" and found.note.value == (-131.111, pytest.approx(131.111))
+
+
+def test_which_of_kittis_cameras_is_told_where_nothing_says_it(tmp_path: Path) -> None:
+    path = write(tmp_path, KITTI)
+    assert getattr(read_calibration(path).note, "code", "") == "cameras-guessed"
+    assert read_calibration(path, gray=False).note == read_calibration(path, gray=True).note == ""
+    assert read_calibration(write(tmp_path, "\n".join(KITTI.splitlines()[2:]))).note == ""
+    for left, expected in (("/k/image_0/1.png", True), ("/k/image_02/data/1.png", False), ("/k/left/1.png", None)):
+        assert is_gray(left) is expected

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.geometry import CalibrationError, CameraPair, Rectifier
+from vision.geometry import CalibrationError, CameraPair, Rectifier, StereoCalibration
 
 SIZE = (400, 300)
 K1 = np.array([[330.0, 0, 205], [0, 332, 148], [0, 0, 1]])
@@ -78,3 +78,31 @@ def test_what_cannot_be_rectified() -> None:
     upright = replace(CAMERAS, translation=np.array([0, -0.2, 0.0]))
     with pytest.raises(CalibrationError, match="above each other"):
         Rectifier(upright, *SIZE)
+
+
+def raw_position(
+    x: float, y: float, calibration: StereoCalibration, turn: np.ndarray, k: np.ndarray, d: np.ndarray
+) -> tuple[float, float]:
+    """Where the raw camera sees what a pixel of the rectified image shows, by the formulas of the pinhole model."""
+    ray = turn.T @ [(x - calibration.cx) / calibration.focal, (y - calibration.cy) / calibration.focal, 1.0]
+    u, v = ray[:2] / ray[2]
+    square = u * u + v * v
+    radial = 1 + d[0] * square + d[1] * square**2 + d[4] * square**3
+    u, v = (
+        u * radial + 2 * d[2] * u * v + d[3] * (square + 2 * u * u),
+        v * radial + d[2] * (square + 2 * v * v) + 2 * d[3] * u * v,
+    )
+    return k[0, 0] * u + k[0, 2], k[1, 1] * v + k[1, 2]
+
+
+def test_each_camera_has_its_own_lens_and_turn() -> None:
+    lenses = (np.array([-0.3, 0.05, 0.004, -0.003, 0.01]), np.array([0.2, -0.04, -0.005, 0.006, 0.0]))
+    cameras = replace(CAMERAS, d1=lenses[0], d2=lenses[1])
+    rectifier = Rectifier(cameras, *SIZE)
+    turn = np.reshape(rectifier.calibration.rotation, (3, 3))
+    turns = (turn, turn @ cameras.rotation.T)
+    axes = [np.broadcast_to(axis, SIZE[::-1]) for axis in (np.arange(SIZE[0]), np.arange(SIZE[1])[:, None])]
+    grid = np.dstack([*axes, axes[0]]).astype(np.float32)  # each pixel holds its own place
+    for found, own, k, d in zip(rectifier(grid, grid), turns, (K1, K2), lenses, strict=True):
+        for x, y in ((20, 20), (370, 30), (30, 270), (380, 280), (200, 150)):
+            np.testing.assert_allclose(found[y, x, :2], raw_position(x, y, rectifier.calibration, own, k, d), atol=0.05)

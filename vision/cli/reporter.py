@@ -140,7 +140,10 @@ class Reporter:
         self.outcomes[FAILED if record["error"] is not None else self.subject.outcome(record)] += 1
         if self._csv is not None:
             self._csv.write(
-                {name: "; ".join(value) if isinstance(value, list) else value for name, value in record.items()}
+                {
+                    name: "; ".join(map(str, value)) if isinstance(value, list) else value
+                    for name, value in record.items()
+                }
             )
 
     def complain_of(self, record: Record, with_error: bool = True) -> None:

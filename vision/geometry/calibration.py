@@ -32,6 +32,8 @@ class StereoCalibration:
         unit: of the baseline, and so of depths: "mm", "m"; "" when nothing says it.
         size: (width, height) of the images that it is for; None is any.
         source: a name for messages.
+        rotation: of a pair that was rectified here, the turn from the raw to the rectified left camera, `[3, 3]` row by
+            row; None when it was not.
         note: what a user should know about how the file was understood, a `vision.errors.Notice`; "" when there is
             nothing.
 
@@ -49,6 +51,7 @@ class StereoCalibration:
     size: tuple[int, int] | None = None
     source: str = "calibration"
     note: str = ""
+    rotation: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("focal", "baseline", "focal_y"):

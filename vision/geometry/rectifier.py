@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from vision.geometry.calibration import CalibrationError, StereoCalibration
-from vision.geometry.cameras import CameraPair
-from vision.geometry.opencv_file import projections_to_calibration
+from vision.geometry.cameras import CameraPair, Rectification
+from vision.geometry.lenses import FISHEYE
+from vision.geometry.projections import projections_to_calibration
 
 MAX_SIDE = 32766  # cv2.remap
 
@@ -15,7 +18,8 @@ MAX_SIDE = 32766  # cv2.remap
 class Rectifier:
     """Turns both views as if ideal cameras had taken them, side by side (OpenCV: Bouguet's method).
 
-    The result has the size of the images; it is zoomed so that every pixel of it was seen (alpha = 0).
+    The result has the size of the images. It is zoomed so that every pixel of it was seen (alpha = 0, for a fisheye
+    balance = 0), unless the calibration brings a rectification of its own.
 
     Args:
         cameras: as they are.
@@ -35,24 +39,15 @@ class Rectifier:
         fitted = cameras.fitted(width, height)
         size = (width, height)
         try:
-            r1, r2, p1, p2 = cv2.stereoRectify(
-                fitted.k1,
-                fitted.d1,
-                fitted.k2,
-                fitted.d2,
-                size,
-                fitted.rotation,
-                fitted.translation.reshape(3, 1),
-                flags=cv2.CALIB_ZERO_DISPARITY,
-                alpha=0,
-            )[:4]
+            r1, r2, p1, p2 = fitted.rectification or _rectification(fitted, size)
         except cv2.error as error:
             raise CalibrationError(f"{cameras.source}: OpenCV cannot rectify with it ({error.err})") from None
         if not (np.isfinite(p1).all() and np.isfinite(p2).all()):
             raise CalibrationError(f"{cameras.source}: rectifying gives cameras that are not finite; check the values")
-        self.calibration: StereoCalibration = projections_to_calibration(p1, p2, size, cameras.source)
+        calibration = projections_to_calibration(p1, p2, size, cameras.source, cameras.unit)
+        self.calibration: StereoCalibration = replace(calibration, rotation=tuple(map(float, r1.ravel())))
         self._maps = [
-            cv2.initUndistortRectifyMap(k, d, r, p[:, :3], size, cv2.CV_32FC1)
+            _maps(fitted.lens, k, d, r, p[:, :3], size)
             for k, d, r, p in ((fitted.k1, fitted.d1, r1, p1), (fitted.k2, fitted.d2, r2, p2))
         ]
 
@@ -63,3 +58,19 @@ class Rectifier:
             for view, maps in zip((left, right), self._maps, strict=True)
         )
         return first, second
+
+
+def _rectification(cameras: CameraPair, size: tuple[int, int]) -> Rectification:
+    pair = (cameras.k1, cameras.d1, cameras.k2, cameras.d2, size, cameras.rotation, cameras.translation.reshape(3, 1))
+    if cameras.lens == FISHEYE:
+        return Rectification(*cv2.fisheye.stereoRectify(*pair, flags=cv2.CALIB_ZERO_DISPARITY, balance=0)[:4])
+    return Rectification(*cv2.stereoRectify(*pair, flags=cv2.CALIB_ZERO_DISPARITY, alpha=0)[:4])
+
+
+def _maps(
+    lens: str, k: np.ndarray, d: np.ndarray, r: np.ndarray, p: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the raw image each pixel of the rectified one is."""
+    undistort = cv2.fisheye.initUndistortRectifyMap if lens == FISHEYE else cv2.initUndistortRectifyMap
+    along_x, along_y = undistort(k, d, r, p, size, cv2.CV_32FC1)
+    return along_x, along_y

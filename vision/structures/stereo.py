@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vision.geometry.calibration import StereoCalibration
+from vision.geometry.camera_file import camera_record
 
 
 @dataclass
@@ -63,7 +64,7 @@ class StereoResult:
         return self.left
 
     def to_dict(self) -> dict[str, Any]:
-        """Flat, JSON-ready, always with the same fields: names, size, a summary of the values, warnings, error."""
+        """Flat, JSON-ready, always with the same fields: names, size, values in short, camera, warnings, error."""
         record: dict[str, Any] = {"left": self.left, "right": self.right, "width": None, "height": None}
         if self.image is not None:
             record["height"], record["width"] = self.image.shape[:2]
@@ -71,6 +72,7 @@ class StereoResult:
         record |= _summary("disparity", self.disparity) | _summary("motion", lengths)
         record["occluded"] = None if self.occlusion is None else round(float(self.occlusion.mean()), 4)
         record["confidence"] = None if self.confidence is None else round(float(self.confidence.mean()), 4)
+        record |= camera_record(self.calibration)
         record["scale"] = self.scale
         record["seconds"] = None if self.seconds is None else round(self.seconds, 3)
         # Plain text, which any format takes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +151,17 @@ def test_a_bad_pair_does_not_stop_the_others(tmp_path: Path) -> None:
         StereoInferencer(network=Told())([left])
 
 
+class Negative(Told):
+    """Finds the opposite."""
+
+    def forward(self, *views: Tensor, **options: Any) -> dict[str, Tensor]:
+        return {"field_up": -super().forward(*views, **options)["field_up"]}
+
+
 def test_swapped_views_are_noticed() -> None:
     left, right = told_pair(12)
     found = pair_warnings(*shifted_pair(12)[::-1])
     assert len(found) == 1 and "look swapped: 100% of" in found[0] and "exchange left and right" in found[0]
-
-    class Negative(Told):
-        def forward(self, *views: Tensor, **options: Any) -> dict[str, Tensor]:
-            return {"field_up": -super().forward(*views, **options)["field_up"]}
 
     (result,) = StereoInferencer(network=Negative())([(left, right)])
     assert result.warnings == ["the views look swapped: 100% of the disparities are negative; exchange left and right"]
@@ -412,6 +416,30 @@ def test_a_calibration_that_leaves_no_depth_is_noticed() -> None:
     calibration = StereoCalibration(focal=500, baseline=0.1, doffs=-100)
     result = StereoInferencer(network=Told(), calibration=calibration, checks=False).match(*told_pair(20))
     assert "no pixel has a depth: disparities (median 20.0) and doffs -100" in result.warnings[0]
+
+
+@pytest.mark.parametrize(("doffs", "is_swapped"), [(0.0, True), (25.0, False), (11.0, True)])
+def test_views_of_verged_cameras_are_not_called_swapped(doffs: float, is_swapped: bool) -> None:
+    calibration = StereoCalibration(focal=500, baseline=0.1, doffs=doffs)
+    # The features of the images say it, and so do the disparities: each alone.
+    assert any("swapped" in text for text in pair_warnings(*shifted_pair(-15), doffs=doffs)) == is_swapped
+    for network, views in ((Told(), told_pair(15)[::-1]), (Negative(), told_pair(15))):
+        result = StereoInferencer(network=network, calibration=calibration).match(*views)
+        assert any("swapped" in text for text in result.warnings) == is_swapped
+
+
+@pytest.mark.parametrize("is_raw", [False, True])
+def test_calibrations_of_other_images_are_told(is_raw: bool) -> None:
+    k = np.array([[400.0, 0, 399.5], [0, 400, 239.5], [0, 0, 1]])
+    if is_raw:
+        known = {"cameras": CameraPair(k, np.zeros(5), k, np.zeros(5), np.eye(3), np.array([-0.1, 0, 0]))}
+    else:
+        known = {"calibration": StereoCalibration(focal=400, baseline=0.1, cx=399.5, cy=239.5)}
+    warnings = StereoInferencer(network=Told(), checks=False, **known).match(*told_pair(20)).warnings
+    assert [warning.code for warning in warnings] == ["off-center"]
+    sized = {name: replace(value, size=(800, 480)) for name, value in known.items()}
+    warnings = StereoInferencer(network=Told(), checks=False, **sized).match(*told_pair(20)).warnings
+    assert [(warning.code, warning.value) for warning in warnings] == [("calibration-scaled", 0.5)]
 
 
 def test_models_without_weights_are_refused() -> None:

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vision.cli.main import main
+from vision.geometry import read_calibration
 from vision.stereo_io import read_disparity, read_flo, read_flow, read_pfm
 from vision.structures.stereo import result_fields
 
@@ -111,7 +112,11 @@ def test_everything_that_can_be_saved(stereo: Stereo, pair: tuple[Path, Path], t
     assert stereo(*pair, "-o", "o", "--save", kinds, "--view", "both", "--calib", "calib.txt") == 0
     both = ["disp.pfm", "disp.png", "disp.npy", "color.png", "confidence.png", "occlusion.png", "depth.pfm"]
     right = {f"left_{name.replace('.', '_right.')}" for name in both}
-    assert names(tmp_path / "o") == {f"left_{name}" for name in both} | right | {"left_points.ply", "left_stereo.png"}
+    assert names(tmp_path / "o") == {f"left_{name}" for name in both} | right | {
+        "left_points.ply",
+        "left_stereo.png",
+        "left_camera.json",
+    }
     for name in ("disp.png", "disp.npy", "disp_right.png", "disp_right.npy", "disp_right.pfm"):
         assert (read_disparity(tmp_path / "o" / f"left_{name}") == DISPARITY).all()
     assert np.array_equal(np.asarray(Image.open(tmp_path / "o/left_occlusion.png"))[0] == 255, np.arange(240) < 12)
@@ -134,7 +139,7 @@ def test_right_view_alone(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Pat
 
 def test_depth_by_focal_and_baseline(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path) -> None:
     assert stereo(*pair, "-o", "o", "--focal", 600, "--baseline", 0.2, "--max-depth", 9, "--no-image") == 0
-    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.pfm", "left_points.ply"}
+    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.pfm", "left_points.ply", "left_camera.json"}
     np.testing.assert_allclose(read_pfm(tmp_path / "o/left_depth.pfm"), 10)
     header = (tmp_path / "o/left_points.ply").read_bytes()
     assert b"element vertex 0\n" in header and b"unit: units of the baseline" in header
@@ -249,8 +254,22 @@ def write_cameras(path: Path, **change: Any) -> None:
 
 def test_rectify(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
     write_cameras(tmp_path / "stereo.yml", R=cv2.Rodrigues(np.array([0.0, 0, 0.02]))[0])
-    assert stereo(*pair, "--rectify", "--calib", "stereo.yml", "-o", "o") == 0
-    extra = {"left_rectified.png", "left_rectified_right.png", "left_depth.pfm", "left_points.ply"}
+    assert stereo(*pair, "--rectify", "--calib", "stereo.yml", "-o", "o", "--csv", "o.csv", "--json") == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    camera = read_calibration(tmp_path / "o/left_camera.json")
+    told = [record[name] for name in ("focal", "focal_y", "cx", "cy", "baseline", "doffs")]
+    assert told == [camera.focal, camera.focal_y, camera.cx, camera.cy, pytest.approx(camera.baseline), camera.doffs]
+    assert camera.baseline == pytest.approx(0.1) and (record["unit"], camera.size) == ("", (240, 200))
+    # The right camera looks straight across the baseline: the left one has to make the whole turn.
+    np.testing.assert_allclose(
+        cv2.Rodrigues(np.reshape(record["rotation"], (3, 3)))[0].ravel(), [0, 0, 0.02], atol=1e-9
+    )
+    with (tmp_path / "o.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["focal"] == str(camera.focal) and row["rotation"] == "; ".join(map(str, record["rotation"]))
+    disparity, depth = (read_pfm(tmp_path / f"o/left_{name}.pfm") for name in ("disp", "depth"))
+    np.testing.assert_allclose(depth, camera.focal * camera.baseline / (disparity + camera.doffs), rtol=1e-5)
+    extra = {"left_camera.json", "left_rectified.png", "left_rectified_right.png", "left_depth.pfm", "left_points.ply"}
     assert names(tmp_path / "o") == {"left_disp.pfm", "left_stereo.png"} | extra
     assert Image.open(tmp_path / "o/left_rectified_right.png").size == (240, 200)
     capsys.readouterr()
@@ -268,10 +287,10 @@ def test_rectify(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys
         (CALIB.replace("baseline=50", "baseline=0"), "baseline is 0; expected a positive number"),
         (CALIB.replace("300 0 120", "x 0 120"), "cam0 holds 'x'"),
         ("%YAML:1.0\n---\nK1: [", "damaged YAML"),
-        ("%YAML:1.0\n---\nK1: " + "[" * 50_000, "nested more than 16 levels deep"),
+        ("%YAML:1.0\n---\nK1: " + "[" * 50_000, "damaged YAML"),
         ("%YAML:1.0\n---\nK1:\n  " + "- " * 50_000 + "1", "nested more than 16 levels deep"),
         ('{"K1":' + "[" * 60_000, "nested more than 16 levels deep"),
-        ("<?xml version='1.0'?>" + "<a>" * 30_000, "nested more than 16 levels deep"),
+        ("<?xml version='1.0'?><opencv_storage>" + "<a>" * 30_000, "nested more than 16 levels deep"),
         (PLAIN_CAMERAS.format(t="[0.12, 0, 0]"), "camera 2 stands to the left of camera 1"),
         (PLAIN_CAMERAS.format(t="[0, -0.12, 0]"), "the cameras stand above each other"),
     ],
@@ -300,9 +319,23 @@ def test_kittis_gray_cameras_are_known_by_their_folder(stereo: Stereo, tmp_path:
     rows = ["P0: {f} 0 120 0 {r}", "P1: {f} 0 120 -60 {r}", "P2: {f} 0 120 5 {r}", "P3: {f} 0 120 -25 {r}"]
     (tmp_path / "calib.txt").write_text("\n".join(row.format(f=300, r="0 300 100 0 0 0 1 0") for row in rows))
     for folder, baseline in (("image_0", 0.2), ("image_2", 0.1)):
-        left, right = save_pair(tmp_path, f"{folder}/a.png", "image_1/a.png")
+        left, right = save_pair(tmp_path, f"{folder}/a.png", f"{folder}r/a.png")
         assert stereo(left, right, "--calib", "calib.txt", "-o", folder, "--save", "depth", "--no-image") == 0
         np.testing.assert_allclose(read_pfm(tmp_path / folder / "a_depth.pfm"), 300 * baseline / DISPARITY, rtol=1e-5)
+
+
+def test_kittis_gray_cameras_are_known_where_the_command_runs(
+    stereo: Stereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    rows = ["P0: {f} 0 120 0 {r}", "P1: {f} 0 120 -60 {r}", "P2: {f} 0 120 5 {r}", "P3: {f} 0 120 -25 {r}"]
+    (tmp_path / "calib.txt").write_text("\n".join(row.format(f=300, r="0 300 100 0 0 0 1 0") for row in rows))
+    for folder, baseline in (("image_0", 0.2), ("left", 0.1)):
+        save_pair(tmp_path, f"{folder}/a.png", f"{folder}/b.png")
+        monkeypatch.chdir(tmp_path / folder)
+        assert stereo("a.png", "b.png", "--calib", "../calib.txt", "-o", "o", "--save", "depth", "--json") == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)[0]["baseline"] == pytest.approx(baseline)
+        assert ("the color ones are used" in err) == (folder == "left")
 
 
 def test_flow(stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
@@ -340,7 +373,7 @@ def code_of(arguments: list[str]) -> int:
         (["HALF.csv"], "HALF.csv, line 2: no right image"),
         (["L", "R", "--save", "jpg"], "argument --save: expected some of pfm,png16,npy"),
         (["L", "R", "--save", "depth"], "--save depth needs a calibration"),
-        (["L", "R", "--rectify"], "--rectify needs an OpenCV calibration"),
+        (["L", "R", "--rectify"], "--rectify needs a calibration of raw cameras"),
         (["L", "R", "--focal", "5"], "--focal and --baseline go together"),
         (["L", "R", "--focal", "0", "--baseline", "1"], "focal is 0; expected a positive number"),
         (["L", "R", "--focal", "5", "--baseline", "0"], "baseline is 0; expected a positive number"),
@@ -431,6 +464,21 @@ def test_video_of_two_files(stereo: Stereo, tmp_path: Path, capsys: Capture) -> 
     assert (read_pfm(tmp_path / "o/left_frames/000002_disp.pfm") == DISPARITY).all()
     with (tmp_path / "f.csv").open(newline="") as file:
         assert [row["left"] for row in csv.DictReader(file)] == [f"frame {number} left" for number in range(3)]
+
+
+def test_a_video_has_one_camera_file(stereo: Stereo, tmp_path: Path) -> None:
+    save_video(tmp_path / "left.mp4", 2, 0)
+    save_video(tmp_path / "right.mp4", 2, DISPARITY)
+    options = ("--focal", 300, "--baseline", 0.1, "--save", "depth", "--no-image")
+    assert stereo("--video", "left.mp4", "right.mp4", "-o", "o", *options) == 0
+    assert names(tmp_path / "o") == {"left_camera.json", "left_frames"}
+    assert names(tmp_path / "o/left_frames") == {"000000_depth.pfm", "000001_depth.pfm"}
+    camera = read_calibration(tmp_path / "o/left_camera.json")
+    assert (camera.focal, camera.size) == (300, (240, 200)) and camera.baseline == pytest.approx(0.1)
+    # Numbered beside it on the next run, though nothing else is in its way.
+    (tmp_path / "o/left_frames").rename(tmp_path / "away")
+    assert stereo("--video", "left.mp4", "right.mp4", "-o", "o", *options) == 0
+    assert "left-2_camera.json" in names(tmp_path / "o")
 
 
 def test_videos_that_end_early_are_told_of(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:

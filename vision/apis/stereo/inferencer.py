@@ -23,6 +23,7 @@ from vision.errors import Notice, UsageError, notice_of
 from vision.geometry.calibration import StereoCalibration
 from vision.geometry.cameras import CameraPair
 from vision.geometry.depth import depth_of
+from vision.geometry.placement import placement_notices
 from vision.geometry.rectifier import Rectifier
 from vision.images import MAX_PIXELS
 from vision.layers import pack_for_inference
@@ -194,7 +195,12 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
 
     def prepare(self, left: ImageInput, right: ImageInput, names: tuple[str, str], checks: bool) -> StereoPair:
         """Read, check and rectify one pair; what goes wrong is noted in it."""
-        return prepare_pair(left, right, names, self.max_pixels, checks, self.flow, self._geometry)
+        pair = prepare_pair(left, right, names, self.max_pixels, checks, self.flow, self._geometry)
+        known = self.calibration or self.cameras
+        if known is not None and pair.image is not None:
+            height, width = pair.image.shape[:2]
+            pair.warnings = [*placement_notices(known, width, height), *pair.warnings]
+        return pair
 
     def _geometry(self, height: int, width: int) -> StereoCalibration | Rectifier | None:
         """What is known about pairs of this size. What rectifies them is made once."""
@@ -230,7 +236,8 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
                 )
                 result.warnings.append(Notice(text, "no-depth", median))
         if self.checks:
-            self._warn(result, swapped_warning(result.disparity), {"views-swapped"})
+            doffs = 0.0 if result.calibration is None else result.calibration.doffs
+            self._warn(result, swapped_warning(result.disparity, doffs), {"views-swapped"})
 
     @staticmethod
     def _warn(result: StereoResult, warning: Notice | None, codes: set[str]) -> None:

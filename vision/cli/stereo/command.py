@@ -44,6 +44,7 @@ files in DIR, named after the left image:
   NAME_depth.pfm         depth = focal * baseline / (disparity + doffs), in the unit of the baseline
   NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
+  NAME_camera.json       with a calibration: K, baseline, doffs and turn of the (rectified) images, for --calib
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
 With --view right or both, NAME_..._right are the same files for the right view; stereo.png and ply always show the
@@ -110,7 +111,9 @@ def _check(command: argparse.Namespace) -> None:
     if command.focal is not None and command.calib:
         raise UsageError("--focal and --calib exclude each other; give one of the two")
     if command.rectify and not command.calib:
-        raise UsageError("--rectify needs an OpenCV calibration (K1, D1, K2, D2, R, T); name its file with --calib")
+        raise UsageError(
+            "--rectify needs a calibration of raw cameras (K1, D1, K2, D2, R, T); name its file with --calib"
+        )
     wanted = [kind for kind in ("depth", "ply") if kind in (command.save or [])]
     if wanted and not has_geometry:
         raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
@@ -152,9 +155,10 @@ def _add_geometry(group: Any) -> None:
         "--calib",
         action="append",
         metavar="FILE",
-        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV YAML; saves depth and ply. May be given twice",
+        help="Middlebury calib.txt (mm), KITTI calib (m), OpenCV, ROS, Kalibr, ORB-SLAM; saves depth and ply. Twice "
+        "for files that complete each other, or one of each camera, left first",
     )
-    group.add_argument("--rectify", action="store_true", help="rectify raw pairs first, by an OpenCV --calib")
+    group.add_argument("--rectify", action="store_true", help="rectify raw pairs first, by a --calib of raw cameras")
     group.add_argument(
         "--focal", type=number, metavar="PX", help="instead of --calib, with --baseline: focal length in pixels"
     )

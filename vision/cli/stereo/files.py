@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vision.geometry import depth_of, point_cloud, write_ply
+from vision.geometry import StereoCalibration, depth_of, point_cloud, write_ply
+from vision.geometry.camera_file import write_camera
 from vision.stereo_io import write_disparity, write_flow, write_pfm, write_png
 from vision.structures.stereo import StereoResult
 from vision.visualization.flow import flow_colors
@@ -20,7 +21,17 @@ ENDINGS = tuple(
         kind.partition(".")
         for kind in (
             *("disp.pfm", "disp.png", "disp.npy", "color.png", "confidence.png", "occlusion.png", "depth.pfm"),
-            *("rectified.png", "flow.flo", "flow.png", "flow.npy", "points.ply", "stereo.png", "stereo.mp4", "frames"),
+            *(
+                "rectified.png",
+                "flow.flo",
+                "flow.png",
+                "flow.npy",
+                "points.ply",
+                "stereo.png",
+                "stereo.mp4",
+                "frames",
+                "camera.json",
+            ),
         )
     )
     for suffix in ("", "_right")
@@ -35,9 +46,18 @@ class ResultWriter:
         view: "left", "right" or "both".
         with_image: whether to draw the image beside its disparity.
         max_depth: leave farther points out of the point cloud.
+        with_camera: whether to write the camera that depths belong to, where there is one.
     """
 
-    def __init__(self, kinds: Sequence[str], view: str, with_image: bool, max_depth: float | None = None) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        view: str,
+        with_image: bool,
+        max_depth: float | None = None,
+        with_camera: bool = True,
+    ) -> None:
+        self.with_camera = with_camera
         self.kinds, self.with_image, self.max_depth = list(dict.fromkeys(kinds)), with_image, max_depth
         self.views = {"left": [""], "right": ["_right"], "both": ["", "_right"]}[view]
 
@@ -62,6 +82,8 @@ class ResultWriter:
                     files += self._write_one(result, kind, base, suffix)
                 except ValueError as error:  # such as a disparity that 16 bits do not hold
                     problems.append(str(error))
+        if self.with_camera and result.calibration is not None:
+            files.append(write_camera_of(result.calibration, base))
         files += self._images(result, base)
         return files, "; ".join(problems) or None
 
@@ -98,6 +120,13 @@ class ResultWriter:
             drawn = np.asarray(render_stereo(result, os.path.basename(result.left)))
             files.append(_png(f"{base}_stereo.png", drawn, "stereo"))
         return files
+
+
+def write_camera_of(calibration: StereoCalibration, base: str) -> str:
+    """Write the camera file; returns its name."""
+    path = f"{base}_camera.json"
+    write_camera(path, calibration)
+    return path
 
 
 def _write_field(result: StereoResult, kind: str, base: str, suffix: str) -> str:

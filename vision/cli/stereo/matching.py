@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
-from pathlib import PurePath
 
 from vision.apis.stereo.inferencer import StereoInferencer
 from vision.cli.advice import advised, usage_errors
 from vision.geometry import CameraPair, StereoCalibration, read_calibration, read_cameras
+from vision.geometry.text_formats import is_gray
 
 
 def kinds_of(command: argparse.Namespace) -> list[str]:
@@ -40,13 +41,16 @@ def geometry_of(
         return StereoCalibration(command.focal, command.baseline, **principal, source=name), None
     if not command.calib:
         return None, None
+    calibration, cameras = None, None
     if command.rectify:
-        return None, read_cameras(command.calib)
-    gray = bool({"image_0", "image_00"} & set(PurePath(left).parts))
-    calibration = read_calibration(command.calib, gray)
-    if calibration.note:
-        complain(f"warning: {advised(calibration.note)}")
-    return calibration, None
+        cameras = read_cameras(command.calib)
+    else:
+        # The folder that the command runs in may be the one that says it.
+        calibration = read_calibration(command.calib, is_gray(os.path.abspath(left)))
+    known = calibration or cameras
+    if known is not None and known.note:
+        complain(f"warning: {advised(known.note)}")
+    return calibration, cameras
 
 
 def inferencer_of(

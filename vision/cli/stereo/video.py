@@ -19,7 +19,7 @@ from vision.apis.stereo.video import StereoVideo
 from vision.cli.advice import advised
 from vision.cli.output import OutputFolder, to_json
 from vision.cli.reporter import Reporter, record_of
-from vision.cli.stereo.files import ENDINGS, ResultWriter
+from vision.cli.stereo.files import ENDINGS, ResultWriter, write_camera_of
 from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
 from vision.cli.stereo.pairs import PAIRS
 from vision.errors import UsageError
@@ -86,8 +86,9 @@ def run_video(command: argparse.Namespace) -> int:
     outputs = OutputFolder(command.output)  # keeps the name while it is there
     base = outputs.base_for(left.rstrip("/\\"), endings=ENDINGS)
     kinds = kinds_of(command)
-    writer = ResultWriter(kinds, command.view, False, command.max_depth)
+    writer = ResultWriter(kinds, command.view, False, command.max_depth, with_camera=False)
     folder = OutputFolder(f"{base}_frames") if kinds else None
+    camera: str | None = None
     began = time.perf_counter()
     path = f"{base}_stereo.mp4"
     with (
@@ -101,6 +102,8 @@ def run_video(command: argparse.Namespace) -> int:
             record = record_of(result) | {"files": []}
             if result.error is None and folder is not None:
                 record["files"], record["error"] = writer.write(result, folder.base_for(f"{number:06d}.png"))
+            if camera is None and result.calibration is not None:
+                camera = write_camera_of(result.calibration, base)  # of all frames
             if result.error is None and not command.no_image:
                 video.write(painter.paint(result, matcher.is_cut))
             reporter.complain_of(record)
@@ -111,7 +114,7 @@ def run_video(command: argparse.Namespace) -> int:
     if not reporter.outcomes:
         raise UsageError(f"video {left!r} has no frame that can be decoded; expected at least one")
     is_drawn = not command.no_image and reporter.outcomes["matched"]
-    files = [*([path] if is_drawn else []), *([] if folder is None else [folder.path])]
+    files = [*([path] if is_drawn else []), *([] if folder is None else [folder.path]), *([camera] if camera else [])]
     _print_summary(reporter.outcomes, matcher.cuts, time.perf_counter() - began, files, command)
     return reporter.exit_code
 

@@ -1,0 +1,55 @@
+"""Projection matrices of a rectified pair, as `cv2.stereoRectify`, ROS and ORB-SLAM have them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vision.geometry.calibration import CalibrationError, StereoCalibration
+
+
+def projections_to_calibration(
+    p1: np.ndarray, p2: np.ndarray, size: tuple[int, int] | None, source: str, unit: str = ""
+) -> StereoCalibration:
+    """From the projection matrices `[3, 4]` of a rectified pair.
+
+    Raises:
+        CalibrationError: the cameras stand above each other, or the second one to the left of the first.
+    """
+    shift = projection_shift(p1, p2, source)
+    return StereoCalibration(
+        focal=float(p1[0, 0]),
+        focal_y=float(p1[1, 1]),
+        cx=float(p1[0, 2]),
+        cy=float(p1[1, 2]),
+        baseline=float(shift[0]),
+        doffs=float(p2[0, 2] - p1[0, 2]),
+        unit=unit,
+        size=size,
+        source=source,
+    )
+
+
+def projection_shift(p1: np.ndarray, p2: np.ndarray, source: str) -> np.ndarray:
+    """The way (x, y, 0) from the left to the right camera, in the rectified cameras' coordinates.
+
+    Raises:
+        CalibrationError: as `projections_to_calibration`.
+    """
+    if p1.shape != (3, 4) or p2.shape != (3, 4):
+        raise CalibrationError(f"{source}: P1 is {p1.shape}, P2 {p2.shape}; expected 3 x 4 matrices")
+    if not (np.isfinite(p1).all() and np.isfinite(p2).all()):
+        raise CalibrationError(f"{source}: P1 or P2 holds values that are not finite; expected numbers")
+    focal = float(p1[0, 0])
+    if not focal > 0:
+        raise CalibrationError(f"{source}: the focal length in P1 is {focal:g}; expected a positive number")
+    shift = (p1[:2, 3] - p2[:2, 3]) / focal
+    check_side(shift, source)
+    return np.array([*shift, 0.0])
+
+
+def check_side(shift: np.ndarray, source: str) -> None:
+    """Refuse cameras whose second does not stand to the right of the first; `shift` is from the first to the second."""
+    if abs(shift[1]) > abs(shift[0]):
+        raise CalibrationError(f"{source}: the cameras stand above each other; turn the images by 90 degrees first")
+    if shift[0] < 0:
+        raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and the images")
