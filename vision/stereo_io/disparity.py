@@ -8,7 +8,8 @@ import numpy as np
 
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS, ImageError
-from vision.stereo_io.files import read_hdf5, read_npy, write_npy
+from vision.stereo_io.files import read_npy, write_npy
+from vision.stereo_io.hdf5 import read_hdf5
 from vision.stereo_io.pfm import read_pfm, write_pfm
 from vision.stereo_io.raster import read_gray, write_png
 
@@ -127,7 +128,7 @@ def _stored(path: str | os.PathLike[str], kind: str, scale: float | None, max_pi
             values = read_npy(path, max_pixels)
         else:
             # The images are half as wide and high; the values are in their pixels already.
-            values = read_hdf5(path, "disparity", 4 * max_pixels)[::2, ::2].copy()
+            values = read_hdf5(path, "disparity", 4 * max_pixels, step=2)
         disparity = _one_channel(path, values)
         return disparity if scale is None else disparity / np.float32(scale)
     levels = read_gray(path, max_pixels)

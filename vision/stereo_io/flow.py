@@ -8,8 +8,9 @@ import numpy as np
 
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS, ImageError
-from vision.stereo_io.files import read_hdf5, read_npy, write_npy
+from vision.stereo_io.files import read_npy, write_npy
 from vision.stereo_io.flo import read_flo, write_flo
+from vision.stereo_io.hdf5 import read_hdf5
 from vision.stereo_io.pfm import read_pfm
 from vision.stereo_io.raster import read_rgb16, write_png
 
@@ -40,7 +41,7 @@ def read_flow(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
         flow = _pair(path, read_npy(path, max_pixels), 2)
     elif suffix == ".flo5":
         # The images are half as wide and high; the values are in their pixels already.
-        flow = _pair(path, read_hdf5(path, "flow", 4 * max_pixels), 2)[::2, ::2].copy()
+        flow = _pair(path, read_hdf5(path, "flow", 4 * max_pixels, step=2), 2)
     else:
         raise ImageError(path, "the suffix says no format of flow; expected .flo, .png, .pfm, .npy or .flo5")
     unknown = ~np.isfinite(flow).all(axis=2)

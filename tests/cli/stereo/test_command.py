@@ -363,7 +363,7 @@ def code_of(arguments: list[str]) -> int:
         (["L", "R", "--json", "--jsonl"], "not allowed with argument"),
         (["--video", "L"], "--video got 1 inputs; expected LEFT RIGHT"),
         (["--video", "L", "gone.mp4"], "video 'gone.mp4' is no file"),
-        (["--video", "BAD.csv", "BAD.csv"], "cannot be opened; expected a video"),
+        (["--video", "BAD.csv", "BAD.csv"], "as no video does; expected a file that holds the frames itself"),
         ([], "the following arguments are required: INPUT"),
     ],
 )
