@@ -24,6 +24,8 @@ CODES: dict[str, str] = {
     "bad-config": "a config cannot be read, or lacks what was asked of it",
     "bad-data-root": "a folder holds no data set as expected; the value is the folder",
     "bad-list": "a CSV file lists no pairs as expected; the value is the file, or what it names and is not there",
+    "no-pairs": "the names in two folders, or in one, do not tell which images are two views of one moment",
+    "frame-rates-differ": "two videos have different numbers of frames per second; the value is both",
     "unknown-device": "no device has such a name",
     "unusable-device": "the device is not there",
     "bad-calibration": "a calibration of cameras cannot be used, or not for these images",
@@ -52,6 +54,9 @@ CODES: dict[str, str] = {
     "no-depth": "warning: no pixel has a depth; the value is the median disparity",
     "scale-reduced": "warning: matched smaller than wanted, since memory is short; the value is (height, width)",
     "images-extended": "warning: the images are smaller than what the model takes; the value is (height, width)",
+    "paired-by-number": "warning: no names agree, images are paired by the number in their names",
+    "paired-by-order": "warning: no names agree and none has a number, images are paired in their order",
+    "paired-by-time": "warning: images are paired by nearly equal time stamps; the value is the largest difference",
     "taken-as-rectified": "warning: the calibration is read as that of rectified pairs, though nothing says so",
 }
 

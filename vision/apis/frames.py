@@ -12,6 +12,7 @@ import numpy as np
 
 from vision.apis.containers import open_video
 from vision.errors import UsageError
+from vision.files import natural_key
 from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 
 DEFAULT_FPS = 25.0
@@ -73,7 +74,8 @@ class ImageFolder:
     """
 
     def __init__(self, path: str, fps: float = DEFAULT_FPS, max_pixels: int = MAX_PIXELS) -> None:
-        self.paths = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        files = (file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        self.paths = sorted(files, key=lambda file: natural_key(file.name))
         if not self.paths:
             reason = f"no images in folder {path!r}; expected one per frame"
             raise UsageError(reason, code="unreadable-video", value=path)

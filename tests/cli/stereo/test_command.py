@@ -189,7 +189,44 @@ def test_folders_of_other_names(stereo: Stereo, tmp_path: Path, style: tuple[str
     out, err = capsys.readouterr()
     pairs = [(Path(record["left"]).name, Path(record["right"]).name) for record in json.loads(out)]
     assert pairs == [tuple(name.format(number) for name in style) for number in (1, 2)]
-    assert ("paired in their order" in err) == (style[0][0] == "x")
+    assert "warning" not in err
+
+
+def test_one_folder_with_both_views(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    for scene in ("a", "b"):
+        save_pair(tmp_path, f"all/{scene}/im0.png", f"all/{scene}/im1.png")
+    (tmp_path / "all/b/mask0.png").write_bytes((tmp_path / "all/b/im0.png").read_bytes())
+    assert stereo("all", "-o", "o", "--no-image", "--json") == 0
+    out, err = capsys.readouterr()
+    expected = [[os.path.join("all", scene, f"im{view}.png") for view in (0, 1)] for scene in ("a", "b")]
+    assert [[record["left"], record["right"]] for record in json.loads(out)] == expected
+    assert "without a partner of the same name: " + os.path.join("all", "b", "mask0.png") in err
+
+
+def test_frames_of_folders_keep_their_names(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    """Each side lost another frame."""
+    for name in ("8", "9", "10"):
+        save_pair(tmp_path, f"l/{name}.png", f"r/{name}.png")
+    (tmp_path / "l/9.png").unlink()
+    (tmp_path / "r/10.png").rename(tmp_path / "r/11.png")
+    save_pair(tmp_path, "l/12.png", "r/12.png")
+    assert stereo("--video", "l", "r", "--save", "pfm", "--no-image", "-o", "o") == 0
+    assert names(tmp_path / "o/l_frames") == {"8_disp.pfm", "12_disp.pfm"}
+    left = os.path.join("l", "10.png")
+    assert f"1 left and 2 right frames have no partner of the same name and are left out, such as {left}" in (
+        capsys.readouterr().err
+    )
+
+
+def test_videos_of_two_rates_are_refused(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    for side, rate in (("l", 30), ("r", 25)):
+        writer = cv2.VideoWriter(str(tmp_path / f"{side}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), rate, (240, 200))
+        writer.write(np.full((200, 240, 3), 9, np.uint8))
+        writer.release()
+    assert stereo("--video", "l.mp4", "r.mp4") == 2
+    assert "30 frames per second, the right one 25; expected equal rates" in capsys.readouterr().err
+    assert stereo("--video", "l.mp4", "r.mp4", "--fps", 10, "--no-checks") == 0
+    assert "warning: the left video has 30 frames per second, the right one 25; " in capsys.readouterr().err
 
 
 def test_csv_of_pairs_and_equal_names(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
@@ -331,7 +368,7 @@ def code_of(arguments: list[str]) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["L"], "alone; expected LEFT RIGHT, two images or folders, or a CSV file"),
+        (["L"], "alone; expected LEFT RIGHT, two images or folders, or one folder with both views, or a CSV file"),
         (["L", "R", "L"], "got 3 inputs; expected LEFT RIGHT"),
         (["L", "EMPTY"], "are a folder and a file"),
         (["EMPTY", "EMPTY"], "no images in folder"),

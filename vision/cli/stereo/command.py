@@ -19,9 +19,11 @@ KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "pl
 _DESCRIPTION = """\
 Find the disparity of every pixel of a pair of images, and from it depth and point clouds.
 
-INPUT is LEFT RIGHT: two images, or two folders whose images have the same names (else they are paired in their
-order); or one CSV file with columns left and right, whose paths start at its folder. With --video, two video files or
-folders of frames. The left image is what the camera on the left took; both must be rectified (or see --rectify)."""
+INPUT is LEFT RIGHT: two images, or two folders, whose images are paired by their names: equal ones, or what is left of
+them without left and right, l and r, cam0 and cam1, image_02 and image_03; else by time stamps that nearly agree, and
+never by their place; or one folder with both views, told apart by the same words (im0.png, im1.png); or one CSV file
+with columns left and right, whose paths start at its folder. With --video, two video files or folders of frames. The
+left image is what the camera on the left took; both must be rectified (or see --rectify)."""
 
 _EPILOG = """\
 files in DIR, named after the left image:
@@ -35,7 +37,8 @@ files in DIR, named after the left image:
   NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
-  NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
+  NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames,
+                         by the names of the frames in folders (their time stamps), else numbers
 With --view right or both, NAME_..._right are the same files for the right view; stereo.png and ply always show the
 left one. A second image of the same name becomes NAME-2, and so
 does one whose files are there already: nothing in DIR is replaced.
@@ -63,7 +66,9 @@ def add_command(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: images or folders; or a CSV file")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: images or folders; one folder; or a CSV file"
+    )
     _add_output(parser.add_argument_group("output"))
     _add_geometry(parser.add_argument_group("depth"))
     _add_matching(parser.add_argument_group("matching"))

@@ -1,19 +1,16 @@
-"""Which pairs the arguments of `vision stereo` mean: two files, two folders, or a CSV file."""
+"""Which pairs the arguments of `vision stereo` mean: two files, two folders, one with both views, or a CSV file."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 from vision.cli.paths import PathFinder
 from vision.errors import UsageError
 from vision.stereo_io.pair_list import read_pair_list
+from vision.stereo_io.pairing import pair_names, pairs_within
 
 _LISTED = 5
-# What tells the views apart in names that are the same otherwise.
-_SIDE = re.compile(r"left|right|(?<![a-z0-9])[lr](?![a-z0-9])", re.IGNORECASE)
 
 FilePair = tuple[str, str]
 
@@ -22,12 +19,17 @@ def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
     """Pairs of paths (left, right), and what could not be paired, one line each.
 
     Raises:
-        UsageError: the inputs are neither two files, nor two folders, nor a CSV file of pairs; or there is no pair.
+        UsageError: the inputs are neither two files, nor folders, nor a CSV file of pairs; or there is no pair.
     """
     if len(inputs) == 1:
         if inputs[0].lower().endswith(".csv"):
             return _from_csv(inputs[0]), []
-        raise UsageError(f"got {inputs[0]!r} alone; expected LEFT RIGHT, two images or folders, or a CSV file (.csv)")
+        if os.path.isdir(inputs[0]):
+            return _from_one_folder(inputs[0])
+        raise UsageError(
+            f"got {inputs[0]!r} alone; expected LEFT RIGHT, two images or folders, or one folder with both views, or a "
+            "CSV file (.csv)"
+        )
     if len(inputs) != 2:
         raise UsageError(f"got {len(inputs)} inputs; expected LEFT RIGHT, two images or folders, or one CSV file")
     left, right = inputs
@@ -37,40 +39,31 @@ def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
 
 
 def _from_folders(left: str, right: str) -> tuple[list[FilePair], list[str]]:
-    """By equal names, then by names that differ in the side alone, then in the order of the names."""
+    lefts, problems = _images(left)
+    rights, more = _images(right)
+    found = pair_names(lefts, rights, (left, right))
+    pairs = [(os.path.join(left, one), os.path.join(right, other)) for one, other in found.pairs]
+    alone = [
+        os.path.join(folder, name) for folder, side in zip((left, right), found.alone, strict=True) for name in side
+    ]
+    note = [] if found.note is None else [f"warning: {found.note}"]
+    return pairs, problems + more + note + _without_partner(alone)
+
+
+def _from_one_folder(folder: str) -> tuple[list[FilePair], list[str]]:
+    names, problems = _images(folder)
+    found = pairs_within(names, folder)
+    pairs = [(os.path.join(folder, one), os.path.join(folder, other)) for one, other in found.pairs]
+    return pairs, problems + _without_partner([os.path.join(folder, name) for name in found.alone[0]])
+
+
+def _images(folder: str) -> tuple[list[str], list[str]]:
+    """Names of the images below a folder, relative to it, and what could not be listed."""
     from vision.images import IMAGE_SUFFIXES
 
     finder = PathFinder(IMAGE_SUFFIXES)
-    lefts, rights = finder.expand([left]), finder.expand([right])
-    problems = [f"{path}: {reason}" for path, reason in finder.problems]
-    if sorted(_by_name(lefts, left, str)) == sorted(_by_name(rights, right, str)):
-        return list(zip(sorted(lefts), sorted(rights), strict=True)), problems
-    for name_of in (_stem, _name_without_side):
-        first, second = _by_name(lefts, left, name_of), _by_name(rights, right, name_of)
-        common = [name for name in first if name in second]
-        if common and len(first) == len(lefts) and len(second) == len(rights):
-            alone = [path for name, path in first.items() if name not in second]
-            alone += [path for name, path in second.items() if name not in first]
-            return [(first[name], second[name]) for name in common], problems + _without_partner(alone)
-    if len(lefts) != len(rights):
-        raise UsageError(
-            f"{left!r} has {len(lefts)} images, {right!r} {len(rights)}, and no names agree; "
-            "expected equal names in both, or a CSV file of pairs"
-        )
-    problems.append(f"warning: no names in {left} and {right} agree; the images are paired in their order")
-    return list(zip(lefts, rights, strict=True)), problems
-
-
-def _by_name(paths: list[str], folder: str, name_of: Callable[[str], str]) -> dict[str, str]:
-    return {name_of(os.path.relpath(path, folder)): path for path in paths}
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]
-
-
-def _name_without_side(path: str) -> str:
-    return _SIDE.sub("", _stem(path))
+    paths = finder.expand([folder])
+    return [os.path.relpath(path, folder) for path in paths], [f"{path}: {reason}" for path, reason in finder.problems]
 
 
 def _without_partner(paths: list[str]) -> list[str]:

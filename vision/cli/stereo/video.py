@@ -99,7 +99,9 @@ def run_video(command: argparse.Namespace) -> int:
         for number, result in enumerate(matcher.stream(_guarded(frames))):
             record = record_of(result) | {"files": []}
             if result.error is None and folder is not None:
-                record["files"], record["error"] = writer.write(result, folder.base_for(f"{number:06d}.png"))
+                record["files"], record["error"] = writer.write(
+                    result, folder.base_for(frames.name_of(number) + ".png")
+                )
             if result.error is None and not command.no_image:
                 video.write(painter.paint(result, matcher.is_cut))
             reporter.complain_of(record)
