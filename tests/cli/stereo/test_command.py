@@ -147,7 +147,8 @@ def test_json_csv_and_jsonl_hold_the_same(
     out, err = capsys.readouterr()
     (record,) = json.loads(out)
     assert (
-        list(record) == [*result_fields(), "files"] and record["error"] == "missing.png: no such file; check the path"
+        list(record) == [*result_fields(), "points", "points_beyond", "max_depth", "files"]
+        and record["error"] == "missing.png: no such file; check the path"
     )
     assert err == f"vision stereo: {pair[0]}: missing.png: no such file; check the path\n"
     assert stereo(*pair, "--jsonl", "--csv", "b.csv", "-o", "o") == 0
@@ -267,12 +268,107 @@ def test_a_disparity_that_16_bits_do_not_hold(
     monkeypatch.setitem(globals(), "DISPARITY", 300)
     assert stereo(*pair, "-o", "o", "--save", "png16,npy", "--json", "--no-checks") == 1
     (record,) = json.loads(capsys.readouterr().out)
-    assert "16-bit PNG holds less" in record["error"]
+    assert "16-bit PNG holds less than 256" in record["error"]
     assert (
         names(tmp_path / "o")
         == {"left_disp.pfm", "left_disp.npy", "left_stereo.png"}
         == {Path(name).name for name in record["files"]}
     )
+
+
+class Sloped(nn.Module):
+    """Disparities that grow by the column: 250 to 265, or 0.05 to 12, by the width of the images."""
+
+    stereo = True
+
+    def __init__(self, least: float, most: float) -> None:
+        super().__init__()
+        self.least, self.most = least, most
+
+    def forward(self, img0: Tensor, img1: Tensor, init_flow: Tensor | None = None) -> dict[str, Tensor]:
+        field = torch.zeros(2, *img0.shape[2:], 2)
+        field[0, :, :, 0] = -torch.linspace(self.least, self.most, img0.shape[3])
+        field[1] = -field[0]
+        return {"field_up": field}
+
+
+def test_one_large_disparity_does_not_cost_the_png(
+    stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: Sloped(250, 265))
+    assert stereo(*pair, "-o", "o", "--save", "png16", "--json", "--no-checks", "--scale", 1) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    stored = read_disparity(tmp_path / "o/left_disp.png")
+    lost = int(np.isnan(stored).sum())
+    assert lost == 200 * int((torch.linspace(250, 265, 240) * 256 > 65535.5).sum()) > 0
+    assert record["error"] is None and f"{lost:,} pixels are too large for the 16-bit PNG" in record["warnings"][0]
+
+
+def test_clouds_end_where_disparities_are_below_a_pixel(
+    stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: Sloped(0.05, 12))
+    monkeypatch.setattr("vision.apis.stereo.inferencer.textureless", lambda *_: np.zeros((2, 200, 240), bool))
+    options = ["--focal", 600, "--baseline", 0.2, "--save", "ply", "--json", "--no-checks", "--scale", 1, "--no-image"]
+    assert stereo(*pair, "-o", "o", *options) == 0
+    out, err = capsys.readouterr()
+    (record,) = json.loads(out)
+    disparities = torch.linspace(0.05, 12, 240).numpy()
+    beyond = 200 * int((disparities < 1).sum())
+    assert (record["max_depth"], record["points_beyond"]) == (120.0, beyond) and record["points"] > 0
+    points = np.frombuffer((tmp_path / "o/left_points.ply").read_bytes().split(b"end_header\n")[1], "u1").reshape(
+        -1, 15
+    )
+    z = points[:, 8:12].copy().view("<f4")
+    assert len(points) == record["points"] and 100 < z.max() <= 120
+    assert f"{beyond:,} points beyond 120, where the disparity is below 1 pixel, are not in the cloud" in err
+    assert stereo(*pair, "-o", "o", *options, "--max-depth", 1e9) == 0
+    out, err = capsys.readouterr()
+    (far,) = json.loads(out)
+    assert (far["points"], far["points_beyond"]) == (record["points"] + beyond, 0) and "not in the cloud" not in err
+
+
+def test_plain_areas_are_left_out_of_clouds(
+    stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    for path, column in zip(pair, (100, 100 - DISPARITY), strict=True):
+        image = np.asarray(Image.open(path)).copy()
+        image[50:150, column : column + 100] = 255
+        Image.fromarray(image).save(path)
+    assert stereo(*pair, "--focal", 600, "--baseline", 0.2, "--save", "ply", "--json", "--no-checks") == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    plain = record["textureless"] * 200 * 240
+    assert 70**2 < plain < 100**2 and record["points"] == pytest.approx(200 * 228 - plain, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "options", "stored", "said"),
+    [
+        (0.1, [], 2500, "taken as meters"),
+        (0.1, ["--unit", "m"], 2500, ""),
+        (10, ["--unit", "cm"], 2500, ""),
+        (100, ["--unit", "mm"], 2500, ""),
+        (100, ["--unit", "m"], 0, "48,000 depths beyond 65.535 m are unknown"),
+    ],
+)
+def test_depth_as_16_bit_png(
+    stereo: Stereo,
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    baseline: float,
+    options: list[str],
+    stored: int,
+    said: str,
+    capsys: Capture,
+) -> None:
+    arguments = ["--focal", 300, "--baseline", baseline, "--save", "depth16,depth-npy", "--no-image", *options]
+    assert stereo(*pair, "-o", "o", *arguments) == 0
+    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.png", "left_depth.npy"}
+    depth = np.asarray(Image.open(tmp_path / "o/left_depth.png"))
+    assert depth.shape == (200, 240) and (depth == stored).all()
+    np.testing.assert_allclose(np.load(tmp_path / "o/left_depth.npy"), 300 * baseline / DISPARITY)
+    err = capsys.readouterr().err
+    assert said in err and ("warning" in err) == bool(said)
 
 
 def write_cameras(path: Path, **change: Any) -> None:

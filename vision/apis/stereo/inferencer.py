@@ -18,6 +18,7 @@ from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
 from vision.apis.stereo.matching import PairMatcher, Size
 from vision.apis.stereo.memory import TooLargeError, allocating
 from vision.apis.stereo.pair import StereoPair, prepare_pair
+from vision.apis.stereo.texture import MAX_CONFIDENCE_OF_PLAIN, textureless
 from vision.device import usable_device
 from vision.errors import Notice, UsageError, notice_of
 from vision.geometry.calibration import StereoCalibration
@@ -210,6 +211,7 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
         return self.prepare(*pair, (f"array {index} left", f"array {index} right"), self.checks)
 
     def _fill(self, result: StereoResult, field: np.ndarray, pair: StereoPair) -> None:
+        assert pair.image is not None and pair.image_right is not None
         result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
         result.rectified = self.cameras is not None
         (result.confidence, result.confidence_right), (result.occlusion, result.occlusion_right) = agreement(field)
@@ -219,6 +221,11 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
         if self.flow:
             result.flow, result.flow_back = field
             return
+        plain = textureless(pair.image, pair.image_right, field)
+        result.textureless, result.textureless_right = plain
+        # The two views agree there on what was filled in: that is no evidence.
+        np.minimum(result.confidence, MAX_CONFIDENCE_OF_PLAIN, out=result.confidence, where=plain[0])
+        np.minimum(result.confidence_right, MAX_CONFIDENCE_OF_PLAIN, out=result.confidence_right, where=plain[1])
         result.disparity, result.disparity_right = -field[0, :, :, 0], np.ascontiguousarray(field[1, :, :, 0])
         if result.calibration is not None:
             result.depth = depth_of(result.disparity, result.calibration)

@@ -14,7 +14,8 @@ from vision.models.table import FLOW, STEREO, default_model
 
 DEFAULT_TILE = 1024
 # What can be saved besides the image, and as what it is called.
-KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "ply")
+KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "depth16", "depth-npy", "ply")
+_DEPTH_KINDS = KINDS[-4:]
 
 _DESCRIPTION = """\
 Find the disparity of every pixel of a pair of images, and from it depth and point clouds.
@@ -34,7 +35,9 @@ files in DIR, named after the left image:
   NAME_confidence.png    0..255, how well left and right agree
   NAME_occlusion.png     255 where a pixel is hidden in the other view, or wrong
   NAME_depth.pfm         depth = focal * baseline / (disparity + doffs), in the unit of the baseline
-  NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
+  NAME_depth.png .npy    depth16: 16-bit PNG in millimeters, 0 unknown or beyond 65.535 m; depth-npy: float32, NaN
+  NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded or without texture,
+                         and by default without what is so far that its disparity is below 1 pixel (--max-depth)
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
   NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames,
@@ -106,7 +109,7 @@ def _check(command: argparse.Namespace) -> None:
         raise UsageError("--focal and --calib exclude each other; give one of the two")
     if command.rectify and not command.calib:
         raise UsageError("--rectify needs an OpenCV calibration (K1, D1, K2, D2, R, T); name its file with --calib")
-    wanted = [kind for kind in ("depth", "ply") if kind in (command.save or [])]
+    wanted = [kind for kind in _DEPTH_KINDS if kind in (command.save or [])]
     if wanted and not has_geometry:
         raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
     if command.flow and has_geometry:
@@ -161,7 +164,15 @@ def _add_geometry(group: Any) -> None:
     group.add_argument(
         "--doffs", type=number, metavar="PX", help="x of the right principal point minus that of the left one (0)"
     )
-    group.add_argument("--max-depth", type=positive, metavar="Z", help="leave farther points out of the point cloud")
+    group.add_argument(
+        "--max-depth",
+        type=positive,
+        metavar="Z",
+        help="leave farther points out of the cloud (focal * baseline: where the disparity is 1; 1e9 keeps all)",
+    )
+    group.add_argument(
+        "--unit", choices=["mm", "cm", "m"], help="of the baseline, where nothing says it, for depth16 (m)"
+    )
 
 
 def _add_matching(group: Any) -> None:

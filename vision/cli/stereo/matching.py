@@ -8,13 +8,14 @@ from pathlib import PurePath
 
 from vision.apis.stereo.inferencer import StereoInferencer
 from vision.cli.advice import advised, usage_errors
+from vision.cli.stereo.files import DEPTH_KINDS
 from vision.geometry import CameraPair, StereoCalibration, read_calibration, read_cameras
 
 
 def kinds_of(command: argparse.Namespace) -> list[str]:
-    """What to save: with a calibration, depth and points unless one of the two was asked for by name."""
+    """What to save: with a calibration, depth and points unless a kind of depth was asked for by name."""
     kinds = list(command.save or [])
-    if has_geometry(command) and not {"depth", "ply"} & set(kinds):
+    if has_geometry(command) and not set(DEPTH_KINDS) & set(kinds):
         kinds += ["depth", "ply"]
     return kinds
 

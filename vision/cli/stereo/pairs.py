@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 
+from vision.cli.advice import advised
 from vision.cli.output import OutputFolder, write_problem
 from vision.cli.reporter import Record, Reporter, Subject, record_of
-from vision.cli.stereo.files import ENDINGS, ResultWriter
+from vision.cli.stereo.files import ENDINGS, ResultWriter, Written
 from vision.cli.stereo.inputs import find_pairs
 from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
 from vision.structures.stereo import StereoResult, result_fields
@@ -31,26 +32,31 @@ def run_pairs(command: argparse.Namespace) -> int:
     geometry = geometry_of(command, pairs[0][0], reporter.complain)
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.output)
-    writer = ResultWriter(["pfm", *kinds_of(command)], command.view, not command.no_image, command.max_depth)
+    writer = ResultWriter(
+        ["pfm", *kinds_of(command)], command.view, not command.no_image, command.max_depth, command.unit
+    )
     with reporter, reporter.progress(len(pairs), "pairs", "tiles", is_slow=command.tile is not None) as progress:
         for _ in range(reporter.done):
             progress.advance()
         for result in inferencer_of(command, geometry, progress.on_part).stream(pairs[reporter.done :]):
-            record = record_of(result) | {"files": []}
-            if result.error is None:
-                record["files"], record["error"] = _written(writer, result, folder)
-            reporter.add(record)
+            reporter.add(_recorded(result, writer, folder))
             progress.advance()
     reporter.finish()
     return reporter.exit_code
 
 
-def _written(writer: ResultWriter, result: StereoResult, folder: OutputFolder) -> tuple[list[str], str | None]:
-    """Files of a result and what went wrong; a full or broken disk ends the run, one bad name does not."""
-    try:
-        return writer.write(result, folder.base_for(result.left, endings=ENDINGS))
-    except OSError as error:
-        return [], write_problem(error)
+def _recorded(result: StereoResult, writer: ResultWriter, folder: OutputFolder) -> Record:
+    """What a record says of a result and of its files; a full or broken disk ends the run, one bad name does not."""
+    written = Written()
+    if result.error is None:
+        try:
+            written = writer.write(result, folder.base_for(result.left, endings=ENDINGS))
+        except OSError as error:
+            written.error = write_problem(error)
+    record = record_of(result) | written.to_dict()
+    record["warnings"] += [advised(warning) for warning in written.warnings]
+    record["error"] = record["error"] or written.error
+    return record
 
 
 def _row(record: Record) -> list[str]:
@@ -67,7 +73,7 @@ PAIRS = Subject(
     noun="pair",
     done="matched",
     source="left",
-    fields=[*result_fields(), "files"],
+    fields=[*result_fields(), *Written().to_dict()],
     columns=["state", "size", "min", "median", "max", "occluded", "seconds", "path", "notes"],
     row=_row,
     counts=lambda outcomes: f"{outcomes['matched']} matched",
