@@ -490,7 +490,7 @@ def code_of(arguments: list[str]) -> int:
         (["L", "R", "--precision", "fp8"], "invalid choice: 'fp8'"),
         (["L", "R", "--device", "abacus"], "unknown device 'abacus'"),
         (["L", "R", "-o", "L"], "--output 'L' cannot be written"),
-        (["L", "R", "--side-by-side"], "--side-by-side is for --video"),
+        (["L", "R", "--no-warm-start"], "--no-warm-start is for --video"),
         (["L", "R", "--flow", "--focal", "1", "--baseline", "1"], "a calibration does not apply"),
         (["L", "R", "--model", "match_stereo_tiny"], "'match_stereo_tiny' ships without weights"),
         (["L", "R", "--json", "--jsonl"], "not allowed with argument"),

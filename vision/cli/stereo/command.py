@@ -7,6 +7,7 @@ from typing import Any
 
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
 from vision.cli.arguments import add_file_options, add_old_name, at_least, between, count, number, positive, several
+from vision.cli.stereo.needs import check_geometry
 from vision.errors import UsageError
 from vision.limits import MAX_PIXELS
 from vision.models.stereo.sizes import MIN_SIZE
@@ -15,7 +16,6 @@ from vision.models.table import FLOW, STEREO, default_model
 DEFAULT_TILE = 1024
 # What can be saved besides the image, and as what it is called.
 KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "depth16", "depth-npy", "ply")
-_DEPTH_KINDS = KINDS[-4:]
 
 _DESCRIPTION = """\
 Find the disparity of every pixel of a pair of images, and from it depth and point clouds.
@@ -23,7 +23,8 @@ Find the disparity of every pixel of a pair of images, and from it depth and poi
 INPUT is LEFT RIGHT: two images, or two folders, whose images are paired by their names: equal ones, or what is left of
 them without left and right, l and r, cam0 and cam1, image_02 and image_03; else by time stamps that nearly agree, and
 never by their place; or one folder with both views, told apart by the same words (im0.png, im1.png); or one CSV file
-with columns left and right, whose paths start at its folder. With --video, two video files or folders of frames. The
+with columns left and right, whose paths start at its folder, and, if each pair has its own, calib; or one MPO or JPS
+file, which holds both views (others: --side-by-side). With --video, two video files or folders of frames. The
 left image is what the camera on the left took; both must be rectified (or see --rectify)."""
 
 _EPILOG = """\
@@ -56,6 +57,7 @@ examples:
   vision stereo left/ right/ --save png16,confidence --view both
   vision stereo left.png right.png --calib calib.txt --max-depth 5000
   vision stereo left.png right.png --rectify --calib stereo.yml
+  vision stereo both.png --side-by-side
   vision stereo --video left.mp4 right.mp4 -o out"""
 
 
@@ -107,16 +109,15 @@ def _check(command: argparse.Namespace) -> None:
         raise UsageError(f"--{extra[0]} needs --focal and --baseline; a --calib file has its own")
     if command.focal is not None and command.calib:
         raise UsageError("--focal and --calib exclude each other; give one of the two")
-    if command.rectify and not command.calib:
+    if command.rectify and command.focal is not None:
         raise UsageError("--rectify needs an OpenCV calibration (K1, D1, K2, D2, R, T); name its file with --calib")
-    wanted = [kind for kind in _DEPTH_KINDS if kind in (command.save or [])]
-    if wanted and not has_geometry:
-        raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
+    # A list of pairs may name calibrations: known when it is read.
+    is_list = len(command.inputs) == 1 and command.inputs[0].lower().endswith(".csv") and not command.video
+    if not has_geometry and not is_list:
+        check_geometry(command)
     if command.flow and has_geometry:
         raise UsageError("--flow is of two images of one camera; a calibration does not apply to it")
-    if command.max_depth is not None and not has_geometry:
-        raise UsageError("--max-depth needs a calibration: --calib FILE, or --focal and --baseline")
-    for option in ("side_by_side", "fps", "no_warm_start"):
+    for option in ("fps", "no_warm_start"):
         if getattr(command, option) and not command.video:
             raise UsageError(f"--{option.replace('_', '-')} is for --video")
     if command.resume and command.video:
@@ -215,6 +216,10 @@ def _add_matching(group: Any) -> None:
 
 def _add_video(group: Any) -> None:
     group.add_argument("--video", action="store_true", help="INPUT is video: each frame starts from the one before")
-    group.add_argument("--side-by-side", action="store_true", help="one INPUT, with the left view in its left half")
+    group.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="INPUT has both views, the left one in its left half (.jps: as it says): video, images, folders",
+    )
     group.add_argument("--fps", type=positive, metavar="N", help="frames per second (the file's; 25 for folders)")
     group.add_argument("--no-warm-start", action="store_true", help="match every frame on its own")

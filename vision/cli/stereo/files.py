@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vision.cli.stereo.needs import DEPTH_KINDS
 from vision.errors import Notice
 from vision.geometry import depth_of, point_cloud, write_ply
 from vision.geometry.points import farthest
@@ -32,10 +33,6 @@ ENDINGS = tuple(
     )
     for suffix in ("", "_right")
 )
-
-
-# What needs a calibration.
-DEPTH_KINDS = ("depth", "depth16", "depth-npy", "ply")
 
 
 @dataclass
