@@ -177,3 +177,57 @@ def test_mpo_has_two_images(stereo: Stereo, capsys: Capture) -> None:
     Path("cut.mpo").write_bytes(Path("a.mpo").read_bytes()[:-3000])
     assert stereo("cut.mpo") == 1
     assert "damaged MPO" in records(capsys)[0][0]["error"]
+
+
+class Notes(Told):
+    """Notes the width of its images, whether it has a start, and the type in which a product comes out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[int, bool, torch.dtype]] = []
+
+    def forward(self, img0: Tensor, img1: Tensor, init_flow: Tensor | None = None) -> dict[str, Tensor]:
+        product = img0[0, 0] @ img0[0, 0].mT
+        self.calls.append((img0.shape[3], init_flow is not None, product.dtype))
+        return super().forward(img0, img1, init_flow)
+
+
+F32 = torch.float32
+
+
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [
+        ("l.png r.png", [(128, False, F32)]),
+        ("l.png r.png --precision bf16", [(128, False, torch.bfloat16)]),
+        ("l.png r.png --coarse-to-fine", [(64, False, F32), (128, True, F32)]),
+        ("l.png r.png --max-size 192 --scale 4", [(192, False, F32)]),
+        ("--video left right", [(128, False, F32), (128, True, F32)]),
+        ("--video left right --no-warm-start", [(128, False, F32)] * 2),
+    ],
+)
+def test_options_reach_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, calls: list[Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = Notes()
+    monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: network)
+    save()
+    for side in ("left", "right"):
+        Path(side).mkdir()
+        for number in "12":
+            Path(side, f"{number}.png").write_bytes(Path(f"{side[0]}.png").read_bytes())
+    assert main(["stereo", "--scale", "1", "--no-checks", "--save", "npy", "--no-image", *options.split()]) == 0
+    assert network.calls == calls
+
+
+def test_doffs_is_added_to_disparities(stereo: Stereo, tmp_path: Path) -> None:
+    save()
+    options = ["--focal", 300, "--baseline", 2, "--doffs", 8, "--cx", 10, "--cy", 20, "--save", "depth,ply"]
+    assert stereo("l.png", "r.png", "-o", "o", *options) == 0
+    np.testing.assert_allclose(read_pfm(tmp_path / "o/l_depth.pfm"), 300 * 2 / (DISPARITY + 8))
+    data = (tmp_path / "o/l_points.ply").read_bytes().split(b"end_header\n")[1]
+    points = np.frombuffer(data, "u1").reshape(-1, 15)[:, :12].copy().view("<f4")
+    columns, rows = points[:, 0] / 30 * 300 + 10, points[:, 1] / 30 * 300 + 20
+    assert columns.max() == pytest.approx(127, abs=1e-3) and rows.max() == pytest.approx(95, abs=1e-3)
+    assert columns.min() >= DISPARITY - 1e-3 and rows.min() == pytest.approx(0, abs=1e-3)

@@ -36,7 +36,7 @@ class Alignment(NamedTuple):
         features: how many the poorer view has.
         vertical: median of |y_left - y_right| in pixels.
         vertical_shift: median of y_left - y_right.
-        negative: share of matches whose disparity x_left - x_right is below -1 pixel.
+        negative: share of matches whose disparity x_left - x_right + doffs is below -1 pixel.
         scale: of the reduced copies that were looked at.
     """
 
@@ -48,8 +48,13 @@ class Alignment(NamedTuple):
     scale: float
 
 
-def alignment(left: np.ndarray, right: np.ndarray) -> Alignment:
-    """Compare two uint8 images `[H, W, 3]` by SIFT features of reduced copies; 0.1 to 0.3 s on one core."""
+def alignment(left: np.ndarray, right: np.ndarray, doffs: float = 0.0) -> Alignment:
+    """Compare two uint8 images `[H, W, 3]` by SIFT features of reduced copies; 0.1 to 0.3 s on one core.
+
+    Args:
+        left, right: the images.
+        doffs: what is added to disparities, of cameras whose principal points differ: what is infinitely far is there.
+    """
     height, width = left.shape[:2]
     scale = min(1.0, (_MAX_PIXELS / (height * width)) ** 0.5)
     detector = cv2.SIFT.create(_FEATURES)
@@ -69,23 +74,26 @@ def alignment(left: np.ndarray, right: np.ndarray) -> Alignment:
         features=features,
         vertical=float(np.median(np.abs(shift[:, 1]))),
         vertical_shift=float(np.median(shift[:, 1])),
-        negative=float(np.mean(shift[:, 0] < -1)),
+        negative=float(np.mean(shift[:, 0] + doffs < -1)),
         scale=scale,
     )
 
 
-def pair_warnings(left: np.ndarray, right: np.ndarray, is_flow: bool = False, rectified: bool = False) -> list[Notice]:
+def pair_warnings(
+    left: np.ndarray, right: np.ndarray, is_flow: bool = False, rectified: bool = False, doffs: float = 0.0
+) -> list[Notice]:
     """What is odd about two images of one size, one line each.
 
     Args:
         left, right: uint8 `[H, W, 3]`.
         is_flow: two images in time rather than two views: only whether they are the same, or of different scenes.
         rectified: by a calibration, just now.
+        doffs: of the calibration, 0 without one.
     """
     if np.array_equal(left, right):
         what = "nothing moves" if is_flow else "all disparities are 0"
         return [Notice(f"both images are the same, so {what}; expected two different ones", "same-images")]
-    found = alignment(left, right)
+    found = alignment(left, right, doffs)
     if found.features >= _FEATURES // 4 and found.matches < _CHANCE * found.features:
         return [
             Notice(
@@ -125,9 +133,9 @@ def disagreement_warning(occlusion: np.ndarray) -> Notice | None:
     )
 
 
-def swapped_warning(disparity: np.ndarray) -> Notice | None:
-    """A warning when most disparities `[H, W]` that the model found are negative."""
-    share = float(np.mean(disparity < -0.5))
+def swapped_warning(disparity: np.ndarray, doffs: float = 0.0) -> Notice | None:
+    """A warning when most disparities `[H, W]` that the model found, with doffs, are negative."""
+    share = float(np.mean(disparity + np.float32(doffs) < -0.5))
     if share <= 0.5:
         return None
     text = f"the views look swapped: {share:.0%} of the disparities are negative; exchange left and right"

@@ -276,7 +276,8 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
                 )
                 result.warnings.append(Notice(text, "no-depth", median))
         if self.checks:
-            self._warn(result, swapped_warning(result.disparity), {"views-swapped"})
+            doffs = 0.0 if result.calibration is None else result.calibration.doffs
+            self._warn(result, swapped_warning(result.disparity, doffs), {"views-swapped"})
 
     @staticmethod
     def _warn(result: StereoResult, warning: Notice | None, codes: set[str]) -> None:

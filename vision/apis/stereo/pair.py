@@ -95,7 +95,9 @@ def prepare_pair(
             known = known.calibration
         pair.calibration = known
         pair.image, pair.image_right = image, image_right
-        pair.warnings = pair_warnings(image, image_right, is_flow, pair.rectified) if checks else []
+        if checks:
+            doffs = 0.0 if known is None else known.doffs
+            pair.warnings = pair_warnings(image, image_right, is_flow, pair.rectified, doffs)
     except ImageError as error:
         pair.error = notice_of(error, error.reason if error.path == pair.left else None)
     except CalibrationError as error:
