@@ -221,6 +221,12 @@ def test_options_reach_the_network(
     assert network.calls == calls
 
 
+def test_figures_of_absurd_cameras_are_json(stereo: Stereo, capsys: Capture) -> None:
+    save()
+    assert stereo("l.png", "r.png", "-o", "o", "--focal", 1e200, "--baseline", 1e200, "--save", "ply") == 0
+    assert records(capsys)[0][0]["max_depth"] is None
+
+
 def test_doffs_is_added_to_disparities(stereo: Stereo, tmp_path: Path) -> None:
     save()
     options = ["--focal", 300, "--baseline", 2, "--doffs", 8, "--cx", 10, "--cy", 20, "--save", "depth,ply"]

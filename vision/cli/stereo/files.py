@@ -136,7 +136,8 @@ class ResultWriter:
         path = f"{base}_points.ply"
         write_ply(path, points, colors, f"unit: {result.calibration.unit or self.unit or result.calibration.unit_name}")
         beyond = int(np.count_nonzero(result.depth[keep] > limit))
-        written.points, written.points_beyond, written.max_depth = len(points), beyond, float(limit)
+        written.points, written.points_beyond = len(points), beyond
+        written.max_depth = float(limit) if np.isfinite(limit) else None  # JSON has no infinity
         if beyond and self.max_depth is None:
             text = f"{beyond:,} points beyond {limit:g}, where the disparity is below 1 pixel, are not in the cloud"
             written.warnings.append(Notice(text, "far-points", beyond))
