@@ -48,6 +48,7 @@ def test_pairs_of_two_folders(lefts: str, rights: str, pairs: str) -> None:
         ("a b", "c"),
         ("a1 b", "c d2"),
         ("x1", "x2"),
+        ("501_10 501_20", "502_11 502_20"),
     ],
 )
 def test_what_names_do_not_tell_is_refused(lefts: str, rights: str) -> None:
@@ -82,6 +83,15 @@ def test_time_stamps_that_nearly_agree() -> None:
     found = pair_names(lefts, rights, ("L", "R"))
     assert found.pairs == [(lefts[1], rights[0]), (lefts[2], rights[2]), (lefts[3], rights[3])]
     assert found.alone == ([lefts[0]], [rights[1]]) and getattr(found.note, "value", None) == 12
+
+
+def test_time_stamps_in_seconds() -> None:
+    lefts, rights = (
+        ["1403636579.100000.png", "1403636579.200000.png"],
+        ["1403636579.101000.png", "1403636579.199000.png"],
+    )
+    found = pair_names(lefts, rights, ("L", "R"))
+    assert found.pairs == list(zip(lefts, rights, strict=True)) and getattr(found.note, "value", None) == 1000
 
 
 def test_time_stamps_half_a_frame_apart_are_refused() -> None:

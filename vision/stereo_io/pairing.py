@@ -19,7 +19,9 @@ from vision.files import natural_key
 # What tells the views apart in names that are the same otherwise: left, right, _l, _R, imL; and numbers of cameras.
 _WORD = re.compile(r"left|right|(?<![a-z0-9])[lr](?![a-z0-9])|(?<=[a-z])(?-i:[LR])(?![a-z])", re.IGNORECASE)
 _CAMERA = re.compile(r"(?<![a-z])(cam|camera|im|img|image|view)([_-]?)(\d{1,2})(?!\d)", re.IGNORECASE)
+_POINT = re.compile(r"(?<=\d)[._-](?=\d)")
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
+MAX_CAMERA = 100
 # Digits of a time in microseconds or finer.
 _STAMP_DIGITS = 13
 # Of the time between two frames: cameras that are started together differ by less.
@@ -139,9 +141,15 @@ def _without_constants(lefts: Sequence[str], rights: Sequence[str]) -> Callable[
         mine, others = ({tokens[place] for tokens in side} for side in (first, second))
         # The only frame of a folder has nothing but constants: there, the word before a number must say what it is.
         is_many = min(len(lefts), len(rights)) > 1
-        if len(mine) == len(others) == 1 and mine != others and (is_many or _follows_camera(first[0], place)):
+        is_told = len(mine) == len(others) == 1 and mine != others
+        if is_told and (_follows_camera(first[0], place) or (is_many and _may_be_side(*mine, *others))):
             dropped.add(place)
     return lambda name: tuple(token for place, token in enumerate(_tokens(_stem(name))) if place not in dropped)
+
+
+def _may_be_side(*tokens: int | str) -> bool:
+    """Words, and numbers of cameras: larger ones are dates and seconds, which are of another moment."""
+    return all(isinstance(token, str) or token < MAX_CAMERA for token in tokens)
 
 
 def _follows_camera(tokens: Tokens, place: int) -> bool:
@@ -150,14 +158,18 @@ def _follows_camera(tokens: Tokens, place: int) -> bool:
 
 
 def _last_number(name: str) -> int | None:
-    numbers = re.findall(r"\d+", _stem(name))
-    return int(numbers[-1]) if numbers else None
+    numbers = [int(number) for number in re.findall(r"\d+", _stem(name))]
+    # Behind a large number, such as seconds, the last one is not all that tells the frame.
+    return numbers[-1] if numbers and _may_be_side(*numbers[:-1]) else None
 
 
 def _by_time(lefts: Sequence[str], rights: Sequence[str]) -> Pairing:
     """Names that are time stamps: each with the nearest, if that is so both ways and they are near enough."""
-    stems = [[os.path.basename(_stem(name)) for name in names] for names in (lefts, rights)]
-    if min(map(len, stems)) < 2 or not all(s.isdecimal() and len(s) >= _STAMP_DIGITS for side in stems for s in side):
+    stems = [[_POINT.sub("", os.path.basename(_stem(name))) for name in names] for names in (lefts, rights)]
+    lengths = {len(stem) for side in stems for stem in side}
+    if min(map(len, stems)) < 2 or len(lengths) > 1 or min(lengths) < _STAMP_DIGITS:
+        return Pairing([], ([], []))
+    if not all(stem.isdecimal() for side in stems for stem in side):
         return Pairing([], ([], []))
     first, second = (
         sorted((int(stem), name) for stem, name in zip(side, names, strict=True))
