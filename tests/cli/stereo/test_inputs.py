@@ -81,6 +81,17 @@ def test_each_pair_of_a_list_has_its_calibration(stereo: Stereo, tmp_path: Path,
     assert "nothing is done with the columns color" in err
 
 
+def test_how_a_calibration_of_a_list_is_understood_is_told(stereo: Stereo, capsys: Capture) -> None:
+    save()
+    matrix = "!!opencv-matrix\n   rows: 3\n   cols: {n}\n   dt: d\n   data: [{data}]\n"
+    k = matrix.format(n=3, data="300., 0., 64., 0., 300., 48., 0., 0., 1.")
+    shift = matrix.format(n=1, data="-0.1, 0., 0.")
+    Path("c.yml").write_text(f"%YAML:1.0\n---\nK1: {k}K2: {k}T: {shift}")
+    Path("pairs.csv").write_text("left,right,calib\nl.png,r.png,c.yml\n")
+    assert stereo("pairs.csv", "-o", "o", "--save", "depth") == 0
+    assert any("has no P1 and P2" in warning for warning in records(capsys)[0][0]["warnings"])
+
+
 def test_a_list_with_calibrations_saves_depth_and_points(stereo: Stereo, tmp_path: Path) -> None:
     save()
     Path("c.txt").write_text(CALIB.format(f=300))

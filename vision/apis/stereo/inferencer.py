@@ -244,7 +244,7 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
         own = pair.geometry
         geometry = self._geometry if own is None else functools.partial(self._fitted, own)
         ready = prepare_pair(pair.left, pair.right, names, self.max_pixels, self.checks, self.flow, geometry)
-        note = own.note if isinstance(own, StereoCalibration) else ""
+        note = getattr(own, "note", "")
         if isinstance(note, Notice):
             ready.warnings.append(note)
         return ready
