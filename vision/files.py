@@ -7,6 +7,7 @@ import csv
 import errno
 import io
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -172,6 +173,12 @@ def readable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half of a pair of UTF-16, which no file name gives
         return text.encode("utf-8", "backslashreplace").decode()
+
+
+def natural_key(name: str) -> tuple[tuple[int | str, ...], str]:
+    """What names are sorted by so that 8 comes before 10; the name itself where they are the same otherwise."""
+    parts = re.split(r"([0-9]+)", name)
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), name
 
 
 def _target(path: StrPath) -> Path:

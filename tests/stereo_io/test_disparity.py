@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vision.errors import UsageError
 from vision.images import ImageError
-from vision.stereo_io import read_disparity, read_gray, write_disparity, write_pfm, write_png
+from vision.stereo_io import read_disparity, read_gray, write_depth16, write_disparity, write_pfm, write_png
 
 
 @pytest.fixture
@@ -196,3 +197,43 @@ def test_hdf5_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImageError, match="pip install h5py"):
         read_disparity(tmp_path / "a.dsp5")
+
+
+def test_kitti_loses_what_16_bits_do_not_hold(tmp_path: Path) -> None:
+    values = np.array([[12.0, 300.0, np.nan], [255.99, 256.0, -1.0]])
+    assert write_disparity(tmp_path / "a.png", values) == 2
+    np.testing.assert_array_equal(read_gray(tmp_path / "a.png"), [[3072, 0, 0], [65533, 0, 0]])
+    with pytest.raises(UsageError, match="reaches 300 pixels, all of it too much; the 16-bit PNG holds less than 256"):
+        write_disparity(tmp_path / "b.png", values[:1, 1:])
+    assert write_disparity(tmp_path / "c.pfm", values) == 0
+
+
+def test_sintel(tmp_path: Path) -> None:
+    """Bytes by hand: 4 * 25 + 32 / 64 = 100.5, 4 * 80 + 96 / 64 + 128 / 16384 = 321.5078125."""
+    stored = np.array([[[25, 32, 0], [80, 96, 128]]], np.uint8)
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_disparity(tmp_path / "a.png", kind="sintel"), [[100.5, 321.5078125]])
+    Image.fromarray(stored[..., 0]).save(tmp_path / "gray.png")
+    with pytest.raises(ImageError, match="mode L; expected RGB"):
+        read_disparity(tmp_path / "gray.png", kind="sintel")
+    with pytest.raises(ImageError, match="the limit is 1"):
+        read_disparity(tmp_path / "a.png", kind="sintel", max_pixels=1)
+
+
+def test_depth_in_millimeters(tmp_path: Path) -> None:
+    depth = np.array([[1.2345, 0.0001, 65.535, 65.536], [np.nan, np.inf, -1, 0.5]])
+    assert write_depth16(tmp_path / "a.png", depth) == 2
+    np.testing.assert_array_equal(read_gray(tmp_path / "a.png"), [[1234, 1, 65535, 0], [0, 0, 0, 500]])
+    assert write_depth16(tmp_path / "b.png", 100 * depth, "cm") == 2
+    np.testing.assert_array_equal(read_gray(tmp_path / "b.png"), read_gray(tmp_path / "a.png"))
+    with pytest.raises(UsageError, match="expected one of mm, cm, m"):
+        write_depth16(tmp_path / "c.png", depth, "inch")
+    with pytest.raises(UsageError, match="expected \\[H, W\\]"):
+        write_depth16(tmp_path / "c.png", depth[0])
+
+
+def test_a_header_of_npy_is_held_to_the_limit(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((5, 5), np.float32))
+    with pytest.raises(ImageError, match="has 5 x 5 = 25 pixels; the limit is 24"):
+        read_disparity(tmp_path / "a.npy", max_pixels=12)
+    assert read_disparity(tmp_path / "a.npy", max_pixels=13).shape == (5, 5)

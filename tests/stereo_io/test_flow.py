@@ -84,6 +84,14 @@ def test_truncated_png(tmp_path: Path, share: float) -> None:
         read_flow(tmp_path / "a.png")
 
 
+def test_one_large_motion_does_not_cost_the_others(tmp_path: Path) -> None:
+    flow = np.full((2, 3, 2), 7.5, np.float32)
+    flow[0, 1], flow[1, 2] = [3, -600], np.nan
+    assert write_flow(tmp_path / "a.png", flow) == 1
+    flow[0, 1] = np.nan
+    np.testing.assert_array_equal(read_flow(tmp_path / "a.png"), flow)
+
+
 def test_refusals(tmp_path: Path) -> None:
     write_png(tmp_path / "gray.png", np.ones((4, 5), np.uint16))
     write_png(tmp_path / "bytes.png", np.ones((4, 5, 3), np.uint8))

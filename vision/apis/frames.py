@@ -10,7 +10,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from vision.apis.containers import open_video
 from vision.errors import UsageError
+from vision.files import natural_key
 from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, common_white, read_image
 
 DEFAULT_FPS = 25.0
@@ -39,7 +41,7 @@ class VideoFile:
 
     def __init__(self, path: str, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
-        capture = self._open()
+        capture = open_video(self.path)
         width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
         if width * height > max_pixels:
             capture.release()
@@ -53,7 +55,7 @@ class VideoFile:
         self.count = int(count) if 0 < count < 1e9 else None
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        capture = self._open()
+        capture = open_video(self.path)
         try:
             while True:
                 there, frame = capture.read()
@@ -62,16 +64,6 @@ class VideoFile:
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         finally:
             capture.release()
-
-    def _open(self) -> cv2.VideoCapture:
-        if not os.path.isfile(self.path):
-            reason = f"video {self.path!r} is no file; expected a video file or a folder of images"
-            raise UsageError(reason, code="unreadable-video", value=self.path)
-        capture = cv2.VideoCapture(self.path)
-        if not capture.isOpened():
-            reason = f"video {self.path!r} cannot be opened; expected a video that FFmpeg can decode"
-            raise UsageError(reason, code="unreadable-video", value=self.path)
-        return capture
 
 
 class ImageFolder:
@@ -84,7 +76,8 @@ class ImageFolder:
     """
 
     def __init__(self, path: str, fps: float = DEFAULT_FPS, max_pixels: int = MAX_PIXELS) -> None:
-        self.paths = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        files = (file for file in Path(path).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        self.paths = sorted(files, key=lambda file: natural_key(file.name))
         if not self.paths:
             reason = f"no images in folder {path!r}; expected one per frame"
             raise UsageError(reason, code="unreadable-video", value=path)

@@ -10,6 +10,7 @@ from vision.errors import UsageError
 
 # The library says what is wrong, in terms of Python's arguments; this follows it.
 ADVICE = {
+    "frame-rates-differ": "the option is --fps",
     "image-out-of-memory": "the option is --max-pixels",
     "match-out-of-memory": "the options are --tile, --scale and --max-size",
     "no-weights": "name a file with --checkpoint",

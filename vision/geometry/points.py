@@ -56,6 +56,14 @@ def point_cloud(
     return points, image[rows, columns]
 
 
+def farthest(calibration: StereoCalibration) -> float:
+    """Depth at which disparity (with doffs) is one pixel, in the unit of the baseline.
+
+    Beyond it, an error of a tenth of a pixel is a tenth of the depth and more: the sky becomes points of any distance.
+    """
+    return calibration.focal * calibration.baseline
+
+
 def write_ply(path: str | os.PathLike[str], points: np.ndarray, colors: np.ndarray, comment: str = "") -> None:
     """Write a binary little-endian PLY file, whole or not at all.
 

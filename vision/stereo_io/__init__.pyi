@@ -1,3 +1,4 @@
+from .depth import write_depth16
 from .disparity import read_disparity, write_disparity
 from .flo import read_flo, write_flo
 from .flow import read_flow, write_flow
@@ -10,6 +11,7 @@ __all__ = [
     "read_flow",
     "read_gray",
     "read_pfm",
+    "write_depth16",
     "write_disparity",
     "write_flo",
     "write_flow",

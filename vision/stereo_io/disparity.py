@@ -8,14 +8,15 @@ import numpy as np
 
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS, ImageError
-from vision.stereo_io.files import read_hdf5, read_npy, write_npy
+from vision.stereo_io.files import read_npy, write_npy
+from vision.stereo_io.hdf5 import read_hdf5
 from vision.stereo_io.pfm import read_pfm, write_pfm
-from vision.stereo_io.raster import read_gray, write_png
+from vision.stereo_io.raster import read_gray, read_rgb8, write_png
 
 KITTI_SCALE, CRESTEREO_SCALE = 256.0, 32.0
 # Middlebury kind -> height in pixels -> gray levels per pixel of disparity: the sets come in three sizes each.
 _MIDDLEBURY = {"middlebury2003": {375: 4, 750: 2, 1500: 1}, "middlebury2005": {370: 3, 555: 2, 1110: 1}}
-DISPARITY_KINDS = ("pfm", "pfm-top-down", "npy", "kitti", "crestereo", *_MIDDLEBURY, "gray", "spring")
+DISPARITY_KINDS = ("pfm", "pfm-top-down", "npy", "kitti", "crestereo", *_MIDDLEBURY, "gray", "spring", "sintel")
 _SUFFIXES = {".pfm": "pfm", ".npy": "npy", ".dsp5": "spring", ".png": "gray", ".pgm": "gray", ".bmp": "gray"}
 
 
@@ -37,6 +38,7 @@ def read_disparity(
     | `middlebury2003` | 8-bit PNG or PGM, scale 4, 2 or 1 by the height (375, 750, 1500) | 0 |
     | `middlebury2005` | the same for 2005 and 2006: scale 3, 2 or 1 (370, 555, 1110) | 0 |
     | `gray` | PNG or PGM: 16 bits as `kitti`, 8 bits need `scale` | 0 |
+    | `sintel` | MPI Sintel's 8-bit RGB PNG, disparity = 4 R + G / 64 + B / 16384 | none |
     | `spring` | HDF5 of twice the image's size; every second pixel is read | infinite or NaN |
 
     Args:
@@ -69,17 +71,21 @@ def read_disparity(
     return -disparity if known.max() <= 0 and known.min() < 0 else disparity
 
 
-def write_disparity(path: str | os.PathLike[str], disparity: np.ndarray, kind: str | None = None) -> None:
+def write_disparity(path: str | os.PathLike[str], disparity: np.ndarray, kind: str | None = None) -> int:
     """Write a disparity map whole or not at all.
 
     Args:
         path: of the file; one that exists is replaced.
         disparity: `[H, W]` in pixels, not finite where unknown.
         kind: `pfm` (unknown is infinite), `npy` (unknown is NaN) or `kitti` (16-bit PNG in steps of 1/256 pixel,
-            unknown is 0; negative values become unknown, what rounds to 0 becomes 1/256); by default by the suffix.
+            unknown is 0; negative values and those of 256 pixels or more become unknown, what rounds to 0 becomes
+            1/256); by default by the suffix.
+
+    Returns:
+        How many known disparities the file does not hold, as they are too large for `kitti`.
 
     Raises:
-        UsageError: another shape or kind, or for `kitti` a disparity of 256 pixels or more.
+        UsageError: another shape or kind, or for `kitti` no disparity below 256 pixels though some are known.
     """
     disparity = np.asarray(disparity)
     if disparity.ndim != 2 or disparity.size == 0:
@@ -91,18 +97,21 @@ def write_disparity(path: str | os.PathLike[str], disparity: np.ndarray, kind: s
     if kind is None:
         kind = {".pfm": "pfm", ".npy": "npy", ".png": "kitti"}.get(os.path.splitext(path)[1].lower(), "unknown")
     known = np.isfinite(disparity)
+    lost = 0
     if kind == "pfm":
         write_pfm(path, np.where(known, disparity, np.inf))
     elif kind == "npy":
         write_npy(path, np.where(known, disparity, np.nan))
     elif kind == "kitti":
-        write_png(path, _to_kitti(path, disparity, known), "disparity")
+        levels, lost = _to_kitti(path, disparity, known)
+        write_png(path, levels, "disparity")
     else:
         raise UsageError(
             f"cannot write disparities of kind {kind!r} to {os.fspath(path)}; expected .pfm, .npy or .png",
             code="out-of-range",
             value=kind,
         )
+    return lost
 
 
 def _kind_of(path: str | os.PathLike[str]) -> str:
@@ -127,9 +136,12 @@ def _stored(path: str | os.PathLike[str], kind: str, scale: float | None, max_pi
             values = read_npy(path, max_pixels)
         else:
             # The images are half as wide and high; the values are in their pixels already.
-            values = read_hdf5(path, "disparity", 4 * max_pixels)[::2, ::2].copy()
+            values = read_hdf5(path, "disparity", 4 * max_pixels, step=2)
         disparity = _one_channel(path, values)
         return disparity if scale is None else disparity / np.float32(scale)
+    if kind == "sintel":
+        red, green, blue = np.moveaxis(read_rgb8(path, max_pixels).astype(np.float32), 2, 0)
+        return (4 * red + green / 64 + blue / 16384) / np.float32(1 if scale is None else scale)
     levels = read_gray(path, max_pixels)
     if scale is None:
         scale = _scale_of(path, kind, levels)
@@ -158,14 +170,16 @@ def _one_channel(path: str | os.PathLike[str], values: np.ndarray) -> np.ndarray
     return values[..., 0].copy()
 
 
-def _to_kitti(path: str | os.PathLike[str], disparity: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _to_kitti(path: str | os.PathLike[str], disparity: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, int]:
+    """The stored values, and how many are lost as 16 bits do not hold them."""
     known = known & (disparity >= 0)
     levels = np.rint(np.where(known, disparity, 0) * KITTI_SCALE)
-    if levels.max() > 65535:
+    fits = known & (levels <= 65535)
+    if known.any() and not fits.any():
         raise UsageError(
-            f"disparity for {os.fspath(path)} reaches {levels.max() / KITTI_SCALE:g} pixels; the 16-bit PNG holds less "
-            "than 256, write .pfm or .npy",
+            f"disparity for {os.fspath(path)} reaches {disparity[known].max():g} pixels, all of it too much; the "
+            "16-bit PNG holds less than 256, write .pfm or .npy",
             code="out-of-range",
-            value=levels.max() / KITTI_SCALE,
+            value=float(disparity[known].max()),
         )
-    return np.where(known, np.maximum(levels, 1), 0).astype(np.uint16)
+    return np.where(fits, np.clip(levels, 1, 65535), 0).astype(np.uint16), int(np.count_nonzero(known & ~fits))

@@ -1,4 +1,4 @@
-"""What all formats share: writing a file whole or not at all, checking a size, arrays of numpy and HDF5 files."""
+"""What all formats share: checking a size, arrays of numpy files."""
 
 from __future__ import annotations
 
@@ -52,33 +52,6 @@ def write_npy(path: str | os.PathLike[str], array: np.ndarray) -> None:
     """Write a float32 `.npy` file."""
     with replacing(path) as file:
         np.save(file, np.asarray(array, dtype=np.float32), allow_pickle=False)
-
-
-def read_hdf5(path: str | os.PathLike[str], name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Read one array `[H, W, ...]` of an HDF5 file as float32; needs the package h5py.
-
-    Raises:
-        ImageError: h5py is not installed, the file is damaged, or has no such array.
-    """
-    try:
-        import h5py
-    except ImportError:
-        raise ImageError(path, "reading HDF5 files (.dsp5, .flo5) needs h5py; pip install h5py") from None
-    with open_regular(path) as file:
-        try:
-            with h5py.File(file, "r") as content:
-                if name not in content:
-                    raise ImageError(path, f"has no array {name!r}; it holds {sorted(content)}")
-                shape = content[name].shape
-                if len(shape) < 2:
-                    raise ImageError(path, f"array {name!r} has the shape {shape}; expected height and width first")
-                check_size(path, shape[0], math.prod(shape[1:]), 2 * max_pixels)
-                return np.array(content[name], dtype=np.float32)
-        except ImageError:
-            raise
-        # h5py meets damaged bytes with errors of every kind (OSError, KeyError, RuntimeError, AttributeError, ...).
-        except Exception as error:
-            raise ImageError(path, f"damaged HDF5 data ({_line(error)})") from None
 
 
 def _line(error: BaseException) -> str:

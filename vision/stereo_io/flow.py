@@ -8,8 +8,9 @@ import numpy as np
 
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS, ImageError
-from vision.stereo_io.files import read_hdf5, read_npy, write_npy
+from vision.stereo_io.files import read_npy, write_npy
 from vision.stereo_io.flo import read_flo, write_flo
+from vision.stereo_io.hdf5 import read_hdf5
 from vision.stereo_io.pfm import read_pfm
 from vision.stereo_io.raster import read_rgb16, write_png
 
@@ -40,7 +41,7 @@ def read_flow(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
         flow = _pair(path, read_npy(path, max_pixels), 2)
     elif suffix == ".flo5":
         # The images are half as wide and high; the values are in their pixels already.
-        flow = _pair(path, read_hdf5(path, "flow", 4 * max_pixels), 2)[::2, ::2].copy()
+        flow = _pair(path, read_hdf5(path, "flow", 4 * max_pixels, step=2), 2)
     else:
         raise ImageError(path, "the suffix says no format of flow; expected .flo, .png, .pfm, .npy or .flo5")
     unknown = ~np.isfinite(flow).all(axis=2)
@@ -50,11 +51,14 @@ def read_flow(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
     return flow
 
 
-def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> None:
+def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> int:
     """Write a flow field `[H, W, 2]`, not finite where unknown, as `.flo`, `.png` (KITTI) or `.npy`.
 
+    Returns:
+        How many known pixels the file does not hold: those that move by 512 pixels or more become unknown in `.png`.
+
     Raises:
-        UsageError: another shape or suffix, or for `.png` a motion of 512 pixels or more.
+        UsageError: another shape or suffix, or for `.png` no motion below 512 pixels though some are known.
     """
     flow = np.asarray(flow)
     if flow.ndim != 3 or flow.shape[2] != 2 or flow.size == 0:
@@ -63,19 +67,22 @@ def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> None:
             code="bad-array",
             value=(str(flow.dtype), flow.shape),
         )
+    lost = 0
     suffix = os.path.splitext(path)[1].lower()
     if suffix == ".flo":
         write_flo(path, flow)
     elif suffix == ".npy":
         write_npy(path, np.where(np.isfinite(flow).all(axis=2, keepdims=True), flow, np.nan))
     elif suffix == ".png":
-        write_png(path, _to_kitti(path, flow), "flow")
+        levels, lost = _to_kitti(path, flow)
+        write_png(path, levels, "flow")
     else:
         raise UsageError(
             f"cannot write flow to {os.fspath(path)}; expected .flo, .png or .npy",
             code="out-of-range",
             value=os.fspath(path),
         )
+    return lost
 
 
 def _pair(path: str | os.PathLike[str], values: np.ndarray, channels: int) -> np.ndarray:
@@ -90,14 +97,17 @@ def _from_kitti(stored: np.ndarray) -> np.ndarray:
     return flow
 
 
-def _to_kitti(path: str | os.PathLike[str], flow: np.ndarray) -> np.ndarray:
+def _to_kitti(path: str | os.PathLike[str], flow: np.ndarray) -> tuple[np.ndarray, int]:
+    """The stored values, and how many pixels are lost as 16 bits do not hold them."""
     known = np.isfinite(flow).all(axis=2)
     levels = np.rint(np.where(known[..., None], flow, 0) * _STEPS) + _ZERO
-    if levels.min() < 0 or levels.max() > 65535:
+    fits = known & ((levels >= 0) & (levels <= 65535)).all(axis=2)
+    if known.any() and not fits.any():
         largest = np.abs(flow[known]).max()
         raise UsageError(
             f"flow for {os.fspath(path)} reaches {largest:g} pixels; KITTI's PNG holds less than 512, write .flo",
             code="out-of-range",
-            value=largest,
+            value=float(largest),
         )
-    return np.dstack([levels, known]).astype(np.uint16)
+    stored = np.where(fits[..., None], levels, 0)
+    return np.dstack([stored, fits]).astype(np.uint16), int(np.count_nonzero(known & ~fits))

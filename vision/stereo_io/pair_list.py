@@ -14,15 +14,16 @@ REQUIRED = ("left", "right")
 
 
 def read_pair_list(
-    path: str | os.PathLike[str], optional: Sequence[str] | None = None
+    path: str | os.PathLike[str], optional: Sequence[str] | None = None, keep_empty: bool = False
 ) -> list[tuple[int, dict[str, str]]]:
     """Read a list of pairs, whose first line names the columns: `left`, `right` and others, in any order.
 
     Args:
         path: of the CSV file, UTF-8, or UTF-16 as Windows writes it.
         optional: columns that may be there besides; any other is refused then, as is a line with more cells than
-            columns. None takes any file that has the two: what else it holds is ignored, and a name that is not UTF-8
-            keeps its bytes.
+            columns. None takes any file that has the two: what else it holds is given as it is, and a name that is not
+            UTF-8 keeps its bytes.
+        keep_empty: give lines that do not name both images, with empty cells, instead of refusing the list.
 
     Returns:
         (number of the line, cells by column) of each pair; cells are stripped, and those that are missing are empty.
@@ -38,7 +39,7 @@ def read_pair_list(
         columns = [str(column).strip() for column in reader.fieldnames or []]
         _check_columns(name, columns, optional)
         reader.fieldnames = columns
-        pairs = [(reader.line_num, _cells(name, reader.line_num, row, is_strict)) for row in reader]
+        pairs = [(reader.line_num, _cells(name, reader.line_num, row, is_strict, keep_empty)) for row in reader]
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: not a CSV file in UTF-8 ({error})", code="bad-list", value=name) from None
     except csv.Error as error:
@@ -67,7 +68,7 @@ def _check_columns(name: str, columns: list[str], optional: Sequence[str] | None
         )
 
 
-def _cells(name: str, line: int, row: dict[str, str | None], is_strict: bool) -> dict[str, str]:
+def _cells(name: str, line: int, row: dict[str, str | None], is_strict: bool, keep_empty: bool) -> dict[str, str]:
     # csv puts what is beyond the header under the key None.
     if is_strict and None in row:
         raise UsageError(
@@ -75,6 +76,6 @@ def _cells(name: str, line: int, row: dict[str, str | None], is_strict: bool) ->
         )
     cells = {column: (cell or "").strip() for column, cell in row.items() if isinstance(column, str)}
     for side in REQUIRED:
-        if not cells[side]:
+        if not cells[side] and not keep_empty:
             raise UsageError(f"{name}, line {line}: no {side} image; expected a file name", code="bad-list", value=name)
     return cells

@@ -58,6 +58,29 @@ def read_gray(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
     return values.astype(f"u{_MODES[mode] // 8}")
 
 
+def read_rgb8(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read a PNG file with three channels of 8 bits whose values are measurements.
+
+    Returns:
+        uint8 `[H, W, 3]`, red, green, blue.
+
+    Raises:
+        ImageError: it is no such file, is damaged or too large.
+    """
+    with open_regular(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(file, formats=("PNG",)) as image:
+                check_size(path, image.height, image.width, max_pixels)
+                if image.mode != "RGB":
+                    raise ImageError(path, f"has pixels of Pillow's mode {image.mode}; expected RGB with 8 bits")
+                return np.array(image)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise _damaged(path, error, "a PNG image") from None
+
+
 def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a PNG file with three channels of 16 bits, which Pillow would cut to 8.
 

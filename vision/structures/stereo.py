@@ -26,7 +26,10 @@ class StereoResult:
             its start: 1 / (1 + (miss / tolerance)^2), tolerance = max(2 pixels, 1 % of the displacement).
         occlusion: bool `[H, W]` of the left view, True where the miss reaches the tolerance: hidden in, or outside of,
             the right view, or wrong. There, the confidence is 0.5 or less.
-        confidence_right, occlusion_right: of the right view.
+        textureless: bool `[H, W]` of the left view, True where no detail along the row that both views share tells the
+            disparity: clipped areas, plain walls, stripes along the rows. There, it is filled in from what is around,
+            and the confidence is at most 0.25. None for flow.
+        confidence_right, occlusion_right, textureless_right: of the right view.
         depth: float32 `[H, W]` of the left view in the unit of the calibration's baseline, NaN where unknown; None
             without a calibration.
         calibration: of these images, if there is one.
@@ -46,8 +49,10 @@ class StereoResult:
     flow_back: np.ndarray | None = field(default=None, repr=False, compare=False)
     confidence: np.ndarray | None = field(default=None, repr=False, compare=False)
     occlusion: np.ndarray | None = field(default=None, repr=False, compare=False)
+    textureless: np.ndarray | None = field(default=None, repr=False, compare=False)
     confidence_right: np.ndarray | None = field(default=None, repr=False, compare=False)
     occlusion_right: np.ndarray | None = field(default=None, repr=False, compare=False)
+    textureless_right: np.ndarray | None = field(default=None, repr=False, compare=False)
     depth: np.ndarray | None = field(default=None, repr=False, compare=False)
     calibration: StereoCalibration | None = field(default=None, repr=False, compare=False)
     image: np.ndarray | None = field(default=None, repr=False, compare=False)
@@ -71,6 +76,7 @@ class StereoResult:
         lengths = None if self.flow is None else np.hypot(self.flow[..., 0], self.flow[..., 1])
         record |= _summary("disparity", self.disparity) | _summary("motion", lengths)
         record["occluded"] = None if self.occlusion is None else round(float(self.occlusion.mean()), 4)
+        record["textureless"] = None if self.textureless is None else round(float(self.textureless.mean()), 4)
         record["confidence"] = None if self.confidence is None else round(float(self.confidence.mean()), 4)
         record |= camera_record(self.calibration)
         record["scale"] = self.scale

@@ -152,7 +152,8 @@ def test_json_csv_and_jsonl_hold_the_same(
     out, err = capsys.readouterr()
     (record,) = json.loads(out)
     assert (
-        list(record) == [*result_fields(), "files"] and record["error"] == "missing.png: no such file; check the path"
+        list(record) == [*result_fields(), "points", "points_beyond", "max_depth", "files"]
+        and record["error"] == "missing.png: no such file; check the path"
     )
     assert err == f"vision stereo: {pair[0]}: missing.png: no such file; check the path\n"
     assert stereo(*pair, "--jsonl", "--csv", "b.csv", "-o", "o") == 0
@@ -194,7 +195,44 @@ def test_folders_of_other_names(stereo: Stereo, tmp_path: Path, style: tuple[str
     out, err = capsys.readouterr()
     pairs = [(Path(record["left"]).name, Path(record["right"]).name) for record in json.loads(out)]
     assert pairs == [tuple(name.format(number) for name in style) for number in (1, 2)]
-    assert ("paired in their order" in err) == (style[0][0] == "x")
+    assert "warning" not in err
+
+
+def test_one_folder_with_both_views(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    for scene in ("a", "b"):
+        save_pair(tmp_path, f"all/{scene}/im0.png", f"all/{scene}/im1.png")
+    (tmp_path / "all/b/mask0.png").write_bytes((tmp_path / "all/b/im0.png").read_bytes())
+    assert stereo("all", "-o", "o", "--no-image", "--json") == 0
+    out, err = capsys.readouterr()
+    expected = [[os.path.join("all", scene, f"im{view}.png") for view in (0, 1)] for scene in ("a", "b")]
+    assert [[record["left"], record["right"]] for record in json.loads(out)] == expected
+    assert "without a partner of the same name: " + os.path.join("all", "b", "mask0.png") in err
+
+
+def test_frames_of_folders_keep_their_names(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    """Each side lost another frame."""
+    for name in ("8", "9", "10"):
+        save_pair(tmp_path, f"l/{name}.png", f"r/{name}.png")
+    (tmp_path / "l/9.png").unlink()
+    (tmp_path / "r/10.png").rename(tmp_path / "r/11.png")
+    save_pair(tmp_path, "l/12.png", "r/12.png")
+    assert stereo("--video", "l", "r", "--save", "pfm", "--no-image", "-o", "o") == 0
+    assert names(tmp_path / "o/l_frames") == {"8_disp.pfm", "12_disp.pfm"}
+    left = os.path.join("l", "10.png")
+    assert f"1 left and 2 right frames have no partner of the same name and are left out, such as {left}" in (
+        capsys.readouterr().err
+    )
+
+
+def test_videos_of_two_rates_are_refused(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
+    for side, rate in (("l", 30), ("r", 25)):
+        writer = cv2.VideoWriter(str(tmp_path / f"{side}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), rate, (240, 200))
+        writer.write(np.full((200, 240, 3), 9, np.uint8))
+        writer.release()
+    assert stereo("--video", "l.mp4", "r.mp4") == 2
+    assert "30 frames per second, the right one 25; expected equal rates" in capsys.readouterr().err
+    assert stereo("--video", "l.mp4", "r.mp4", "--fps", 10, "--no-checks") == 0
+    assert "warning: the left video has 30 frames per second, the right one 25; " in capsys.readouterr().err
 
 
 def test_csv_of_pairs_and_equal_names(stereo: Stereo, tmp_path: Path, capsys: Capture) -> None:
@@ -235,12 +273,107 @@ def test_a_disparity_that_16_bits_do_not_hold(
     monkeypatch.setitem(globals(), "DISPARITY", 300)
     assert stereo(*pair, "-o", "o", "--save", "png16,npy", "--json", "--no-checks") == 1
     (record,) = json.loads(capsys.readouterr().out)
-    assert "16-bit PNG holds less" in record["error"]
+    assert "16-bit PNG holds less than 256" in record["error"]
     assert (
         names(tmp_path / "o")
         == {"left_disp.pfm", "left_disp.npy", "left_stereo.png"}
         == {Path(name).name for name in record["files"]}
     )
+
+
+class Sloped(nn.Module):
+    """Disparities that grow by the column: 250 to 265, or 0.05 to 12, by the width of the images."""
+
+    stereo = True
+
+    def __init__(self, least: float, most: float) -> None:
+        super().__init__()
+        self.least, self.most = least, most
+
+    def forward(self, img0: Tensor, img1: Tensor, init_flow: Tensor | None = None) -> dict[str, Tensor]:
+        field = torch.zeros(2, *img0.shape[2:], 2)
+        field[0, :, :, 0] = -torch.linspace(self.least, self.most, img0.shape[3])
+        field[1] = -field[0]
+        return {"field_up": field}
+
+
+def test_one_large_disparity_does_not_cost_the_png(
+    stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: Sloped(250, 265))
+    assert stereo(*pair, "-o", "o", "--save", "png16", "--json", "--no-checks", "--scale", 1) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    stored = read_disparity(tmp_path / "o/left_disp.png")
+    lost = int(np.isnan(stored).sum())
+    assert lost == 200 * int((torch.linspace(250, 265, 240) * 256 > 65535.5).sum()) > 0
+    assert record["error"] is None and f"{lost:,} pixels are too large for the 16-bit PNG" in record["warnings"][0]
+
+
+def test_clouds_end_where_disparities_are_below_a_pixel(
+    stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: Sloped(0.05, 12))
+    monkeypatch.setattr("vision.apis.stereo.inferencer.textureless", lambda *_: np.zeros((2, 200, 240), bool))
+    options = ["--focal", 600, "--baseline", 0.2, "--save", "ply", "--json", "--no-checks", "--scale", 1, "--no-image"]
+    assert stereo(*pair, "-o", "o", *options) == 0
+    out, err = capsys.readouterr()
+    (record,) = json.loads(out)
+    disparities = torch.linspace(0.05, 12, 240).numpy()
+    beyond = 200 * int((disparities < 1).sum())
+    assert (record["max_depth"], record["points_beyond"]) == (120.0, beyond) and record["points"] > 0
+    points = np.frombuffer((tmp_path / "o/left_points.ply").read_bytes().split(b"end_header\n")[1], "u1").reshape(
+        -1, 15
+    )
+    z = points[:, 8:12].copy().view("<f4")
+    assert len(points) == record["points"] and 100 < z.max() <= 120
+    assert f"{beyond:,} points beyond 120, where the disparity is below 1 pixel, are not in the cloud" in err
+    assert stereo(*pair, "-o", "o", *options, "--max-depth", 1e9) == 0
+    out, err = capsys.readouterr()
+    (far,) = json.loads(out)
+    assert (far["points"], far["points_beyond"]) == (record["points"] + beyond, 0) and "not in the cloud" not in err
+
+
+def test_plain_areas_are_left_out_of_clouds(
+    stereo: Stereo, pair: tuple[Path, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    for path, column in zip(pair, (100, 100 - DISPARITY), strict=True):
+        image = np.asarray(Image.open(path)).copy()
+        image[50:150, column : column + 100] = 255
+        Image.fromarray(image).save(path)
+    assert stereo(*pair, "--focal", 600, "--baseline", 0.2, "--save", "ply", "--json", "--no-checks") == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    plain = record["textureless"] * 200 * 240
+    assert 70**2 < plain < 100**2 and record["points"] == pytest.approx(200 * 228 - plain, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "options", "stored", "said"),
+    [
+        (0.1, [], 2500, "taken as meters"),
+        (0.1, ["--unit", "m"], 2500, ""),
+        (10, ["--unit", "cm"], 2500, ""),
+        (100, ["--unit", "mm"], 2500, ""),
+        (100, ["--unit", "m"], 0, "48,000 depths beyond 65.535 m are unknown"),
+    ],
+)
+def test_depth_as_16_bit_png(
+    stereo: Stereo,
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    baseline: float,
+    options: list[str],
+    stored: int,
+    said: str,
+    capsys: Capture,
+) -> None:
+    arguments = ["--focal", 300, "--baseline", baseline, "--save", "depth16,depth-npy", "--no-image", *options]
+    assert stereo(*pair, "-o", "o", *arguments) == 0
+    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.png", "left_depth.npy"}
+    depth = np.asarray(Image.open(tmp_path / "o/left_depth.png"))
+    assert depth.shape == (200, 240) and (depth == stored).all()
+    np.testing.assert_allclose(np.load(tmp_path / "o/left_depth.npy"), 300 * baseline / DISPARITY)
+    err = capsys.readouterr().err
+    assert said in err and ("warning" in err) == bool(said)
 
 
 def write_cameras(path: Path, **change: Any) -> None:
@@ -364,7 +497,7 @@ def code_of(arguments: list[str]) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["L"], "alone; expected LEFT RIGHT, two images or folders, or a CSV file"),
+        (["L"], "alone; expected LEFT RIGHT, two images or folders, or one folder with both views, or a CSV file"),
         (["L", "R", "L"], "got 3 inputs; expected LEFT RIGHT"),
         (["L", "EMPTY"], "are a folder and a file"),
         (["EMPTY", "EMPTY"], "no images in folder"),
@@ -390,13 +523,13 @@ def code_of(arguments: list[str]) -> int:
         (["L", "R", "--precision", "fp8"], "invalid choice: 'fp8'"),
         (["L", "R", "--device", "abacus"], "unknown device 'abacus'"),
         (["L", "R", "-o", "L"], "--output 'L' cannot be written"),
-        (["L", "R", "--side-by-side"], "--side-by-side is for --video"),
+        (["L", "R", "--no-warm-start"], "--no-warm-start is for --video"),
         (["L", "R", "--flow", "--focal", "1", "--baseline", "1"], "a calibration does not apply"),
         (["L", "R", "--model", "match_stereo_tiny"], "'match_stereo_tiny' ships without weights"),
         (["L", "R", "--json", "--jsonl"], "not allowed with argument"),
         (["--video", "L"], "--video got 1 inputs; expected LEFT RIGHT"),
         (["--video", "L", "gone.mp4"], "video 'gone.mp4' is no file"),
-        (["--video", "BAD.csv", "BAD.csv"], "cannot be opened; expected a video"),
+        (["--video", "BAD.csv", "BAD.csv"], "as no video does; expected a file that holds the frames itself"),
         ([], "the following arguments are required: INPUT"),
     ],
 )

@@ -36,7 +36,7 @@ class Alignment(NamedTuple):
         features: how many the poorer view has.
         vertical: median of |y_left - y_right| in pixels.
         vertical_shift: median of y_left - y_right.
-        negative: share of matches whose disparity x_left - x_right, plus doffs, is below -1 pixel.
+        negative: share of matches whose disparity x_left - x_right + doffs is below -1 pixel.
         scale: of the reduced copies that were looked at.
     """
 
@@ -53,7 +53,7 @@ def alignment(left: np.ndarray, right: np.ndarray, doffs: float = 0.0) -> Alignm
 
     Args:
         left, right: the images.
-        doffs: of the calibration; verged cameras see what is far at a disparity of -doffs.
+        doffs: what is added to disparities, of cameras whose principal points differ: what is infinitely far is there.
     """
     height, width = left.shape[:2]
     scale = min(1.0, (_MAX_PIXELS / (height * width)) ** 0.5)
@@ -88,7 +88,7 @@ def pair_warnings(
         left, right: uint8 `[H, W, 3]`.
         is_flow: two images in time rather than two views: only whether they are the same, or of different scenes.
         rectified: by a calibration, just now.
-        doffs: of the calibration, if there is one.
+        doffs: of the calibration, 0 without one.
     """
     if np.array_equal(left, right):
         what = "nothing moves" if is_flow else "all disparities are 0"
@@ -134,8 +134,8 @@ def disagreement_warning(occlusion: np.ndarray) -> Notice | None:
 
 
 def swapped_warning(disparity: np.ndarray, doffs: float = 0.0) -> Notice | None:
-    """A warning when most disparities `[H, W]` that the model found are negative, with the calibration's doffs."""
-    share = float(np.mean(disparity + doffs < -0.5))
+    """A warning when most disparities `[H, W]` that the model found, with doffs, are negative."""
+    share = float(np.mean(disparity + np.float32(doffs) < -0.5))
     if share <= 0.5:
         return None
     text = f"the views look swapped: {share:.0%} of the disparities are negative; exchange left and right"

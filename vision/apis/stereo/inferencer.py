@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,13 +12,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from vision.apis.base import ImageInput, Inferencer, check_least, check_precision, is_image, not_a_number, read_ahead
+from vision.apis.base import (
+    ImageInput,
+    Inferencer,
+    check_least,
+    check_precision,
+    is_image,
+    name_of,
+    not_a_number,
+    read_ahead,
+)
 from vision.apis.stereo.checks import disagreement_warning, swapped_warning
 from vision.apis.stereo.fields import agreement
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
 from vision.apis.stereo.matching import PairMatcher, Size
 from vision.apis.stereo.memory import TooLargeError, allocating
-from vision.apis.stereo.pair import StereoPair, prepare_pair
+from vision.apis.stereo.pair import PairInput, StereoPair, prepare_pair
+from vision.apis.stereo.texture import MAX_CONFIDENCE_OF_PLAIN, textureless
 from vision.device import usable_device
 from vision.errors import Notice, UsageError, notice_of
 from vision.geometry.calibration import StereoCalibration
@@ -31,7 +42,7 @@ from vision.models.stereo.sizes import MIN_SIZE as MIN_MODEL_SIDE  # smaller ima
 from vision.models.table import FLOW, STEREO, default_model, find_variant, require_weights
 from vision.structures.stereo import StereoResult
 
-Pair: TypeAlias = "tuple[ImageInput, ImageInput]"
+Pair: TypeAlias = "tuple[ImageInput, ImageInput] | PairInput"
 
 DEFAULT_MODEL, DEFAULT_FLOW_MODEL = default_model(STEREO), default_model(FLOW)
 
@@ -127,10 +138,14 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
             coarse_to_fine=coarse_to_fine,
             on_tile=on_tile,
         )
+        self._rectifying: CameraPair | None = None
         self._rectifiers: dict[tuple[int, int], Rectifier] = {}
 
     def __call__(self, pairs: Pair | Iterable[Pair]) -> list[StereoResult]:
         """Match pairs of paths, or of uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray); or a single pair, a tuple.
+
+        A `vision.apis.stereo.pair.PairInput` in place of a tuple may have a calibration of its own, or both views in
+        one file.
 
         Returns:
             One result per pair, in the order given. Each holds its images and fields: take `stream` for many pairs.
@@ -141,6 +156,8 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
         """As a call, but yields each result as soon as it is there; reads ahead only one pair."""
         if isinstance(pairs, tuple) and len(pairs) == 2 and all(is_image(view) for view in pairs):
             pairs = [pairs]  # type: ignore[list-item]
+        elif isinstance(pairs, PairInput):
+            pairs = [pairs]
         for pair in read_ahead(self._read, pairs):  # type: ignore[arg-type]
             yield self.finish(pair)[0]
 
@@ -196,28 +213,48 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
     def prepare(self, left: ImageInput, right: ImageInput, names: tuple[str, str], checks: bool) -> StereoPair:
         """Read, check and rectify one pair; what goes wrong is noted in it."""
         pair = prepare_pair(left, right, names, self.max_pixels, checks, self.flow, self._geometry)
-        known = self.calibration or self.cameras
-        if known is not None and pair.image is not None:
-            height, width = pair.image.shape[:2]
-            pair.warnings = [*placement_notices(known, width, height), *pair.warnings]
-        return pair
+        return _with_placement(pair, self.calibration or self.cameras)
 
     def _geometry(self, height: int, width: int) -> StereoCalibration | Rectifier | None:
-        """What is known about pairs of this size. What rectifies them is made once."""
-        if self.cameras is None:
-            return None if self.calibration is None else self.calibration.fitted(width, height)
+        """What is known about pairs of this size."""
+        return self._fitted(self.calibration if self.cameras is None else self.cameras, height, width)
+
+    def _fitted(
+        self, known: StereoCalibration | CameraPair | None, height: int, width: int
+    ) -> StereoCalibration | Rectifier | None:
+        """What rectifies is made once, and kept for as long as the cameras are the same."""
+        if not isinstance(known, CameraPair):
+            return None if known is None else known.fitted(width, height)
+        if self._rectifying is not known:
+            self._rectifying, self._rectifiers = known, {}
         if (height, width) not in self._rectifiers:
-            self._rectifiers[height, width] = Rectifier(self.cameras, width, height)
+            self._rectifiers[height, width] = Rectifier(known, width, height)
         return self._rectifiers[height, width]
 
     def _read(self, index: int, pair: Pair) -> StereoPair:
+        names = (f"array {index} left", f"array {index} right")
+        if isinstance(pair, PairInput):
+            return self._read_input(pair, names)
         if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(is_image(view) for view in pair):
             raise TypeError(f"pair {index} is a {type(pair).__name__}; expected two paths or uint8 RGB arrays")
-        return self.prepare(*pair, (f"array {index} left", f"array {index} right"), self.checks)
+        return self.prepare(*pair, names, self.checks)
+
+    def _read_input(self, pair: PairInput, names: tuple[str, str]) -> StereoPair:
+        if pair.error is not None:
+            right = pair.left if pair.right is None else pair.right
+            return StereoPair(name_of(pair.left, names[0]), name_of(right, names[1]), error=pair.error)
+        own = pair.geometry
+        geometry = self._geometry if own is None else functools.partial(self._fitted, own)
+        ready = prepare_pair(pair.left, pair.right, names, self.max_pixels, self.checks, self.flow, geometry)
+        note = getattr(own, "note", "")
+        if isinstance(note, Notice):
+            ready.warnings.append(note)
+        return _with_placement(ready, own or self.calibration or self.cameras)
 
     def _fill(self, result: StereoResult, field: np.ndarray, pair: StereoPair) -> None:
+        assert pair.image is not None and pair.image_right is not None
         result.image, result.image_right, result.calibration = pair.image, pair.image_right, pair.calibration
-        result.rectified = self.cameras is not None
+        result.rectified = pair.rectified
         (result.confidence, result.confidence_right), (result.occlusion, result.occlusion_right) = agreement(field)
         if self.checks:
             # Views of different scenes do not agree, either: one warning of the two.
@@ -225,6 +262,11 @@ class StereoInferencer(Inferencer["Pair", StereoResult]):
         if self.flow:
             result.flow, result.flow_back = field
             return
+        plain = textureless(pair.image, pair.image_right, field)
+        result.textureless, result.textureless_right = plain
+        # The two views agree there on what was filled in: that is no evidence.
+        np.minimum(result.confidence, MAX_CONFIDENCE_OF_PLAIN, out=result.confidence, where=plain[0])
+        np.minimum(result.confidence_right, MAX_CONFIDENCE_OF_PLAIN, out=result.confidence_right, where=plain[1])
         result.disparity, result.disparity_right = -field[0, :, :, 0], np.ascontiguousarray(field[1, :, :, 0])
         if result.calibration is not None:
             result.depth = depth_of(result.disparity, result.calibration)
@@ -251,6 +293,14 @@ def _named(model: str, checkpoint: str | Path | None) -> nn.Module:
 
     require_weights(model, checkpoint, STEREO, FLOW)
     return match_stereo(model, checkpoint)
+
+
+def _with_placement(pair: StereoPair, known: StereoCalibration | CameraPair | None) -> StereoPair:
+    """The pair, warned of what its calibration says of images of another size or place."""
+    if known is not None and pair.image is not None:
+        height, width = pair.image.shape[:2]
+        pair.warnings = [*placement_notices(known, width, height), *pair.warnings]
+    return pair
 
 
 def _size_notes(size: Size, wanted: Size) -> list[Notice]:

@@ -17,6 +17,7 @@ from vision.cli.arguments import (
     positive,
     several,
 )
+from vision.cli.stereo.needs import check_geometry
 from vision.errors import UsageError
 from vision.limits import MAX_PIXELS
 from vision.models.stereo.sizes import MIN_SIZE
@@ -24,14 +25,17 @@ from vision.models.table import FLOW, STEREO, default_model
 
 DEFAULT_TILE = 1024
 # What can be saved besides the image, and as what it is called.
-KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "ply")
+KINDS = ("pfm", "png16", "npy", "color", "confidence", "occlusion", "depth", "depth16", "depth-npy", "ply")
 
 _DESCRIPTION = """\
 Find the disparity of every pixel of a pair of images, and from it depth and point clouds.
 
-INPUT is LEFT RIGHT: two images, or two folders whose images have the same names (else they are paired in their
-order); or one CSV file with columns left and right, whose paths start at its folder. With --video, two video files or
-folders of frames. The left image is what the camera on the left took; both must be rectified (or see --rectify)."""
+INPUT is LEFT RIGHT: two images, or two folders, whose images are paired by their names: equal ones, or what is left of
+them without left and right, l and r, cam0 and cam1, image_02 and image_03; else by time stamps that nearly agree, and
+never by their place; or one folder with both views, told apart by the same words (im0.png, im1.png); or one CSV file
+with columns left and right, whose paths start at its folder, and, if each pair has its own, calib; or one MPO or JPS
+file, which holds both views (others: --side-by-side). With --video, two video files or folders of frames. The
+left image is what the camera on the left took; both must be rectified (or see --rectify)."""
 
 _EPILOG = """\
 files in DIR, named after the left image:
@@ -42,11 +46,14 @@ files in DIR, named after the left image:
   NAME_confidence.png    0..255, how well left and right agree
   NAME_occlusion.png     255 where a pixel is hidden in the other view, or wrong
   NAME_depth.pfm         depth = focal * baseline / (disparity + doffs), in the unit of the baseline
-  NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded
+  NAME_depth.png .npy    depth16: 16-bit PNG in millimeters, 0 unknown or beyond 65.535 m; depth-npy: float32, NaN
+  NAME_points.ply        colored point cloud: x right, y down, z forward; without what is occluded or without texture,
+                         and by default without what is so far that its disparity is below 1 pixel (--max-depth)
   NAME_rectified.png     with --rectify: the rectified views, left and (NAME_rectified_right.png) right
   NAME_camera.json       with a calibration: K, baseline, doffs and turn of the (rectified) images, for --calib
   NAME_flow.flo          with --flow instead of a disparity; png16 is KITTI's flow PNG
-  NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames
+  NAME_stereo.mp4        with --video; what --save names is written per frame, into NAME_frames,
+                         by the names of the frames in folders (their time stamps), else numbers
 With --view right or both, NAME_..._right are the same files for the right view; stereo.png and ply always show the
 left one. A second image of the same name becomes NAME-2, and so
 does one whose files are there already: nothing in DIR is replaced.
@@ -61,6 +68,7 @@ examples:
   vision stereo left/ right/ --save png16,confidence --view both
   vision stereo left.png right.png --calib calib.txt --max-depth 5000
   vision stereo left.png right.png --rectify --calib stereo.yml
+  vision stereo both.png --side-by-side
   vision stereo --video left.mp4 right.mp4 -o out"""
 
 
@@ -74,7 +82,9 @@ def add_command(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: images or folders; or a CSV file")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: images or folders; one folder; or a CSV file"
+    )
     _add_output(parser.add_argument_group("output"))
     _add_geometry(parser.add_argument_group("depth"))
     _add_matching(parser.add_argument_group("matching"))
@@ -110,18 +120,17 @@ def _check(command: argparse.Namespace) -> None:
         raise UsageError(f"--{extra[0]} needs --focal and --baseline; a --calib file has its own")
     if command.focal is not None and command.calib:
         raise UsageError("--focal and --calib exclude each other; give one of the two")
-    if command.rectify and not command.calib:
+    if command.rectify and command.focal is not None:
         raise UsageError(
             "--rectify needs a calibration of raw cameras (K1, D1, K2, D2, R, T); name its file with --calib"
         )
-    wanted = [kind for kind in ("depth", "ply") if kind in (command.save or [])]
-    if wanted and not has_geometry:
-        raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
+    # A list of pairs may name calibrations: known when it is read.
+    is_list = len(command.inputs) == 1 and command.inputs[0].lower().endswith(".csv") and not command.video
+    if not has_geometry and not is_list:
+        check_geometry(command)
     if command.flow and has_geometry:
         raise UsageError("--flow is of two images of one camera; a calibration does not apply to it")
-    if command.max_depth is not None and not has_geometry:
-        raise UsageError("--max-depth needs a calibration: --calib FILE, or --focal and --baseline")
-    for option in ("side_by_side", "fps", "no_warm_start"):
+    for option in ("fps", "no_warm_start"):
         if getattr(command, option) and not command.video:
             raise UsageError(f"--{option.replace('_', '-')} is for --video")
     if command.resume and command.video:
@@ -170,7 +179,15 @@ def _add_geometry(group: Any) -> None:
     group.add_argument(
         "--doffs", type=number, metavar="PX", help="x of the right principal point minus that of the left one (0)"
     )
-    group.add_argument("--max-depth", type=positive, metavar="Z", help="leave farther points out of the point cloud")
+    group.add_argument(
+        "--max-depth",
+        type=positive,
+        metavar="Z",
+        help="leave farther points out of the cloud (focal * baseline: where the disparity is 1; 1e9 keeps all)",
+    )
+    group.add_argument(
+        "--unit", choices=["mm", "cm", "m"], help="of the baseline, where nothing says it, for depth16 (m)"
+    )
 
 
 def _add_matching(group: Any) -> None:
@@ -213,6 +230,10 @@ def _add_matching(group: Any) -> None:
 
 def _add_video(group: Any) -> None:
     group.add_argument("--video", action="store_true", help="INPUT is video: each frame starts from the one before")
-    group.add_argument("--side-by-side", action="store_true", help="one INPUT, with the left view in its left half")
+    group.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="INPUT has both views, the left one in its left half (.jps: as it says): video, images, folders",
+    )
     group.add_argument("--fps", type=positive, metavar="N", help="frames per second (the file's; 25 for folders)")
     group.add_argument("--no-warm-start", action="store_true", help="match every frame on its own")

@@ -1,77 +1,102 @@
-"""Which pairs the arguments of `vision stereo` mean: two files, two folders, or a CSV file."""
+"""Which pairs the arguments of `vision stereo` mean: two files, two folders, one with both views, or a CSV file."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 from vision.cli.paths import PathFinder
-from vision.errors import UsageError
+from vision.errors import Notice, UsageError
+from vision.files import natural_key
 from vision.stereo_io.pair_list import read_pair_list
+from vision.stereo_io.pairing import pair_names, pairs_within
 
 _LISTED = 5
-# What tells the views apart in names that are the same otherwise.
-_SIDE = re.compile(r"left|right|(?<![a-z0-9])[lr](?![a-z0-9])", re.IGNORECASE)
 
-FilePair = tuple[str, str]
+# Columns of lists that mean something here; those after calib are of data sets, and have no effect.
+_COLUMNS = ("left", "right", "calib", "disparity", "disparity_right", "mask", "scene")
 
 
-def find_pairs(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
-    """Pairs of paths (left, right), and what could not be paired, one line each.
+class FilePair(tuple[str, str]):
+    """(left, right), paths; and what is known of them besides.
+
+    Attributes:
+        calib: a calibration of this pair alone, or None.
+        is_one_file: whether left and right are the same file, with both views in it.
+        error: why the pair cannot be matched, or None.
+    """
+
+    calib: str | None
+    is_one_file: bool
+    error: Notice | None
+
+    def __new__(
+        cls, left: str, right: str, calib: str | None = None, is_one_file: bool = False, error: Notice | None = None
+    ) -> FilePair:
+        """Two paths."""
+        pair = super().__new__(cls, (left, right))
+        pair.calib, pair.is_one_file, pair.error = calib, is_one_file, error
+        return pair
+
+
+def find_pairs(inputs: list[str], side_by_side: bool = False) -> tuple[list[FilePair], list[str]]:
+    """Pairs of files, and what could not be paired or is not heeded, one line each.
+
+    Args:
+        inputs: LEFT RIGHT, a folder with both views, a list of pairs, or an MPO file.
+        side_by_side: inputs are images with both views side by side, or folders of them.
 
     Raises:
-        UsageError: the inputs are neither two files, nor two folders, nor a CSV file of pairs; or there is no pair.
+        UsageError: the inputs are neither two files, nor folders, nor a CSV file of pairs; or there is no pair.
     """
+    if side_by_side:
+        return _from_both(inputs)
     if len(inputs) == 1:
         if inputs[0].lower().endswith(".csv"):
-            return _from_csv(inputs[0]), []
-        raise UsageError(f"got {inputs[0]!r} alone; expected LEFT RIGHT, two images or folders, or a CSV file (.csv)")
+            return _from_csv(inputs[0])
+        if inputs[0].lower().endswith((".mpo", ".jps")):
+            return [FilePair(inputs[0], inputs[0], is_one_file=True)], []
+        if os.path.isdir(inputs[0]):
+            return _from_one_folder(inputs[0])
+        raise UsageError(
+            f"got {inputs[0]!r} alone; expected LEFT RIGHT, two images or folders, or one folder with both views, or a "
+            "CSV file (.csv), or both views in one image with --side-by-side"
+        )
     if len(inputs) != 2:
         raise UsageError(f"got {len(inputs)} inputs; expected LEFT RIGHT, two images or folders, or one CSV file")
     left, right = inputs
     if os.path.isdir(left) != os.path.isdir(right):
         raise UsageError(f"{left!r} and {right!r} are a folder and a file; expected two files or two folders")
-    return _from_folders(left, right) if os.path.isdir(left) else ([(left, right)], [])
+    return _from_folders(left, right) if os.path.isdir(left) else ([FilePair(left, right)], [])
 
 
 def _from_folders(left: str, right: str) -> tuple[list[FilePair], list[str]]:
-    """By equal names, then by names that differ in the side alone, then in the order of the names."""
+    lefts, problems = _images(left)
+    rights, more = _images(right)
+    found = pair_names(lefts, rights, (left, right))
+    pairs = [FilePair(os.path.join(left, one), os.path.join(right, other)) for one, other in found.pairs]
+    alone = [
+        os.path.join(folder, name) for folder, side in zip((left, right), found.alone, strict=True) for name in side
+    ]
+    note = [] if found.note is None else [f"warning: {found.note}"]
+    return pairs, problems + more + note + _without_partner(alone)
+
+
+def _from_one_folder(folder: str) -> tuple[list[FilePair], list[str]]:
+    names, problems = _images(folder)
+    found = pairs_within(names, folder)
+    pairs = [FilePair(os.path.join(folder, one), os.path.join(folder, other)) for one, other in found.pairs]
+    return pairs, problems + _without_partner([os.path.join(folder, name) for name in found.alone[0]])
+
+
+def _images(folder: str) -> tuple[list[str], list[str]]:
+    """Names of the images below a folder, relative to it, and what could not be listed."""
     from vision.drawn import is_drawn
     from vision.images import IMAGE_SUFFIXES
 
     finder = PathFinder(IMAGE_SUFFIXES, is_drawn)
-    lefts, rights = finder.expand([left]), finder.expand([right])
-    problems = finder.remarks()
-    if sorted(_by_name(lefts, left, str)) == sorted(_by_name(rights, right, str)):
-        return list(zip(sorted(lefts), sorted(rights), strict=True)), problems
-    for name_of in (_stem, _name_without_side):
-        first, second = _by_name(lefts, left, name_of), _by_name(rights, right, name_of)
-        common = [name for name in first if name in second]
-        if common and len(first) == len(lefts) and len(second) == len(rights):
-            alone = [path for name, path in first.items() if name not in second]
-            alone += [path for name, path in second.items() if name not in first]
-            return [(first[name], second[name]) for name in common], problems + _without_partner(alone)
-    if len(lefts) != len(rights):
-        raise UsageError(
-            f"{left!r} has {len(lefts)} images, {right!r} {len(rights)}, and no names agree; "
-            "expected equal names in both, or a CSV file of pairs"
-        )
-    problems.append(f"warning: no names in {left} and {right} agree; the images are paired in their order")
-    return list(zip(lefts, rights, strict=True)), problems
-
-
-def _by_name(paths: list[str], folder: str, name_of: Callable[[str], str]) -> dict[str, str]:
-    return {name_of(os.path.relpath(path, folder)): path for path in paths}
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]
-
-
-def _name_without_side(path: str) -> str:
-    return _SIDE.sub("", _stem(path))
+    paths = finder.expand([folder])
+    return [os.path.relpath(path, folder) for path in paths], finder.remarks()
 
 
 def _without_partner(paths: list[str]) -> list[str]:
@@ -81,7 +106,26 @@ def _without_partner(paths: list[str]) -> list[str]:
     return [f"warning: without a partner of the same name: {', '.join(paths[:_LISTED])}{rest}"]
 
 
-def _from_csv(path: str) -> list[FilePair]:
-    """Columns `left` and `right`; others are ignored. Paths are relative to the folder of the file."""
-    folder = Path(path).parent
-    return [(str(folder / cells["left"]), str(folder / cells["right"])) for _, cells in read_pair_list(path)]
+def _from_both(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
+    pairs, problems = [], []
+    for path in inputs:
+        names, more = _images(path) if os.path.isdir(path) else ([""], [])
+        files = sorted((os.path.join(path, name) if name else path for name in names), key=natural_key)
+        pairs += [FilePair(file, file, is_one_file=True) for file in files]
+        problems += more
+    return pairs, problems
+
+
+def _from_csv(path: str) -> tuple[list[FilePair], list[str]]:
+    """Columns `left`, `right` and, if wanted, `calib`. Paths are relative to the folder of the file."""
+    folder, pairs, unknown = Path(path).parent, [], []
+    for line, cells in read_pair_list(path, keep_empty=True):
+        unknown = [column for column in cells if column not in _COLUMNS]
+        left, right, calib = (str(folder / cells[name]) if cells.get(name) else "" for name in _COLUMNS[:3])
+        missing = [name for name in _COLUMNS[:2] if not cells[name]]
+        text = f"{path}, line {line}: no {' and no '.join(missing)} image; expected a file name"
+        pairs.append(FilePair(left, right, calib or None, error=Notice(text, "bad-list", path) if missing else None))
+    if all(pair.error is not None for pair in pairs):
+        raise UsageError(str(pairs[0].error), code="bad-list", value=path)
+    told = f"{path}: warning: nothing is done with the columns {', '.join(unknown)}; known are left, right and calib"
+    return pairs, [told] if unknown else []

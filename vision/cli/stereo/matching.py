@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from vision.apis.stereo.inferencer import StereoInferencer
+from vision.apis.stereo.pair import PairInput
 from vision.cli.advice import advised, usage_errors
-from vision.geometry import CameraPair, StereoCalibration, read_calibration, read_cameras
+from vision.cli.stereo.inputs import FilePair
+from vision.cli.stereo.needs import DEPTH_KINDS
+from vision.errors import Notice, notice_of
+from vision.geometry import CalibrationError, CameraPair, StereoCalibration, read_calibration, read_cameras
 from vision.geometry.text_formats import is_gray
 
 
-def kinds_of(command: argparse.Namespace) -> list[str]:
-    """What to save: with a calibration, depth and points unless one of the two was asked for by name."""
+def kinds_of(command: argparse.Namespace, has_calibrations: bool = False) -> list[str]:
+    """What to save: with a calibration, depth and points unless a kind of depth was asked for by name.
+
+    Args:
+        command: the arguments.
+        has_calibrations: whether a list of pairs names some.
+    """
     kinds = list(command.save or [])
-    if has_geometry(command) and not {"depth", "ply"} & set(kinds):
+    if (has_geometry(command) or has_calibrations) and not set(DEPTH_KINDS) & set(kinds):
         kinds += ["depth", "ply"]
     return kinds
 
@@ -51,6 +60,33 @@ def geometry_of(
     if known is not None and known.note:
         complain(f"warning: {advised(known.note)}")
     return calibration, cameras
+
+
+def inputs_of(command: argparse.Namespace, pairs: Sequence[FilePair]) -> Iterator[PairInput | tuple[str, str]]:
+    """What an inferencer takes, pair after pair; a calibration that cannot be used costs its own pairs alone."""
+    known: dict[tuple[str, bool | None], StereoCalibration | CameraPair | Notice] = {}
+    for pair in pairs:
+        if pair.calib is None and pair.error is None and not pair.is_one_file:
+            yield pair[0], pair[1]
+            continue
+        geometry = None
+        if pair.calib is not None:
+            key = (pair.calib, is_gray(os.path.abspath(pair[0])))
+            if key not in known:
+                known = {key: _read_geometry(command, *key)}  # lists name the same one for one pair after the other
+            geometry = known[key]
+        error = pair.error or (geometry if isinstance(geometry, Notice) else None)
+        right = None if pair.is_one_file else pair[1]
+        yield PairInput(pair[0], right, None if isinstance(geometry, Notice) else geometry, error)
+
+
+def _read_geometry(
+    command: argparse.Namespace, path: str, gray: bool | None
+) -> StereoCalibration | CameraPair | Notice:
+    try:
+        return read_cameras([path]) if command.rectify else read_calibration([path], gray)
+    except CalibrationError as error:
+        return notice_of(error)
 
 
 def inferencer_of(

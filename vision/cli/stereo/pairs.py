@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 
+from vision.cli.advice import advised
 from vision.cli.output import OutputFolder, write_problem
 from vision.cli.reporter import Record, Reporter, Subject, record_of
-from vision.cli.stereo.files import ENDINGS, ResultWriter
-from vision.cli.stereo.inputs import find_pairs
-from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
+from vision.cli.stereo.files import ENDINGS, ResultWriter, Written
+from vision.cli.stereo.inputs import FilePair, find_pairs
+from vision.cli.stereo.matching import geometry_of, has_geometry, inferencer_of, inputs_of, kinds_of
+from vision.cli.stereo.needs import check_geometry
+from vision.errors import UsageError
 from vision.structures.stereo import StereoResult, result_fields
 
 
@@ -22,16 +26,20 @@ def run_pairs(command: argparse.Namespace) -> int:
     Raises:
         UsageError: exit code 2.
     """
-    pairs, problems = find_pairs(command.inputs)
-    sources = [[os.path.abspath(path) for path in pair] for pair in pairs]
+    pairs, problems = find_pairs(command.inputs, command.side_by_side)
+    calibrations = [pair.calib for pair in pairs if pair.calib is not None]
+    _check_calibrations(command, pairs, bool(calibrations))
+    sources = [[os.path.abspath(path) for path in (*pair, *([pair.calib] if pair.calib else []))] for pair in pairs]
     inputs = [*command.inputs, *(path for pair in pairs for path in pair), *(command.calib or []), command.checkpoint]
+    inputs += calibrations
     reporter = Reporter(command, PAIRS, sources, inputs)
     for problem in problems:
         reporter.complain(problem)
     geometry = geometry_of(command, pairs[0][0], reporter.complain)
     # Outputs are tried before the slow part, not found unwritable after it.
     folder = OutputFolder(command.output)
-    writer = ResultWriter(["pfm", *kinds_of(command)], command.view, not command.no_image, command.max_depth)
+    kinds = ["pfm", *kinds_of(command, bool(calibrations))]
+    writer = ResultWriter(kinds, command.view, not command.no_image, command.max_depth, command.unit)
     with (
         folder,
         reporter,
@@ -39,22 +47,40 @@ def run_pairs(command: argparse.Namespace) -> int:
     ):
         for _ in range(reporter.done):
             progress.advance()
-        for result in inferencer_of(command, geometry, progress.on_part).stream(pairs[reporter.done :]):
-            record = record_of(result) | {"files": []}
-            if result.error is None:
-                record["files"], record["error"] = _written(writer, result, folder)
-            reporter.add(record)
+        rest = inputs_of(command, pairs[reporter.done :])
+        for result in inferencer_of(command, geometry, progress.on_part).stream(rest):
+            reporter.add(_recorded(result, writer, folder))
             progress.advance()
     reporter.finish()
     return reporter.exit_code
 
 
-def _written(writer: ResultWriter, result: StereoResult, folder: OutputFolder) -> tuple[list[str], str | None]:
-    """Files of a result and what went wrong; a full or broken disk ends the run, one bad name does not."""
-    try:
-        return writer.write(result, folder.base_for(result.left, endings=ENDINGS))
-    except OSError as error:
-        return [], write_problem(error)
+def _check_calibrations(command: argparse.Namespace, pairs: Sequence[FilePair], has_calibrations: bool) -> None:
+    """What needs a calibration, where a list may name it."""
+    if has_calibrations and command.flow:
+        raise UsageError("--flow is of two images of one camera; the list's column calib does not apply to it")
+    if has_calibrations and command.focal is not None:
+        raise UsageError("--focal and the list's column calib exclude each other; give one of the two")
+    if has_calibrations or has_geometry(command):
+        missing = sum(pair.calib is None for pair in pairs)
+        if command.rectify and missing and not command.calib:
+            raise UsageError(f"--rectify needs a calibration of each pair; the list names none for {missing} of them")
+        return
+    check_geometry(command)
+
+
+def _recorded(result: StereoResult, writer: ResultWriter, folder: OutputFolder) -> Record:
+    """What a record says of a result and of its files; a full or broken disk ends the run, one bad name does not."""
+    written = Written()
+    if result.error is None:
+        try:
+            written = writer.write(result, folder.base_for(result.left, endings=ENDINGS))
+        except OSError as error:
+            written.error = write_problem(error)
+    record = record_of(result) | written.to_dict()
+    record["warnings"] += [advised(warning) for warning in written.warnings]
+    record["error"] = record["error"] or written.error
+    return record
 
 
 def _row(record: Record) -> list[str]:
@@ -71,7 +97,7 @@ PAIRS = Subject(
     noun="pair",
     done="matched",
     source="left",
-    fields=[*result_fields(), "files"],
+    fields=[*result_fields(), *Written().to_dict()],
     columns=["state", "size", "min", "median", "max", "occluded", "seconds", "path", "notes"],
     row=_row,
     counts=lambda outcomes: f"{outcomes['matched']} matched",

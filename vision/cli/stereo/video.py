@@ -18,8 +18,8 @@ from vision.apis.stereo.frames import StereoFrames
 from vision.apis.stereo.video import StereoVideo
 from vision.cli.advice import advised
 from vision.cli.output import OutputFolder, to_json
-from vision.cli.reporter import Reporter, record_of
-from vision.cli.stereo.files import ENDINGS, ResultWriter, write_camera_of
+from vision.cli.reporter import Record, Reporter, record_of
+from vision.cli.stereo.files import ENDINGS, ResultWriter, Written, write_camera_of
 from vision.cli.stereo.matching import geometry_of, inferencer_of, kinds_of
 from vision.cli.stereo.pairs import PAIRS
 from vision.errors import UsageError
@@ -86,11 +86,12 @@ def run_video(command: argparse.Namespace) -> int:
     outputs = OutputFolder(command.output)  # keeps the name while it is there
     base = outputs.base_for(left.rstrip("/\\"), endings=ENDINGS)
     kinds = kinds_of(command)
-    writer = ResultWriter(kinds, command.view, False, command.max_depth, with_camera=False)
+    writer = ResultWriter(kinds, command.view, False, command.max_depth, command.unit, with_camera=False)
     folder = OutputFolder(f"{base}_frames") if kinds else None
     camera: str | None = None
     began = time.perf_counter()
     path = f"{base}_stereo.mp4"
+    told: set[str] = set()
     with (
         reporter,
         VideoWriter(path, frames.fps) as video,
@@ -99,9 +100,7 @@ def run_video(command: argparse.Namespace) -> int:
         matcher = StereoVideo(inferencer_of(command, geometry, progress.on_part), warm=not command.no_warm_start)
         painter = _Painter()
         for number, result in enumerate(matcher.stream(_guarded(frames))):
-            record = record_of(result) | {"files": []}
-            if result.error is None and folder is not None:
-                record["files"], record["error"] = writer.write(result, folder.base_for(f"{number:06d}.png"))
+            record = _record(result, writer, folder, frames.name_of(number), told)
             if camera is None and result.calibration is not None:
                 camera = write_camera_of(result.calibration, base)  # of all frames
             if result.error is None and not command.no_image:
@@ -117,6 +116,21 @@ def run_video(command: argparse.Namespace) -> int:
     files = [*([path] if is_drawn else []), *([] if folder is None else [folder.path]), *([camera] if camera else [])]
     _print_summary(reporter.outcomes, matcher.cuts, time.perf_counter() - began, files, command)
     return reporter.exit_code
+
+
+def _record(
+    result: StereoResult, writer: ResultWriter, folder: OutputFolder | None, name: str, told: set[str]
+) -> Record:
+    """Of one frame; a warning about its files is told once for the video."""
+    written = Written()
+    if result.error is None and folder is not None:
+        written = writer.write(result, folder.base_for(f"{name}.png"))
+    record = record_of(result) | written.to_dict()
+    new = [warning for warning in written.warnings if getattr(warning, "code", "") not in told]
+    told |= {getattr(warning, "code", "") for warning in new}
+    record["warnings"] += [f"{warning} (told once)" for warning in new]
+    record["error"] = record["error"] or written.error
+    return record
 
 
 class _Painter:
