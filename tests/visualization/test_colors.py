@@ -17,8 +17,8 @@ from vision.visualization.points import render_points
 from vision.visualization.stereo import disparity_colors, render_stereo
 
 BACKGROUND = [22, 24, 29]
-# The ends of Inferno (yellow) and Turbo (dark blue, dark red), RGB.
-INFERNO = {0: (0, 0, 4), 1: (252, 255, 164)}
+# The ends of Moreland's diverging map (blue, red) and Turbo (dark blue, dark red), RGB.
+DIVERGING = {0: (59, 76, 192), 1: (180, 4, 38)}
 TURBO = {0: (48, 18, 59), 1: (122, 4, 3)}
 
 
@@ -33,13 +33,13 @@ def forgery(side: int, probability: float, verdict: str = "real", shade: tuple[i
 
 
 @pytest.mark.parametrize("probability", [0, 1])
-def test_tiles_are_inferno_over_gray(probability: int) -> None:
+def test_tiles_are_blue_or_red_over_gray(probability: int) -> None:
     drawn = pixels(render_heatmap(forgery(400, probability)))
     # Red weighs 0.299 in gray, which is halved and lifted by 64; the colors lie over it with an opacity of 0.6.
-    expected = 0.4 * 128 + 0.6 * np.array(INFERNO[probability])
+    expected = 0.4 * 128 + 0.6 * np.array(DIVERGING[probability])
     assert drawn[drawn.shape[0] // 2, drawn.shape[1] * 3 // 4] == pytest.approx(expected, abs=1)
     red = pixels(render_heatmap(forgery(400, probability, shade=(200, 0, 0))))
-    expected = 0.4 * (64 + 0.299 * 200 / 2) + 0.6 * np.array(INFERNO[probability])
+    expected = 0.4 * (64 + 0.299 * 200 / 2) + 0.6 * np.array(DIVERGING[probability])
     assert red[red.shape[0] // 2, red.shape[1] * 3 // 4] == pytest.approx(expected, abs=1)
     assert red[red.shape[0] // 2, red.shape[1] // 4].tolist() == [200, 0, 0]
 
@@ -47,7 +47,7 @@ def test_tiles_are_inferno_over_gray(probability: int) -> None:
 def test_the_legend_goes_from_real_to_generated() -> None:
     drawn = pixels(render_heatmap(forgery(400, 0.5)))
     # The bar is the lowest thing that has the colors of the ends, over middle gray.
-    left, right = (0.4 * 128 + 0.6 * np.array(INFERNO[end]) for end in (0, 1))
+    left, right = (0.4 * 128 + 0.6 * np.array(DIVERGING[end]) for end in (0, 1))
     rows = [y for y in range(drawn.shape[0]) if np.abs(drawn[y, 12] - left).max() <= 2]
     assert rows and np.abs(drawn[rows[3], -13] - right).max() <= 2
     assert drawn[rows[0] - 2, 12].tolist() == BACKGROUND

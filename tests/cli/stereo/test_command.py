@@ -368,7 +368,7 @@ def test_depth_as_16_bit_png(
 ) -> None:
     arguments = ["--focal", 300, "--baseline", baseline, "--save", "depth16,depth-npy", "--no-image", *options]
     assert stereo(*pair, "-o", "o", *arguments) == 0
-    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.png", "left_depth.npy"}
+    assert names(tmp_path / "o") == {"left_disp.pfm", "left_depth.png", "left_depth.npy", "left_camera.json"}
     depth = np.asarray(Image.open(tmp_path / "o/left_depth.png"))
     assert depth.shape == (200, 240) and (depth == stored).all()
     np.testing.assert_allclose(np.load(tmp_path / "o/left_depth.npy"), 300 * baseline / DISPARITY)

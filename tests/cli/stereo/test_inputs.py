@@ -86,7 +86,8 @@ def test_how_a_calibration_of_a_list_is_understood_is_told(stereo: Stereo, capsy
     matrix = "!!opencv-matrix\n   rows: 3\n   cols: {n}\n   dt: d\n   data: [{data}]\n"
     k = matrix.format(n=3, data="300., 0., 64., 0., 300., 48., 0., 0., 1.")
     shift = matrix.format(n=1, data="-0.1, 0., 0.")
-    Path("c.yml").write_text(f"%YAML:1.0\n---\nK1: {k}K2: {k}T: {shift}")
+    turn = matrix.format(n=3, data="1., 0., 0., 0., 1., 0., 0., 0., 1.")
+    Path("c.yml").write_text(f"%YAML:1.0\n---\nK1: {k}K2: {k}R: {turn}T: {shift}")
     Path("pairs.csv").write_text("left,right,calib\nl.png,r.png,c.yml\n")
     assert stereo("pairs.csv", "-o", "o", "--save", "depth") == 0
     assert any("has no P1 and P2" in warning for warning in records(capsys)[0][0]["warnings"])
@@ -97,7 +98,12 @@ def test_a_list_with_calibrations_saves_depth_and_points(stereo: Stereo, tmp_pat
     Path("c.txt").write_text(CALIB.format(f=300))
     Path("pairs.csv").write_text("left,right,calib\nl.png,r.png,c.txt\n")
     assert stereo("pairs.csv", "-o", "o") == 0
-    assert {path.name for path in (tmp_path / "o").iterdir()} == {"l_disp.pfm", "l_depth.pfm", "l_points.ply"}
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {
+        "l_disp.pfm",
+        "l_depth.pfm",
+        "l_points.ply",
+        "l_camera.json",
+    }
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,7 @@ def test_a_list_with_calibrations_saves_depth_and_points(stereo: Stereo, tmp_pat
     [
         ("left,right,calib", ["--flow"], "the list's column calib does not apply"),
         ("left,right,calib", ["--focal", 3, "--baseline", 1], "--focal and the list's column calib exclude each other"),
-        ("left,right,x", ["--rectify"], "--rectify needs an OpenCV calibration"),
+        ("left,right,x", ["--rectify"], "--rectify needs a calibration of raw cameras"),
         ("left,right,x", ["--save", "depth16"], "--save depth16 needs a calibration"),
         ("left,right,x", ["--max-depth", 3], "--max-depth needs a calibration"),
     ],

@@ -16,7 +16,9 @@ def check_geometry(command: argparse.Namespace) -> None:
         UsageError: an argument needs one.
     """
     if command.rectify:
-        raise UsageError("--rectify needs an OpenCV calibration (K1, D1, K2, D2, R, T); name its file with --calib")
+        raise UsageError(
+            "--rectify needs a calibration of raw cameras (K1, D1, K2, D2, R, T); name its file with --calib"
+        )
     wanted = [kind for kind in DEPTH_KINDS if kind in (command.save or [])]
     if wanted:
         raise UsageError(f"--save {wanted[0]} needs a calibration: --calib FILE, or --focal and --baseline")
