@@ -56,8 +56,8 @@ def test_other_bytes_and_marks_within(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"\xff\xfe", "no paths on standard input"),
         (b"\0\0", "no paths on standard input"),
         (b"\r\n\n", "no paths on standard input"),
-        (b"\xff\xfea\0b", "standard input: is damaged UTF-16"),
-        (b"\xff\xfe\0\xd8a\0", "standard input: is damaged UTF-16"),
+        (b"\xff\xfea\0b", "standard input: is no text: damaged UTF-16"),
+        (b"\xff\xfe\0\xd8a\0", "standard input: is no text: damaged UTF-16"),
     ],
 )
 def test_what_names_nothing(monkeypatch: pytest.MonkeyPatch, data: bytes, message: str) -> None:

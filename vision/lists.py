@@ -125,9 +125,12 @@ def _bounded(file: BinaryIO, name: str) -> bytes:
 
 def _decoded(data: bytes, encoding: str, name: str) -> bytes:
     try:
-        return data.decode(encoding).removeprefix("\ufeff").encode()
+        text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise _unusable(name, f"is damaged {encoding.upper()} ({error.reason}); expected UTF-8") from None
+        raise _unusable(name, f"is no text: damaged {encoding.upper()} ({error.reason}); expected UTF-8") from None
+    if "\0" in text:  # what is no text decodes, too
+        raise _unusable(name, f"is no text: {encoding.upper()} with zeros; expected UTF-8")
+    return text.encode(errors="surrogatepass")
 
 
 def _unusable(name: str, reason: str) -> UsageError:

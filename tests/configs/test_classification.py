@@ -111,7 +111,7 @@ def tiny(path: Path, data_root: Path) -> dict[str, Any]:
     """Options that leave a config its structure, but a narrow model, small images and an epoch of two iterations."""
     options: dict[str, Any] = {
         "experiment_name": uuid4().hex,  # mmengine keeps logs by name, by default the time in seconds
-        "model.num_classes": 10,
+        "model.num_classes": 2,
         "train_cfg.max_epochs": 1,
         "default_hooks.logger.interval": 1,
     }

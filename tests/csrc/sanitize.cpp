@@ -18,7 +18,7 @@
 namespace {
 
 using nbv::Axis;
-using nbv::bias_table_size, nbv::num_key_rows, nbv::num_tasks;
+using nbv::bias_table_size, nbv::num_bundles, nbv::num_key_rows, nbv::num_tasks;
 using nbv::KernelSet;
 using nbv::NeighborhoodKernels;
 using nbv::Problem;

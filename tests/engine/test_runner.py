@@ -146,6 +146,20 @@ def test_keys_of_a_yaml_config_are_checked(tmp_path: Path) -> None:
     assert names_read("a: [") == set()
 
 
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        ({"type": "EarlyStoppingHook", "monitor": "x"}, "Cannot infer the rule for x"),
+        ({"type": "EarlyStoppingHook", "monitored": "loss"}, "monitored"),
+        ({"type": "NoSuchHook"}, "NoSuchHook is not in the"),
+    ],
+)
+def test_what_cannot_be_built_is_one_line(tiny_config: Path, tmp_path: Path, hook: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match="cannot be built: ") as caught:
+        train(tiny_config, tmp_path / "run", {"custom_hooks": [hook]})
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_work_dir_defaults_to_the_config_name(tiny_config: Path) -> None:
     assert engine.load_config(tiny_config).work_dir == "work_dirs/tiny"
     assert engine.load_config(tiny_config, cfg_options={"work_dir": "here"}).work_dir == "here"

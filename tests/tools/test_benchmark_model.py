@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import runpy
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_memory_is_that_of_a_fresh_process() -> None:
 
 def test_ratio_and_units() -> None:
     first, second = Result("a", 2, 10.0, 1.0), Result("b", 2, 25.0, None)
-    row = MAIN.__globals__["result_row"](second, first)
+    row = inspect.unwrap(MAIN).__globals__["result_row"](second, first)
     assert row == ["b", "2", "12.50", "80.0", "2.50", "killed"]
 
 

@@ -43,6 +43,7 @@ def draw_predictions(cfg: Config, folder: str | Path) -> None:
             "vis_backends": [{"type": "LocalVisBackend"}],
             **(cfg.get("visualizer") or {}),
             "save_dir": target,
+            "name": target,  # mmengine keeps one per name for as long as the process runs
         }
     cfg.default_hooks = {**hooks, "visualization": hook}
 

@@ -183,7 +183,15 @@ def _build_runner(cfg: Config, launcher: str) -> SuiteRunner:
         _wrap_model_for_cpu(cfg)
         runner = CpuGroupRunner
     os.makedirs(cfg.work_dir, exist_ok=True)
-    built: SuiteRunner = runner.from_cfg(cfg)
+    try:
+        built: SuiteRunner = runner.from_cfg(cfg)
+    except UsageError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:  # what constructors say of arguments that they do not take
+        said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        raise UsageError(
+            f"{cfg.filename} cannot be built: {' '.join(said.split())}", code="bad-config", value=str(cfg.filename)
+        ) from error
     return built
 
 

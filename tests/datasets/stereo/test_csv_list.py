@@ -95,7 +95,7 @@ def test_mistakes_name_the_line(folder: Path, text: str, message: str) -> None:
 def test_what_is_no_csv_file(folder: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read \\(No such file"):
         StereoCSVDataset(folder / "none.csv")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is a folder; expected a CSV file of pairs"):
         StereoCSVDataset(folder)
-    with pytest.raises(UsageError, match="not a CSV file in UTF-8"):
+    with pytest.raises(UsageError, match="is no text"):
         StereoCSVDataset(folder / "pics" / "l 1.png")
