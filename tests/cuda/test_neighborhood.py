@@ -127,6 +127,26 @@ def test_a_window_that_the_bias_masks_gives_zeros(for_paths: ForPaths) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_window_masked_by_large_numbers_has_no_gradient(for_paths: ForPaths) -> None:
+    """Of weights, float32 keeps no bit beside a LSE of -1e9: they came out as anything up to infinity."""
+
+    def check(library: Path, dtype: str, folder: Path) -> list[str]:
+        case = make_case(size=(40,), kernel=(5,), heads=2, bias=True, dtype=dtype, grad_lse=False)
+        case["bias"][1] = -1e9
+        (results,) = run(library, [case], folder)
+        if isinstance(results, str):
+            return [results]
+        found = {name: load(results[name]).reshape((*case[of].shape[:3], -1)) for name, of in OUTPUTS.items()}
+        grads = [name for name in found if name.startswith("grad")]
+        wrong = [f"{dtype}: {name} is no number" for name in found if not_finite(found[name])]
+        has_gradient = [name for name in grads if found[name][:, :, 1].any()]
+        wrong += [] if has_gradient == (grads if dtype == "float64" else []) else [f"{dtype}: {has_gradient}"]
+        return wrong + ([] if found["out"][:, :, 1].any() else [f"{dtype}: no output"])
+
+    wrong = for_paths(check)
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("mode", ["plain", "sanitized"])
 def test_tiles_hold_all_that_windows_hold(compile_simt: Compile, mode: str) -> None:
     program = compile_simt(HERE / "tiles.cpp", mode=mode)

@@ -10,11 +10,13 @@ namespace {
 
 constexpr double kLog2E = 1.44269504088896340736;
 
-// The log-sum-exp of a query whose keys the bias masks, all of them, is -inf. Taken off its logits, all -inf too, it
-// must leave a weight of zero.
+// A log-sum-exp in base 2, as it is taken off logits. What lies beyond this leaves too few bits behind the point for
+// weights to come from, and would make infinities of them: the bias masks a whole window, with -inf or large numbers.
+// Such a query has no weights here, and so no gradient.
 template <class T>
-__device__ __forceinline__ T subtrahend(T lse) {
-    return lse == -static_cast<T>(INFINITY) ? -lse : lse;
+__device__ __forceinline__ T subtrahend(T lse2) {
+    constexpr T most = sizeof(T) == sizeof(double) ? T(1ll << 40) : T(1 << 17);
+    return lse2 > most || lse2 < -most ? static_cast<T>(INFINITY) : lse2;
 }
 
 // What outputs are multiplied by; that of such a query, whose total is zero, has none.
