@@ -124,6 +124,17 @@ def test_plain_yaml_lists_and_a_rotation_vector(tmp_path: Path) -> None:
         (MIDDLEBURY.replace("3997.684 0 1176.728", "0 0 1176.728"), "focal is 0; expected a positive number"),
         (MIDDLEBURY.replace("; 0 0 1]", "]"), r"expected \[f 0 cx; 0 f cy; 0 0 1\]"),
         (MIDDLEBURY.replace("2964", "0"), "0 x 1988 pixels; expected positive"),
+        (
+            MIDDLEBURY.replace("cam1=[3997.684", "cam1=[4100"),
+            "cam0 and cam1 are not of a rectified pair: fx is 3997.68 and",
+        ),
+        (MIDDLEBURY.replace("1011.728; 0 0 1]\ndoffs", "1013.728; 0 0 1]\ndoffs"), "cy is 1011.73 and 1013.73"),
+        (MIDDLEBURY.replace("0 0 1]\ncam1", "0 0 2]\ncam1"), r"cam0 is .*; expected \[f 0 cx; 0 f cy; 0 0 1\]"),
+        (MIDDLEBURY + "baseline=50\n", "'baseline' is there twice"),
+        (KITTI.replace("P3: 721.5", "P3: 800"), "P2 and P3 are not of a rectified pair: fx is 721.5 and 800"),
+        (KITTI.replace("172.8 2.2", "182.8 2.2"), "cy is 172.8 and 182.8; expected the same"),
+        (KITTI.replace("172.8 2.2", "172.8 22.2"), r"between them lie \(0.53.*\); expected a way along x alone"),
+        (KITTI + KITTI.splitlines()[2], "P2 is there twice"),
         (KITTI.replace("-339.5", "44.8"), "baseline is 0; expected a positive number"),
         (KITTI.replace("P3: 721.5", "P3: "), "P3 has 11 numbers; expected 12"),
         (KITTI.replace("P2: 721.5", "P2: 0"), "focal length of P2 is 0"),
@@ -185,6 +196,25 @@ def test_projections_of_cameras_the_wrong_way_round(tmp_path: Path) -> None:
         p2[:2, 3] = column
         with pytest.raises(CalibrationError, match=message):
             read_calibration(write_opencv(tmp_path / "stereo.yml", P1=p1, P2=p2))
+
+
+def test_projections_of_a_pair_that_is_not_rectified(tmp_path: Path) -> None:
+    p1 = np.hstack([K, np.zeros((3, 1))])
+    for place, value, message in (
+        ((0, 0), 520, "P1 and P2 are not of a rectified pair: fx is 500 and 520; expected the same"),
+        ((1, 1), 520, "fy is 510 and 520"),
+        ((1, 2), 242, "cy is 240 and 242"),
+        ((1, 3), -5, "expected a way along x alone"),
+        ((2, 2), 2, "P2 is .*; expected .f 0 cx; 0 f cy; 0 0 1"),
+    ):
+        p2 = p1.copy()
+        p2[0, 3], p2[place] = -50, value
+        with pytest.raises(CalibrationError, match=message):
+            read_calibration(write_opencv(tmp_path / "stereo.yml", P1=p1, P2=p2))
+    sides = {"R": np.eye(3), "T": np.array([-0.1, 0, 0])}
+    transposed = write_opencv(tmp_path / "raw.yml", K1=K.T.copy(), K2=K.T.copy(), **sides)
+    with pytest.raises(CalibrationError, match=r"K1 is .*, not transposed or sheared"):
+        read_calibration(transposed)
 
 
 def test_doffs_that_contradict_the_cameras_are_told(tmp_path: Path) -> None:

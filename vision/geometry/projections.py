@@ -5,6 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from vision.geometry.calibration import CalibrationError, StereoCalibration
+from vision.geometry.cameras import check_matrix
+
+# By how much the focal lengths of a rectified pair may differ, in parts of them, and its rows, in pixels.
+_SAME_FOCAL, _SAME_ROW = 1e-3, 0.5
+# How far the second camera may stand off the line of the rows, in parts of the baseline; KITTI's do by 0.007.
+_MAX_OFF_LINE = 0.03
 
 
 def projections_to_calibration(
@@ -13,7 +19,8 @@ def projections_to_calibration(
     """From the projection matrices `[3, 4]` of a rectified pair.
 
     Raises:
-        CalibrationError: the cameras stand above each other, or the second one to the left of the first.
+        CalibrationError: the cameras stand above each other, or the second one to the left of the first; or the
+            matrices are not of a rectified pair.
     """
     shift = projection_shift(p1, p2, source)
     return StereoCalibration(
@@ -44,7 +51,28 @@ def projection_shift(p1: np.ndarray, p2: np.ndarray, source: str) -> np.ndarray:
         raise CalibrationError(f"{source}: the focal length in P1 is {focal:g}; expected a positive number")
     shift = (p1[:2, 3] - p2[:2, 3]) / focal
     check_side(shift, source)
+    check_rectified(p1, p2, ("P1", "P2"), source)
     return np.array([*shift, 0.0])
+
+
+def check_rectified(left: np.ndarray, right: np.ndarray, names: tuple[str, str], source: str) -> None:
+    """Refuse matrices `[3, 3]` or `[3, 4]` whose views do not agree row by row, as a rectified pair's do."""
+    for matrix, name in zip((left, right), names, strict=True):
+        check_matrix(matrix[:, :3], name, source)
+    said = f"{source}: {names[0]} and {names[1]} are not of a rectified pair"
+    for row, name in ((0, "fx"), (1, "fy")):
+        focals = float(left[row, row]), float(right[row, row])
+        if abs(focals[1] / focals[0] - 1) > _SAME_FOCAL:
+            raise CalibrationError(f"{said}: {name} is {focals[0]:g} and {focals[1]:g}; expected the same")
+    if abs(right[1, 2] - left[1, 2]) > _SAME_ROW:
+        raise CalibrationError(f"{said}: cy is {left[1, 2]:g} and {right[1, 2]:g}; expected the same")
+    if left.shape == right.shape == (3, 4):
+        # The fourth column is K @ T, so that what lies off the line is along y and z.
+        along, down, forth = np.linalg.solve(left[:, :3], right[:, 3] - left[:, 3])
+        if max(abs(down), abs(forth)) > _MAX_OFF_LINE * abs(along):
+            raise CalibrationError(
+                f"{said}: between them lie ({-along:g}, {-down:g}, {-forth:g}); expected a way along x alone"
+            )
 
 
 def check_side(shift: np.ndarray, source: str) -> None:

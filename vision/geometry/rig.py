@@ -91,6 +91,8 @@ class Rig:
         right = matrix if right is None else right
         if matrix.shape != (3, 3) or right.shape != (3, 3) or translation.size != 3:
             raise CalibrationError(f"{self.source}: K1, K2 or T has a wrong shape; expected 3 x 3, 3 x 3 and 3 numbers")
+        for name, part in (("K1", matrix), ("K2", right)):
+            check_matrix(part, name, self.source)
         check_side(-translation, self.source)
         return StereoCalibration(
             focal=float(matrix[0, 0]),

@@ -10,6 +10,8 @@ import numpy as np
 
 from vision.errors import Notice
 from vision.geometry.calibration import CalibrationError, StereoCalibration
+from vision.geometry.mappings import as_mapping
+from vision.geometry.projections import check_rectified
 
 _KITTI_NAME = re.compile(r"P(?:_rect_0)?([0-9])")
 # What begins a list, a mapping or a matrix is YAML, which has such names as well.
@@ -18,6 +20,7 @@ _GRAY_CAMERAS, _COLOR_CAMERAS = (0, 1), (2, 3)
 _GRAY_FOLDERS = {"image_0", "image_1", "image_00", "image_01"}
 _COLOR_FOLDERS = {"image_2", "image_3", "image_02", "image_03", "colored_0", "colored_1"}
 _DOFFS_TOLERANCE = 0.5  # pixels
+_MIDDLEBURY_NAMES = ("cam0", "cam1", "doffs", "baseline", "width", "height")
 
 
 def is_middlebury(text: str) -> bool:
@@ -39,14 +42,16 @@ def is_gray(left: str) -> bool | None:
 def read_middlebury(source: str, text: str) -> StereoCalibration:
     """`cam0=[f 0 cx; 0 f cy; 0 0 1]`, `baseline=`, and perhaps `cam1=`, `doffs=`, `width=` and `height=`."""
     lines = [line.partition("=") for line in text.splitlines() if "=" in line]
-    entries = {name.strip(): value.strip() for name, _, value in lines}
+    items = [(name.strip(), value.strip()) for name, _, value in lines]
+    entries = as_mapping(source, [item for item in items if item[0] in _MIDDLEBURY_NAMES])
     left = _matrix(source, "cam0", entries["cam0"])
     if "baseline" not in entries:
         raise CalibrationError(f"{source}: has no baseline=; expected the distance of the cameras in mm")
     values = {name: _number(source, name, entries[name]) for name in ("baseline", "doffs") if name in entries}
     note: str = ""
+    right = _matrix(source, "cam1", entries["cam1"]) if "cam1" in entries else left
     if "cam1" in entries:
-        apart = float(_matrix(source, "cam1", entries["cam1"])[0, 2] - left[0, 2])
+        apart = float(right[0, 2] - left[0, 2])
         if abs(values.setdefault("doffs", apart) - apart) > _DOFFS_TOLERANCE:
             text = (
                 f"{source}: doffs is {values['doffs']:g}, but cam1's cx less cam0's is {apart:g}; expected the same. "
@@ -57,7 +62,7 @@ def read_middlebury(source: str, text: str) -> StereoCalibration:
     if "width" in entries and "height" in entries:
         width, height = (_number(source, name, entries[name]) for name in ("width", "height"))
         size = _size(source, width, height)
-    return StereoCalibration(
+    found = StereoCalibration(
         focal=float(left[0, 0]),
         focal_y=float(left[1, 1]),
         cx=float(left[0, 2]),
@@ -69,27 +74,31 @@ def read_middlebury(source: str, text: str) -> StereoCalibration:
         source=source,
         note=note,
     )
+    check_rectified(left, right, ("cam0", "cam1"), source)
+    return found
 
 
 def read_kitti(source: str, text: str, gray: bool | None) -> StereoCalibration:
     """`P0:` .. `P3:`, or `P_rect_00:` ..; of both pairs the gray one, the color one, or the color one with a note."""
-    matrices = {}
+    matrices: dict[int, np.ndarray] = {}
     for camera, name, words in _kitti_lines(text):
         numbers = [_number(source, name, word) for word in words.split()]
         if len(numbers) != 12:
             raise CalibrationError(f"{source}: {name} has {len(numbers)} numbers; expected 12 (3 x 4)")
+        if camera in matrices:
+            raise CalibrationError(f"{source}: {name} is there twice; expected it once")
         matrices[camera] = np.array(numbers).reshape(3, 4)
     order = (_GRAY_CAMERAS, _COLOR_CAMERAS) if gray else (_COLOR_CAMERAS, _GRAY_CAMERAS)
     pairs = [pair for pair in order if set(pair) <= set(matrices)]
     if not pairs:
-        found = ", ".join(f"P{camera}" for camera in sorted(matrices))
-        raise CalibrationError(f"{source}: has {found}; expected P2 and P3, or P0 and P1")
+        told = ", ".join(f"P{camera}" for camera in sorted(matrices))
+        raise CalibrationError(f"{source}: has {told}; expected P2 and P3, or P0 and P1")
     left, right = (matrices[camera] for camera in pairs[0])
     if not left[0, 0] > 0:
         raise CalibrationError(
             f"{source}: the focal length of P{pairs[0][0]} is {left[0, 0]:g}; expected a positive number"
         )
-    return StereoCalibration(
+    found = StereoCalibration(
         focal=float(left[0, 0]),
         focal_y=float(left[1, 1]),
         cx=float(left[0, 2]),
@@ -101,6 +110,8 @@ def read_kitti(source: str, text: str, gray: bool | None) -> StereoCalibration:
         source=source,
         note=_kitti_note(source, pairs, gray),
     )
+    check_rectified(left, right, (f"P{pairs[0][0]}", f"P{pairs[0][1]}"), source)
+    return found
 
 
 def _kitti_note(source: str, pairs: list[tuple[int, int]], gray: bool | None) -> str:
