@@ -149,6 +149,7 @@ def test_rows_agree_behind_fisheyes() -> None:
         ("distortion_model: swirl\n", "swirl"),
         ("model_type: MEI\n", "MEI"),
         ("mirror_parameters: {xi: 1.2}\n", "omnidirectional"),
+        ("xi1: [1.2]\nxi2: [1.2]\n", "omnidirectional"),
     ],
 )
 def test_other_lenses_are_refused_by_name(tmp_path: Path, more: str, name: str) -> None:
@@ -199,6 +200,27 @@ def test_camera_info_of_ros(tmp_path: Path, names: str) -> None:
         read_calibration(paths[::-1])
     with pytest.raises(CalibrationError, match="has no matrix K1"):
         read_calibration(paths[:1])
+
+
+def with_region(path: Path, text: str) -> Path:
+    path.write_text(f"{path.read_text()}roi: {{{text}, do_rectify: false}}\n")
+    return path
+
+
+def test_camera_info_of_a_part_of_the_image(tmp_path: Path) -> None:
+    for names in ("long", "short"):
+        for region in ("x_offset: 0, y_offset: 0, height: 0, width: 0", "height: 480, width: 640"):
+            sides = [camera_info(tmp_path, side, tx, names) for side, tx in (("left", 0.0), ("right", -39.0))]
+            found = read_calibration([with_region(path, region) for path in sides])
+            assert (found.cx, found.cy, found.size) == (310, 230, (640, 480))
+        for region, told in (
+            ("x_offset: 100, height: 480", "roi.x_offset is 100.0"),
+            ("y_offset: 0, height: 200", "roi.height is 200.0"),
+            ("width: [1, 2]", r"roi.width is \[1. 2.\]"),
+        ):
+            sides = [camera_info(tmp_path, side, tx, names) for side, tx in (("left", 0.0), ("right", -39.0))]
+            with pytest.raises(CalibrationError, match=f"{told}: the images are a part of what the matrices are for"):
+                read_calibration([with_region(path, region) for path in sides])
 
 
 CAM = "  camera_model: pinhole\n  intrinsics: [400.0, 410.0, 320.0, 240.0]\n  resolution: [640, 480]\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,10 @@ class Rig:
         for name, entries in documents:
             if len(single) == 2 and name in single:
                 entries = [_of_side(entry, _SIDES[single.index(name)]) for entry in entries]
+            values = _values_of(name, entries)
+            _check_whole(name, entries, values)
             self.entries += entries
-            self._values = {**_values_of(name, entries), **self._values}
+            self._values = {**values, **self._values}
         self.is_ros = len(single) == 2 and all(("P", side) in self._values for side in _SIDES)
 
     def cameras(self) -> CameraPair:
@@ -229,6 +231,20 @@ def _is_of_one_camera(entries: Sequence[Entry]) -> bool:
 def _of_side(entry: Entry, side: str) -> Entry:
     field = "rectification" if entry.field == "R" else entry.field
     return entry._replace(side=side, field=field) if entry.side == "" else entry
+
+
+def _check_whole(source: str, entries: Sequence[Entry], values: Mapping[tuple[str, str], Any]) -> None:
+    """Refuse a ROS camera_info of a part of the image: its matrices are of the whole image."""
+    for entry in entries:
+        name = entry.name.rpartition("roi.")[2]
+        if name == entry.name or name not in ("x_offset", "y_offset", "width", "height"):
+            continue
+        whole = (0, *(values.get((name, side)) for side in ("", *_SIDES)))
+        if not isinstance(entry.value, float | int) or entry.value not in whole:
+            raise CalibrationError(
+                f"{source}: {entry.name} is {str(entry.value)[:60]}: the images are a part of what the matrices are "
+                "for; expected whole images, or matrices of the part"
+            )
 
 
 def _values_of(source: str, entries: Sequence[Entry]) -> dict[tuple[str, str], Any]:

@@ -27,6 +27,7 @@ _ARRAYS = {
     "to_first": "tc1c2",  # ORB-SLAM 3: x of the left camera = matrix @ x of the right one
     "from_body": "tcamimu",  # Kalibr
     "to_body": "tbs bodytcam timucam",  # EuRoC, VINS
+    "xi": "xi",
 }
 _NUMBERS = {
     **{name: name for name in ("fx", "fy", "cx", "cy", "xi", "baseline", "bf")},
@@ -123,6 +124,8 @@ def _as_array(value: list[Any]) -> np.ndarray | None:
 def _entry(path: tuple[str, ...], value: Any) -> Entry:
     sides = [side for part in path[:-1] if (side := _side_of_container(_plain(part)))]
     side = sides[-1] if sides else ""
+    if "roi" in path[:-1]:  # ROS: its sides are not those of the image
+        return Entry(".".join(path), side, "", value)
     field, own = _field(_plain(path[-1]), value)
     return Entry(".".join(path), own or side, field, value)
 
