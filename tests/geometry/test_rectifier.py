@@ -75,6 +75,11 @@ def test_what_cannot_be_rectified() -> None:
     swapped = replace(CAMERAS, translation=np.array([0.2, 0, 0]))
     with pytest.raises(CalibrationError, match="to the left of camera 1"):
         Rectifier(swapped, *SIZE)
+    turned = replace(CAMERAS, rotation=cv2.Rodrigues(np.array([0, 0.6, 0]))[0], translation=np.array([-0.2, 0, 0.0]))
+    assert Rectifier(turned, *SIZE).calibration.focal == pytest.approx(648, abs=5)
+    lens = np.array([9e5, 1e9, 0, 0, 0])
+    with pytest.raises(CalibrationError, match=r"rectifying would enlarge the images .* check R, D1 and D2"):
+        Rectifier(replace(CAMERAS, d1=lens), *SIZE)
     upright = replace(CAMERAS, translation=np.array([0, -0.2, 0.0]))
     with pytest.raises(CalibrationError, match="above each other"):
         Rectifier(upright, *SIZE)

@@ -13,6 +13,8 @@ from vision.geometry.lenses import FISHEYE
 from vision.geometry.projections import projections_to_calibration
 
 MAX_SIDE = 32766  # cv2.remap
+# Rigs turned by 45 degrees to each other need 2 to 3; where no part of the images is seen by both, it is any number.
+_MAX_ZOOM = 8
 
 
 class Rectifier:
@@ -45,6 +47,12 @@ class Rectifier:
         if not (np.isfinite(p1).all() and np.isfinite(p2).all()):
             raise CalibrationError(f"{cameras.source}: rectifying gives cameras that are not finite; check the values")
         calibration = projections_to_calibration(p1, p2, size, cameras.source, cameras.unit)
+        zoom = float(p1[0, 0] / fitted.k1[0, 0])
+        if fitted.rectification is None and zoom > _MAX_ZOOM:
+            raise CalibrationError(
+                f"{cameras.source}: rectifying would enlarge the images {zoom:.3g} times: by their turn or their "
+                "lenses, hardly anything is seen by both cameras; check R, D1 and D2"
+            )
         self.calibration: StereoCalibration = replace(calibration, rotation=tuple(map(float, r1.ravel())))
         self._maps = [
             _maps(fitted.lens, k, d, r, p[:, :3], size)
