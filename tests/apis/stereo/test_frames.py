@@ -41,6 +41,9 @@ def test_frames_of_a_folder_are_in_natural_order(tmp_path: Path) -> None:
     assert [int(frame[0, 0, 0]) for frame in frames] == [8, 9, 10]
     halves = StereoFrames(str(tmp_path / "v"), None)
     assert halves.names == ["8", "9", "10"] and next(iter(halves))[0].shape == (16, 12, 3)
+    cv2.imwrite(str(tmp_path / "v/8.png"), np.zeros((16, 25), np.uint8))
+    with pytest.raises(UsageError, match="frames are 25 pixels wide; expected two views of one width"):
+        next(iter(halves))
 
 
 def test_12_bit_frames_have_one_white(tmp_path: Path) -> None:

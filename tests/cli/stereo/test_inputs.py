@@ -153,6 +153,9 @@ def test_both_views_side_by_side(stereo: Stereo, capsys: Capture) -> None:
     Image.fromarray(np.zeros((20, 14, 3), np.uint8)).save("narrow.png")
     assert stereo("narrow.png", "--side-by-side") == 1
     assert "expected two views side by side" in records(capsys)[0][0]["error"]
+    Image.fromarray(np.hstack(views())[:, :-1]).save("odd.png")
+    assert stereo("odd.png", "--side-by-side") == 1
+    assert "expected two views of one width" in records(capsys)[0][0]["error"]
 
 
 def test_folders_of_both_views(stereo: Stereo, capsys: Capture) -> None:
