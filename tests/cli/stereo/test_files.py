@@ -128,6 +128,17 @@ def test_a_list_of_pairs_goes_on_where_it_was_ended(
     assert "--resume is for pairs" in capsys.readouterr().err
 
 
+def test_a_list_does_not_go_on_with_another_calibration(stereo: Stereo, capsys: Capture) -> None:
+    calibration = "cam0=[300 0 50; 0 300 32; 0 0 1]\ndoffs=0\nbaseline=50\nwidth=100\nheight=64\n"
+    Path("pairs.csv").write_text("left,right,calib\nL/a.png,R/a.png,c.txt\n")
+    Path("c.txt").write_text(calibration)
+    arguments = ("pairs.csv", "-o", "o", "--csv", "a.csv", "--no-image")
+    assert stereo(*arguments) == 0 and stereo(*arguments, "--resume") == 0
+    Path("c.txt").write_text(calibration.replace("baseline=50", "baseline=60"))
+    assert stereo(*arguments, "--resume") == 2
+    assert "is of another list or other options" in capsys.readouterr().err
+
+
 def test_videos_are_numbered_beside_those_of_earlier_runs(stereo: Stereo, tmp_path: Path) -> None:
     assert stereo("--video", "L", "R", "-o", "o", "--save", "pfm") == 0
     before = contents(tmp_path)

@@ -13,6 +13,7 @@ from vision.cli.stereo.files import ENDINGS, ResultWriter, Written
 from vision.cli.stereo.inputs import FilePair, find_pairs
 from vision.cli.stereo.matching import geometry_of, has_geometry, inferencer_of, inputs_of, kinds_of
 from vision.cli.stereo.needs import check_geometry
+from vision.cli.table import digest_of
 from vision.errors import UsageError
 from vision.structures.stereo import StereoResult, result_fields
 
@@ -29,7 +30,11 @@ def run_pairs(command: argparse.Namespace) -> int:
     pairs, problems = find_pairs(command.inputs, command.side_by_side)
     calibrations = [pair.calib for pair in pairs if pair.calib is not None]
     _check_calibrations(command, pairs, bool(calibrations))
-    sources = [[os.path.abspath(path) for path in (*pair, *([pair.calib] if pair.calib else []))] for pair in pairs]
+    digests = {path: digest_of(path) for path in calibrations}
+    sources = [
+        [*map(os.path.abspath, pair), *([os.path.abspath(pair.calib), digests[pair.calib]] if pair.calib else [])]
+        for pair in pairs
+    ]
     inputs = [*command.inputs, *(path for pair in pairs for path in pair), *(command.calib or []), command.checkpoint]
     inputs += calibrations
     reporter = Reporter(command, PAIRS, sources, inputs)
