@@ -198,6 +198,23 @@ def test_projections_of_cameras_the_wrong_way_round(tmp_path: Path) -> None:
             read_calibration(write_opencv(tmp_path / "stereo.yml", P1=p1, P2=p2))
 
 
+def test_values_that_contradict_each_other(tmp_path: Path) -> None:
+    camera = "fx: 500, fy: 510, cx: 320, cy: 240"
+    pair = f"left: {{{camera}}}\nright: {{{camera.replace('320', '330')}}}\nbaseline: 0.5\n"
+    found = read_calibration(write(tmp_path, pair))
+    assert (found.focal, found.baseline, found.doffs, found.note) == (500, 0.5, 10, "")
+    for right in ("fx: 600, fy: 510, cx: 330, cy: 240", "fx: 500, fy: 510, cx: 330, cy: 241"):
+        wrong = f"left: {{{camera}}}\nright: {{{right}}}\nbaseline: 0.5\n"
+        assert getattr(read_calibration(write(tmp_path, wrong)).note, "code", "") == "taken-as-rectified"
+    sizes = pair + "image_size: [640, 480]\nimage_width: 640\nimage_height: 480\n"
+    assert read_calibration(write(tmp_path, sizes)).size == (640, 480)
+    with pytest.raises(CalibrationError, match="is for images of 640 x 480 and 1280"):
+        read_calibration(write(tmp_path, sizes.replace("width: 640", "width: 1280")))
+    behind = write_opencv(tmp_path / "b.yml", K1=K, K2=K, R=np.eye(3), T=np.array([-0.1, 0, 0.4]))
+    with pytest.raises(CalibrationError, match="the cameras stand behind each other"):
+        read_calibration(behind)
+
+
 def test_projections_of_a_pair_that_is_not_rectified(tmp_path: Path) -> None:
     p1 = np.hstack([K, np.zeros((3, 1))])
     for place, value, message in (

@@ -75,12 +75,15 @@ def image_size(values: Values, source: str) -> tuple[int, int] | None:
 
 def _size_of(values: Values, side: str, source: str) -> tuple[int, int] | None:
     size = values.get(("size", side))
+    width, height = (values.get((name, side)) for name in ("width", "height"))
     if size is not None and size.size == 2:
-        width, height = size.ravel().tolist()
-    else:
-        width, height = (values.get((name, side)) for name in ("width", "height"))
-        if width is None or height is None:
-            return None
+        one, other = size.ravel().tolist()
+        if None not in (width, height) and (width, height) != (one, other):
+            told = f"{one:g} x {other:g} and {width:g} x {height:g}"
+            raise CalibrationError(f"{source}: is for images of {told} pixels; expected one size")
+        width, height = one, other
+    elif width is None or height is None:
+        return None
     if not (1 <= width <= 1e6 and 1 <= height <= 1e6):
         raise CalibrationError(f"{source}: image size is {width:g} x {height:g}; expected positive numbers")
     return round(width), round(height)

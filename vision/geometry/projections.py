@@ -79,5 +79,8 @@ def check_side(shift: np.ndarray, source: str) -> None:
     """Refuse cameras whose second does not stand to the right of the first; `shift` is from the first to the second."""
     if abs(shift[1]) > abs(shift[0]):
         raise CalibrationError(f"{source}: the cameras stand above each other; turn the images by 90 degrees first")
+    # Verged and turned rigs have a part along z, which rectifying takes out.
+    if abs(shift[-1]) > 2 * abs(shift[0]):
+        raise CalibrationError(f"{source}: the cameras stand behind each other; expected one beside the other")
     if shift[0] < 0:
         raise CalibrationError(f"{source}: camera 2 stands to the left of camera 1; swap the two, and the images")

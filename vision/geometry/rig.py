@@ -127,7 +127,7 @@ class Rig:
             unit=self._unit(),
             size=image_size(self._values, self.source),
             source=self.source,
-            note=_RAW_NOTE if self._is_distorted() else "",
+            note=_RAW_NOTE if self._is_distorted() or not _agree(matrix, right) else "",
         )
 
     def _is_distorted(self) -> bool:
@@ -216,6 +216,13 @@ class Rig:
             f"{self.source}: has no matrix {name}; expected K1, D1, K2, D2, R and T, or K, D, R and P of both cameras, "
             f"found {found}"
         )
+
+
+def _agree(left: np.ndarray, right: np.ndarray | None) -> bool:
+    """Whether two camera matrices differ by cx at most, as those of a rectified pair."""
+    if right is None or right.shape != left.shape:
+        return right is None
+    return bool(np.allclose(right[:, :2], left[:, :2]) and np.allclose(right[1:], left[1:]))
 
 
 def _told(entry: Entry) -> str:
