@@ -122,6 +122,10 @@ def parsed(*options: str) -> Any:
         ("a=1e-3", 0.001),
         ("a=True", True),
         ("a=x=y", "x=y"),
+        ("a=/data/my  images (1)/x", "/data/my  images (1)/x"),
+        ("a='two words'", "two words"),
+        ("a= [ my dir , (1, 2) ] ", ["my dir", (1, 2)]),
+        ("a=1, 2", [1, 2]),
     ],
 )
 def test_values_of_options(option: str, value: object) -> None:
@@ -136,6 +140,28 @@ def test_an_option_that_cannot_be_parsed_ends_with_one_line(option: str, capsys:
         parsed(option)
     assert stop.value.code == 2
     assert f"argument --cfg-options: cannot read {option}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("custom_hooks.5.type", "Index 5 exceeds the length of list"),
+        ("custom_hooks.x.type", "list indices must be integers"),
+        ("custom_hooks.-1.type", "list indices must be integers"),
+        ("train_dataloader.batch_size.x", "cannot inherit from base"),
+    ],
+)
+def test_an_option_without_a_place_is_one_line(option: str, said: str, tiny_config: Path) -> None:
+    tiny_config.write_text(tiny_config.read_text() + "custom_hooks = [dict(type='EMAHook')]\n")
+    with pytest.raises(UsageError, match=said) as caught:
+        engine.load_config(tiny_config, cfg_options={option: 2})
+    assert str(caught.value).startswith(f"--cfg-options {option}: ") and "\n" not in str(caught.value)
+
+
+def test_a_config_that_exits_is_not_a_run_that_went_well(tmp_path: Path) -> None:
+    (tmp_path / "config.py").write_text("exit()\n")
+    with pytest.raises(UsageError, match="cannot be read: SystemExit"):
+        engine.load_config(tmp_path / "config.py")
 
 
 def test_keys_of_a_yaml_config_are_checked(tmp_path: Path) -> None:
