@@ -24,7 +24,8 @@ class SuiteRunner(Runner):
     """What `tools/train.py` and `tools/test.py` run.
 
     Attributes:
-        strict: whether a checkpoint has to be of this very model, as for a test; training may start from another's.
+        strict: whether a checkpoint has to be of this very model, as for a test; training may start from another's,
+            but not resume it.
     """
 
     strict = False
@@ -56,12 +57,17 @@ class SuiteRunner(Runner):
         """As mmengine's.
 
         Raises:
-            UsageError: the weights of a test are of another model, or of other classes than the data's.
+            UsageError: the weights of a test are of another model, or of other classes than the data's; a training
+                that resumes was of another model, or the file does not say how far it was; there are no weights.
         """
         try:
             checkpoint: dict[str, Any] = super().load_checkpoint(
-                filename, map_location, strict=strict or self.strict, **options
+                filename, map_location, strict=strict or self.strict or self._resume, **options
             )
+        except (AttributeError, TypeError) as error:  # a list, a tensor: mmengine looks for names in it
+            raise UsageError(
+                f"checkpoint {filename} holds no weights by name: {error}", code="bad-checkpoint", value=filename
+            ) from error
         except RuntimeError as error:
             if "do not match" not in str(error):
                 raise
@@ -70,6 +76,14 @@ class SuiteRunner(Runner):
                 code="bad-checkpoint",
                 value=filename,
             ) from error
+        meta = checkpoint.get("meta")
+        if self._resume and not (isinstance(meta, dict) and {"epoch", "iter"} <= set(meta)):
+            raise UsageError(
+                f"checkpoint {filename} has weights alone and does not say how far its training was: start from it "
+                "with load_from, without resuming",
+                code="bad-checkpoint",
+                value=filename,
+            )
         if self.strict:
             learned = (checkpoint.get("meta") or {}).get("dataset_meta")
             check_same_classes(f"checkpoint {filename}", learned, "the test set", _metainfo(self.test_loop))
