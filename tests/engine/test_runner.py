@@ -186,6 +186,27 @@ def test_what_cannot_be_built_is_one_line(tiny_config: Path, tmp_path: Path, hoo
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("train_dataloader.batch_size", 0, "batch_size should be a positive integer"),
+        ("train_cfg.max_iters", 1.5, "should be a integer number"),
+        ("optim_wrapper.optimizer.lr", "x", "'<' not supported"),
+        ("auto_scale_lr", {"base_batch_size": 0, "enable": True}, "division by zero"),
+    ],
+)
+def test_what_cannot_be_built_when_training_starts_is_one_line(
+    option: str, value: object, said: str, tiny_config: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"tiny.py cannot be built: .*{said}"):
+        train(tiny_config, tmp_path / "run", {option: value})
+
+
+def test_a_work_dir_that_is_a_file_is_one_line(tiny_config: Path) -> None:
+    with pytest.raises(UsageError, match=r"work directory .*tiny\.py cannot be made: File exists"):
+        train(tiny_config, tiny_config)
+
+
 def test_work_dir_defaults_to_the_config_name(tiny_config: Path) -> None:
     assert engine.load_config(tiny_config).work_dir == "work_dirs/tiny"
     assert engine.load_config(tiny_config, cfg_options={"work_dir": "here"}).work_dir == "here"

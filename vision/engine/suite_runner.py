@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,24 @@ from vision.engine.mmcv_ops import check_ops
 from vision.engine.resumption import skip_trained_batches
 from vision.engine.schedules import check_schedules
 from vision.errors import UsageError
+
+
+@contextmanager
+def one_line(config: str | None) -> Iterator[None]:
+    """What constructors say of arguments that they do not take, in one line that names the config.
+
+    Raises:
+        UsageError: they say so.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        raise UsageError(
+            f"{config} cannot be built: {' '.join(said.split())}", code="bad-config", value=str(config)
+        ) from error
 
 
 class SuiteRunner(Runner):
@@ -111,6 +131,16 @@ class SuiteRunner(Runner):
         check_ops(built, model)
         return built
 
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """As mmengine's."""
+        with one_line(self.cfg.filename):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict[str, Any] | None = None) -> None:
+        """As mmengine's."""
+        with one_line(self.cfg.filename):
+            super().scale_lr(optim_wrapper, auto_scale_lr)
+
     def build_train_loop(self, loop: Any) -> Any:
         """As mmengine's.
 
@@ -118,7 +148,8 @@ class SuiteRunner(Runner):
             UsageError: the model tells another number of classes apart than the data has, or the data's annotations
                 have other names for them.
         """
-        built = super().build_train_loop(loop)
+        with one_line(self.cfg.filename):
+            built = super().build_train_loop(loop)
         check_class_names(getattr(getattr(built, "dataloader", None), "dataset", None), "the training set")
         self._check_class_count(built, "the training set")
         return built
@@ -129,7 +160,8 @@ class SuiteRunner(Runner):
         Raises:
             UsageError: validation has other classes than training or the model, or in another order.
         """
-        built = super().build_val_loop(loop)
+        with one_line(self.cfg.filename):
+            built = super().build_val_loop(loop)
         if isinstance(self._train_loop, BaseLoop):
             check_same_classes("the training set", _metainfo(self._train_loop), "the validation set", _metainfo(built))
         self._check_class_count(built, "the validation set")
@@ -141,7 +173,8 @@ class SuiteRunner(Runner):
         Raises:
             UsageError: the model tells another number of classes apart than the data has.
         """
-        built = super().build_test_loop(loop)
+        with one_line(self.cfg.filename):
+            built = super().build_test_loop(loop)
         self._check_class_count(built, "the test set")
         return built
 
