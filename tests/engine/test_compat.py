@@ -178,6 +178,12 @@ def test_mmengine_never_runs_what_a_checkpoint_brings(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_the_config_within_a_checkpoint_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"meta": {"epoch": 1, "config": "open('ran', 'w')"}, "state_dict": {}}, path)
+    assert mmengine_checkpoint._load_checkpoint(str(path)) == {"meta": {"epoch": 1}, "state_dict": {}}
+
+
 def test_nothing_reads_again_without_restriction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As OneDL's mmengine has it: this function reads a file a second time, as a pickle, where the first was refused.
     monkeypatch.setattr(mmengine_checkpoint, "_safe_torch_load", torch.load, raising=False)

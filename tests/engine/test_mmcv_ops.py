@@ -163,6 +163,14 @@ def test_roi_pool_of_a_region_turned_inside_out_is_zero_and_without_gradient() -
     assert (pooled == 0).all() and x.grad is not None and (x.grad == 0).all()
 
 
+def test_roi_align_of_the_maximum_of_a_region_without_extent_is_zero_and_without_gradient() -> None:
+    x = torch.ones(1, 1, 4, 4, requires_grad=True)
+    rois = torch.tensor([[0.0, 1, 1, 1, 1], [0.0, 3, 3, 1, 1]])
+    pooled = ops.roi_align(x, rois, 2, 1.0, 0, "max", True)
+    pooled.sum().backward()
+    assert (pooled == 0).all() and x.grad is not None and (x.grad == 0).all()
+
+
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("ratio", [2, 0])
 def test_roi_align_of_the_maximum(aligned: bool, ratio: int) -> None:

@@ -122,6 +122,10 @@ def parsed(*options: str) -> Any:
         ("a=1e-3", 0.001),
         ("a=True", True),
         ("a=x=y", "x=y"),
+        ("a=/data/my  images (1)/x", "/data/my  images (1)/x"),
+        ("a='two words'", "two words"),
+        ("a= [ my dir , (1, 2) ] ", ["my dir", (1, 2)]),
+        ("a=1, 2", [1, 2]),
     ],
 )
 def test_values_of_options(option: str, value: object) -> None:
@@ -136,6 +140,28 @@ def test_an_option_that_cannot_be_parsed_ends_with_one_line(option: str, capsys:
         parsed(option)
     assert stop.value.code == 2
     assert f"argument --cfg-options: cannot read {option}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("custom_hooks.5.type", "Index 5 exceeds the length of list"),
+        ("custom_hooks.x.type", "list indices must be integers"),
+        ("custom_hooks.-1.type", "list indices must be integers"),
+        ("train_dataloader.batch_size.x", "cannot inherit from base"),
+    ],
+)
+def test_an_option_without_a_place_is_one_line(option: str, said: str, tiny_config: Path) -> None:
+    tiny_config.write_text(tiny_config.read_text() + "custom_hooks = [dict(type='EMAHook')]\n")
+    with pytest.raises(UsageError, match=said) as caught:
+        engine.load_config(tiny_config, cfg_options={option: 2})
+    assert str(caught.value).startswith(f"--cfg-options {option}: ") and "\n" not in str(caught.value)
+
+
+def test_a_config_that_exits_is_not_a_run_that_went_well(tmp_path: Path) -> None:
+    (tmp_path / "config.py").write_text("exit()\n")
+    with pytest.raises(UsageError, match="cannot be read: SystemExit"):
+        engine.load_config(tmp_path / "config.py")
 
 
 def test_keys_of_a_yaml_config_are_checked(tmp_path: Path) -> None:
@@ -158,6 +184,27 @@ def test_what_cannot_be_built_is_one_line(tiny_config: Path, tmp_path: Path, hoo
     with pytest.raises(UsageError, match="cannot be built: ") as caught:
         train(tiny_config, tmp_path / "run", {"custom_hooks": [hook]})
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("train_dataloader.batch_size", 0, "batch_size should be a positive integer"),
+        ("train_cfg.max_iters", 1.5, "should be a integer number"),
+        ("optim_wrapper.optimizer.lr", "x", "'<' not supported"),
+        ("auto_scale_lr", {"base_batch_size": 0, "enable": True}, "division by zero"),
+    ],
+)
+def test_what_cannot_be_built_when_training_starts_is_one_line(
+    option: str, value: object, said: str, tiny_config: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"tiny.py cannot be built: .*{said}"):
+        train(tiny_config, tmp_path / "run", {option: value})
+
+
+def test_a_work_dir_that_is_a_file_is_one_line(tiny_config: Path) -> None:
+    with pytest.raises(UsageError, match=r"work directory .*tiny\.py cannot be made: File exists"):
+        train(tiny_config, tiny_config)
 
 
 def test_work_dir_defaults_to_the_config_name(tiny_config: Path) -> None:

@@ -140,6 +140,33 @@ def test_a_test_refuses_weights_of_another_model(
     assert engine.test(config, path, work_dir=tmp_path / "test", cfg_options={"experiment_name": uuid4().hex})
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: {**c, "state_dict": {"other.weight": torch.zeros(3)}}, "is of another model than the config's"),
+        (lambda c: {k: v for k, v in c.items() if k != "meta"}, "does not say how far its training was"),
+        (lambda c: c["state_dict"], "does not say how far its training was"),
+        (lambda c: [1, 2], "holds no weights by name"),
+    ],
+)
+def test_resuming_refuses_another_model_and_weights_alone(
+    change: Callable[[dict[str, Any]], Any], said: str, tiny_config: Path, tmp_path: Path
+) -> None:
+    train(tiny_config, tmp_path / "run")
+    torch.save(change(torch.load(tmp_path / "run/iter_2.pth", weights_only=True)), tmp_path / "other.pth")
+    with pytest.raises(UsageError, match=said):
+        train(tiny_config, tmp_path / "again", resume=str(tmp_path / "other.pth"))
+
+
+def test_resuming_runs_nothing_of_the_checkpoint(tiny_config: Path, tmp_path: Path) -> None:
+    train(tiny_config, tmp_path / "run")
+    content = torch.load(tmp_path / "run/iter_2.pth", weights_only=True)
+    content["meta"]["config"] = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    torch.save(content, tmp_path / "other.pth")
+    assert train(tiny_config, tmp_path / "again", resume=str(tmp_path / "other.pth")).iter == 2
+    assert not (tmp_path / "ran").exists()
+
+
 def test_classes_of_training_and_validation_are_compared() -> None:
     def check(one: Any, other: Any) -> None:
         check_same_classes("the training set", one, "the validation set", other)

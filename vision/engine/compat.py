@@ -60,12 +60,20 @@ def refuse_pickled_code() -> None:
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
     """Read a checkpoint file for mmengine, which prints the end of this function's name as the backend's."""
-    return read_training_checkpoint(Path(filename).expanduser(), map_location)
+    return _without_code(read_training_checkpoint(Path(filename).expanduser(), map_location))
 
 
 def _load_weights_only(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
     """`torch.load` that never reads a pickle as code, whatever the caller asks for."""
-    return torch.load(file, map_location=map_location, weights_only=True)
+    return _without_code(torch.load(file, map_location=map_location, weights_only=True))
+
+
+def _without_code(checkpoint: Any) -> Any:
+    """A checkpoint without the text of a config, which `Runner.resume` would run for a number of GPUs in it."""
+    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        meta.pop("config", None)
+    return checkpoint
 
 
 def name_mmseg_package() -> None:

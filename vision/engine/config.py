@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from mmengine.config import Config, DictAction
 from vision.engine import compat
 from vision.engine.config_keys import check_overrides, check_top_level_keys
 from vision.errors import UsageError
+
+# Spaces within a word, such as of a path, which mmengine would drop, and what keeps their place.
+_INNER_SPACES = re.compile(r"(?<=[^ ,\[(]) +(?=[^ ,\])])")
+_STAND_IN = "\0"
 
 
 def load_config(
@@ -22,11 +27,19 @@ def load_config(
         raise UsageError(f"config not found: {config}", code="bad-config", value=str(config))
     try:
         cfg = Config.fromfile(str(config))
-    except Exception as error:  # a config is Python that runs
+    except (Exception, SystemExit) as error:  # a config is Python that runs
         reason = str(error) if isinstance(error, SyntaxError | OSError) else f"{type(error).__name__}: {error}"
         raise UsageError(f"config {config} cannot be read: {reason}", code="bad-config", value=str(config)) from error
     check_overrides(cfg, cfg_options or {})
-    cfg.merge_from_dict(dict(cfg_options or {}))
+    try:
+        cfg.merge_from_dict(dict(cfg_options or {}))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an index that a list lacks, a key of a number
+        reason = str(error.args[0] if error.args else error)
+        raise UsageError(
+            f"--cfg-options {' '.join(cfg_options or {})}: {config} has no such place: {reason}",
+            code="bad-config",
+            value=str(config),
+        ) from error
     check_top_level_keys(cfg)
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
@@ -60,10 +73,10 @@ class ConfigOptions(DictAction):
                     "whole for the shell"
                 )
             try:
-                super().__call__(parser, namespace, [value], option_string)
+                super().__call__(parser, namespace, [f"{key}={_with_stand_ins(text)}"], option_string)
             except (AssertionError, RecursionError):  # mmengine's parser on brackets without a partner
                 parser.error(f"argument {option_string}: cannot read {value}; values are numbers, words, lists, dicts")
-            found[key] = getattr(namespace, self.dest)[key]
+            found[key] = _with_spaces(getattr(namespace, self.dest)[key])
         setattr(namespace, self.dest, found)
 
 
@@ -77,6 +90,17 @@ def _python_value(text: str) -> Any:
         raise ValueError(text)
 
     return ast.literal_eval(_DictCalls().visit(ast.parse(text.strip(), mode="eval")))
+
+
+def _with_stand_ins(text: str) -> str:
+    return _INNER_SPACES.sub(lambda spaces: _STAND_IN * len(spaces[0]), text)
+
+
+def _with_spaces(value: Any) -> Any:
+    """A value, or each of a list, with the spaces that it was written with."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_with_spaces, value))
+    return value.replace(_STAND_IN, " ") if isinstance(value, str) else value
 
 
 class _DictCalls(ast.NodeTransformer):

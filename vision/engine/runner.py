@@ -18,7 +18,7 @@ from vision.engine.evaluation import average_over_flips, check_pickle_name, draw
 from vision.engine.openmmlab import scope_of
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
-from vision.engine.suite_runner import CpuGroupRunner, SuiteRunner
+from vision.engine.suite_runner import CpuGroupRunner, SuiteRunner, one_line
 from vision.errors import UsageError
 
 REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
@@ -182,16 +182,14 @@ def _build_runner(cfg: Config, launcher: str) -> SuiteRunner:
     if launcher != "none" and not torch.cuda.is_available():
         _wrap_model_for_cpu(cfg)
         runner = CpuGroupRunner
-    os.makedirs(cfg.work_dir, exist_ok=True)
     try:
-        built: SuiteRunner = runner.from_cfg(cfg)
-    except UsageError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:  # what constructors say of arguments that they do not take
-        said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        os.makedirs(cfg.work_dir, exist_ok=True)
+    except OSError as error:
         raise UsageError(
-            f"{cfg.filename} cannot be built: {' '.join(said.split())}", code="bad-config", value=str(cfg.filename)
+            f"work directory {cfg.work_dir} cannot be made: {error.strerror}", code="bad-config", value=cfg.work_dir
         ) from error
+    with one_line(cfg.filename):
+        built: SuiteRunner = runner.from_cfg(cfg)
     return built
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,30 @@ from vision.engine.schedules import check_schedules
 from vision.errors import UsageError
 
 
+@contextmanager
+def one_line(config: str | None) -> Iterator[None]:
+    """What constructors say of arguments that they do not take, in one line that names the config.
+
+    Raises:
+        UsageError: they say so.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        raise UsageError(
+            f"{config} cannot be built: {' '.join(said.split())}", code="bad-config", value=str(config)
+        ) from error
+
+
 class SuiteRunner(Runner):
     """What `tools/train.py` and `tools/test.py` run.
 
     Attributes:
-        strict: whether a checkpoint has to be of this very model, as for a test; training may start from another's.
+        strict: whether a checkpoint has to be of this very model, as for a test; training may start from another's,
+            but not resume it.
     """
 
     strict = False
@@ -56,12 +77,17 @@ class SuiteRunner(Runner):
         """As mmengine's.
 
         Raises:
-            UsageError: the weights of a test are of another model, or of other classes than the data's.
+            UsageError: the weights of a test are of another model, or of other classes than the data's; a training
+                that resumes was of another model, or the file does not say how far it was; there are no weights.
         """
         try:
             checkpoint: dict[str, Any] = super().load_checkpoint(
-                filename, map_location, strict=strict or self.strict, **options
+                filename, map_location, strict=strict or self.strict or self._resume, **options
             )
+        except (AttributeError, TypeError) as error:  # a list, a tensor: mmengine looks for names in it
+            raise UsageError(
+                f"checkpoint {filename} holds no weights by name: {error}", code="bad-checkpoint", value=filename
+            ) from error
         except RuntimeError as error:
             if "do not match" not in str(error):
                 raise
@@ -70,6 +96,14 @@ class SuiteRunner(Runner):
                 code="bad-checkpoint",
                 value=filename,
             ) from error
+        meta = checkpoint.get("meta")
+        if self._resume and not (isinstance(meta, dict) and {"epoch", "iter"} <= set(meta)):
+            raise UsageError(
+                f"checkpoint {filename} has weights alone and does not say how far its training was: start from it "
+                "with load_from, without resuming",
+                code="bad-checkpoint",
+                value=filename,
+            )
         if self.strict:
             learned = (checkpoint.get("meta") or {}).get("dataset_meta")
             check_same_classes(f"checkpoint {filename}", learned, "the test set", _metainfo(self.test_loop))
@@ -97,6 +131,16 @@ class SuiteRunner(Runner):
         check_ops(built, model)
         return built
 
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """As mmengine's."""
+        with one_line(self.cfg.filename):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict[str, Any] | None = None) -> None:
+        """As mmengine's."""
+        with one_line(self.cfg.filename):
+            super().scale_lr(optim_wrapper, auto_scale_lr)
+
     def build_train_loop(self, loop: Any) -> Any:
         """As mmengine's.
 
@@ -104,7 +148,8 @@ class SuiteRunner(Runner):
             UsageError: the model tells another number of classes apart than the data has, or the data's annotations
                 have other names for them.
         """
-        built = super().build_train_loop(loop)
+        with one_line(self.cfg.filename):
+            built = super().build_train_loop(loop)
         check_class_names(getattr(getattr(built, "dataloader", None), "dataset", None), "the training set")
         self._check_class_count(built, "the training set")
         return built
@@ -115,7 +160,8 @@ class SuiteRunner(Runner):
         Raises:
             UsageError: validation has other classes than training or the model, or in another order.
         """
-        built = super().build_val_loop(loop)
+        with one_line(self.cfg.filename):
+            built = super().build_val_loop(loop)
         if isinstance(self._train_loop, BaseLoop):
             check_same_classes("the training set", _metainfo(self._train_loop), "the validation set", _metainfo(built))
         self._check_class_count(built, "the validation set")
@@ -127,7 +173,8 @@ class SuiteRunner(Runner):
         Raises:
             UsageError: the model tells another number of classes apart than the data has.
         """
-        built = super().build_test_loop(loop)
+        with one_line(self.cfg.filename):
+            built = super().build_test_loop(loop)
         self._check_class_count(built, "the test set")
         return built
 

@@ -12,6 +12,7 @@ from vision.engine.mmcv_ops.common import at_least_float32
 OPS = ("roi_align_backward", "roi_align_forward", "roi_pool_backward", "roi_pool_forward")
 
 MAXIMUM = 0  # mmcv's number of the pooling; 1 is the average
+NOWHERE = -2  # a coordinate from which no pixel is in reach
 
 
 def roi_align_forward(
@@ -36,6 +37,9 @@ def roi_align_forward(
     if pool_mode != MAXIMUM:
         output.copy_(roi_align(image, rois, size, spatial_scale, sampling_ratio, aligned))
         return
+    output.zero_()
+    for argmax in (argmax_y, argmax_x):
+        argmax.fill_(NOWHERE)  # of a region without samples, which has no gradient either
     for some, grid in _grids(rois, size, spatial_scale, sampling_ratio, aligned):
         # One sample in the middle of every cell of a finer grid.
         fine = (size[0] * grid[0], size[1] * grid[1])
@@ -148,7 +152,7 @@ def _grids(
     grid = torch.full_like(extent, ratio) if ratio > 0 else torch.ceil(extent / extent.new_tensor(size))
     for rows, columns in torch.unique(grid.long(), dim=0).tolist():
         some = ((grid[:, 0] == rows) & (grid[:, 1] == columns)).nonzero()[:, 0]
-        if rows > 0 and columns > 0:  # nothing is sampled of a region without extent, whose output stays 0
+        if rows > 0 and columns > 0:  # nothing is sampled of a region without extent, whose output is 0
             yield some, (rows, columns)
 
 
