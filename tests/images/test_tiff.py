@@ -231,6 +231,23 @@ def test_orientation_of_deep_values(tmp_path: Path, orientation: int) -> None:
     np.testing.assert_array_equal(read_image(path), expected)
 
 
+@pytest.mark.parametrize(
+    "orientation, expected",
+    [(3, GRAY_RGB[::-1, ::-1]), (5, GRAY_RGB.swapaxes(0, 1)), (6, np.rot90(GRAY_RGB, -1)), (8, np.rot90(GRAY_RGB))],
+)
+def test_orientation_of_gray_without_compression(tmp_path: Path, orientation: int, expected: np.ndarray) -> None:
+    tag = (274, "H", 1, orientation, True)
+    path = written(tmp_path / "a.tif", GRAY, photometric="minisblack", extratags=[tag])
+    np.testing.assert_array_equal(read_image(path), expected)
+
+
+def test_a_palette_in_8_bits(tmp_path: Path) -> None:
+    ramp = np.arange(256, dtype=np.uint16)
+    colors = np.stack([ramp, 255 - ramp, np.full(256, 7, np.uint16)])
+    path = written(tmp_path / "a.tif", GRAY, photometric="palette", colormap=colors)
+    np.testing.assert_array_equal(read_image(path), np.stack([GRAY, 255 - GRAY, np.full_like(GRAY, 7)], axis=-1))
+
+
 def test_compressions_that_only_libtiff_decodes(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "lzw.tif"), COLOR16[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     Image.fromarray(GRAY.astype(np.uint16) * 257).save(tmp_path / "gray.tif", compression="tiff_lzw")

@@ -22,7 +22,7 @@ from vision.images.kinds import file_kind
 from vision.images.memory import decoding_turn
 from vision.images.pillow import open_image, orientation_of
 from vision.images.pnm import pnm_values, read_pnm_header
-from vision.images.tiff import open_tiff
+from vision.images.tiff import TiffImage, open_tiff
 from vision.images.tiff_values import check_extents, read_values
 
 # Pillow's decoder of WebP keeps two canvases of RGBA beside its result.
@@ -274,10 +274,18 @@ def _load_tiff(
         except ImageError:
             check_extents(path, file, tiff)  # says how much is there
             raise
+        _repair_palette(image, tiff)
         loaded.content = image
     else:
         loaded.content = read_values(path, file, tiff, max_pixels, image)
     return loaded
+
+
+def _repair_palette(image: Image.Image, tiff: TiffImage) -> None:
+    """Old programs wrote the palette of a TIFF file in 8 bits, as libtiff assumes; Pillow takes it for black."""
+    colors = tiff.page.colormap
+    if image.mode == "P" and colors is not None and colors.max() < 256:
+        image.putpalette(colors.T.astype(np.uint8).tobytes())
 
 
 def _by_opencv(path: str | os.PathLike[str], file: BinaryIO) -> DeepImage:
