@@ -200,6 +200,7 @@ def _load_png(
 ) -> Loaded:
     chunks = png.read_chunks(path, file)
     if chunks is not None:
+        png.check_palette(path, chunks)
         check_size(path, chunks.width, chunks.height, max_pixels)
         if only_deep and chunks.bits < 16:
             return Loaded(None, "PNG")
@@ -220,7 +221,8 @@ def _load_png(
         except ImageError:
             raise error from None
         notices.append(_metadata_notice(error))
-    assert chunks is not None
+    if chunks is None:
+        raise ImageError(path, "damaged PNG data: its header is not its first chunk", code="damaged-image")
     frames = min(MAX_FRAMES, max(1, sum(kind == b"fcTL" for kind, _, _ in chunks.chunks)))
     check_canvas(path, file, image, frames, max_pixels)
     # Rows that are not there stay zero: counting all bytes is needed only where the last row is.
@@ -236,7 +238,11 @@ def _load_png(
     if chunks.bits < 16:
         return Loaded(image, "PNG", frames, notices=notices)
     with decoding(path, "PNG"):
-        return Loaded(_by_opencv(path, source), "PNG", frames, None, orientation_of(image), notices)
+        deep = _by_opencv(path, source)
+        if deep.color.shape[2] == 1 and deep.alpha is None and "transparency" in image.info:
+            transparent = deep.color[..., 0] == image.info["transparency"]
+            deep.alpha = np.where(transparent, np.uint16(0), np.uint16(WHITE))  # OpenCV has that of colors alone
+        return Loaded(deep, "PNG", frames, None, orientation_of(image), notices)
 
 
 def _pillow_png(path: str | os.PathLike[str], file: BinaryIO, prefix: bytes, stack: ExitStack) -> Image.Image:
