@@ -105,6 +105,11 @@ def _load_other(
             return loaded
         image.load()
         loaded.content = image
+        if image.format == "JPEG2000" and image.mode not in ("L", "P", "I;16") and (bits := _jpeg2000_bits(file)) > 8:
+            # Pillow rounds up to 256, which is black.
+            loaded.content, loaded.orientation = _by_opencv(path, file), orientation_of(image)
+            loaded.content.white = (1 << bits) - 1
+            return loaded
         if pnm is not None and is_deep:
             white = None if pnm.most == WHITE else pnm.most
             loaded.content = DeepImage(pnm_values(file, pnm), white=white)
@@ -113,6 +118,14 @@ def _load_other(
             white = WHITE if image.format == "JPEG2000" else None
             loaded.content = DeepImage(np.asarray(image)[..., None], white=white)
     return loaded
+
+
+def _jpeg2000_bits(file: BinaryIO) -> int:
+    """The most bits of a component, by the header of the codestream; 0 if there is none."""
+    file.seek(0)
+    _, _, header = file.read().partition(b"\xff\x4f\xff\x51")
+    count = int.from_bytes(header[36:38], "big")
+    return max(((size & 127) + 1 for size in header[38 : 38 + 3 * count : 3]), default=0)
 
 
 def _load_jpeg(
