@@ -282,9 +282,7 @@ def _load_tiff(
                 image.seek(tiff.index)
             if image.size != tiff.size and tiff.size[::-1] != image.size:
                 image = None
-        except ImageError:
-            if tiff.is_plain:
-                raise
+        except ImageError:  # modes that Pillow does not know
             image = None
     if tiff.is_plain and image is not None:
         try:
