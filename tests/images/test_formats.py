@@ -8,6 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,6 +25,16 @@ GRAY = PIXELS[..., 0]
 def put(tmp_path: Path, name: str, data: bytes) -> Path:
     (tmp_path / name).write_bytes(data)
     return tmp_path / name
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_highlights_of_a_jpeg_2000_of_16_bits_stay_white(tmp_path: Path, channels: int) -> None:
+    deep = np.full((64, 64, channels), 65535, np.uint16)
+    deep[32:, :, :3] = 0x8080
+    cv2.imwrite(str(tmp_path / "a.jp2"), deep, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    decoded = decode_image(tmp_path / "a.jp2")
+    assert (decoded.pixels[:32] == 255).all() and (decoded.pixels[32:] == 128).all()
+    assert (decoded.format, decoded.notices) == ("JPEG2000", [])
 
 
 @pytest.mark.parametrize(("most", "factor"), [(65535, 257), (65535, 16), (65535, 4), (4095, 16), (1023, 4), (1020, 4)])

@@ -125,3 +125,25 @@ def test_too_many_chunks_are_refused(tmp_path: Path) -> None:
     data = png(rows(PIXELS), chunk(b"tEXt", b"") * (MAX_CHUNKS + 1))
     with pytest.raises(ImageError, match="more than 100,000 chunks"):
         read_image(put(tmp_path, data))
+
+
+def test_the_transparent_gray_of_16_bits_is_white(tmp_path: Path) -> None:
+    values = np.full((40, 24), 0x8080, ">u2")
+    values[:, 12:] = 0x4040
+    data = png(rows(values), chunk(b"tRNS", b"\x40\x40"), bits=16, color=0)
+    pixels = read_image(put(tmp_path, data))
+    assert (pixels[:, :12] == 128).all() and (pixels[:, 12:] == 255).all()
+
+
+def test_indices_without_a_palette_are_not_black(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="it has no palette"):
+        read_image(put(tmp_path, png(rows(PIXELS[..., 0]), color=3)))
+
+
+@pytest.mark.parametrize(
+    "kind, words", [(b"CgBI", "optimized for iOS"), (b"prVt", "its header is not its first chunk")]
+)
+def test_a_chunk_before_the_header(tmp_path: Path, kind: bytes, words: str) -> None:
+    whole = png(rows(PIXELS))
+    with pytest.raises(ImageError, match=words):
+        read_image(put(tmp_path, whole[:8] + chunk(kind, b"\x50\x00\x20\x02") + whole[8:]))

@@ -199,6 +199,7 @@ def test_raw_files_are_refused_by_name(tmp_path: Path) -> None:
         ({259: 60001}, "compression unknown (60001)"),
         ({262: 8, 277: 3}, "CIELab"),
         ({277: 5}, "5 channels"),
+        ({277: 3}, "3 channels"),
         ({262: 6, 277: 3}, "YCbCr colors in blocks"),
         ({322: 1 << 16, 323: 1 << 16, 324: 8, 325: 8}, "strips or tiles"),
     ],
@@ -217,6 +218,26 @@ def test_how_much_of_a_truncated_file_is_there(tmp_path: Path, values: np.ndarra
     assert f"{values.nbytes * 3 // 4:,} of {values.nbytes:,} bytes of the pixels are there" in error_of(path).reason
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_strips_that_no_offset_names(tmp_path: Path, bits: int) -> None:
+    tags = {256: 64, 257: 48, 258: bits, 259: 1, 262: 1, 277: 1, 278: 1, 279: 3072 * bits // 8}
+    (tmp_path / "a.tif").write_bytes(one_page(tags, bytes(3072 * bits // 8)))
+    assert "1 of 48 strips or tiles are there" in error_of(tmp_path / "a.tif").reason
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples", "names", "expected"),
+    [(0, 2, {338: 2}, 55), (1, 2, {}, 200), (5, 5, {338: 0}, 12)],  # white is zero; unnamed; C M Y K of 200
+)
+def test_channels_that_pillow_does_not_know(
+    tmp_path: Path, photometric: int, samples: int, names: dict[int, int], expected: int
+) -> None:
+    data = bytes([200] * (samples - 1) + [255]) * 3072
+    tags = {256: 64, 257: 48, 258: 8, 259: 1, 262: photometric, 277: samples, 278: 48, 279: len(data)}
+    (tmp_path / "a.tif").write_bytes(one_page(tags | names, data))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), np.full((48, 64, 3), expected))
+
+
 def test_strips_that_inflate_to_more_than_the_image(tmp_path: Path) -> None:
     bomb = zlib.compress(bytes(3_000_000))
     tags = {256: 64, 257: 48, 258: 16, 259: 8, 262: 1, 277: 1, 278: 48, 279: len(bomb)}
@@ -229,6 +250,23 @@ def test_orientation_of_deep_values(tmp_path: Path, orientation: int) -> None:
     path = written(tmp_path / "a.tif", COLOR16, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
     expected = {3: COLOR[::-1, ::-1], 6: np.rot90(COLOR, -1)}[orientation]
     np.testing.assert_array_equal(read_image(path), expected)
+
+
+@pytest.mark.parametrize(
+    "orientation, expected",
+    [(3, GRAY_RGB[::-1, ::-1]), (5, GRAY_RGB.swapaxes(0, 1)), (6, np.rot90(GRAY_RGB, -1)), (8, np.rot90(GRAY_RGB))],
+)
+def test_orientation_of_gray_without_compression(tmp_path: Path, orientation: int, expected: np.ndarray) -> None:
+    tag = (274, "H", 1, orientation, True)
+    path = written(tmp_path / "a.tif", GRAY, photometric="minisblack", extratags=[tag])
+    np.testing.assert_array_equal(read_image(path), expected)
+
+
+def test_a_palette_in_8_bits(tmp_path: Path) -> None:
+    ramp = np.arange(256, dtype=np.uint16)
+    colors = np.stack([ramp, 255 - ramp, np.full(256, 7, np.uint16)])
+    path = written(tmp_path / "a.tif", GRAY, photometric="palette", colormap=colors)
+    np.testing.assert_array_equal(read_image(path), np.stack([GRAY, 255 - GRAY, np.full_like(GRAY, 7)], axis=-1))
 
 
 def test_compressions_that_only_libtiff_decodes(tmp_path: Path) -> None:

@@ -210,6 +210,17 @@ def test_hostile_packets_cost_a_note(make: Any, packet: str) -> None:
     assert found == {"xmp_digital_source_type": MODEL}
 
 
+@pytest.mark.parametrize("before", ["<!DOCTYPE xmp>", "junk <<& "])
+def test_what_stands_before_the_packet_hides_nothing(make: Any, before: str) -> None:
+    assert make.xmp(before + about(typed(MODEL))) == {"xmp_digital_source_type": MODEL}
+
+
+def test_prefixes_of_a_root_without_prefix(make: Any) -> None:
+    root = '<xmpmeta xmlns="adobe:ns:meta/" xmlns:q="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+    packet = root + about(f"<q:DigitalSourceType>{MODEL}</q:DigitalSourceType>")[36:-12] + "</xmpmeta>"
+    assert make.xmp(packet) == {"xmp_digital_source_type": MODEL}
+
+
 def test_what_comes_before_damage_counts(make: Any) -> None:
     found = make.xmp(about(typed(MODEL) + "<c:CreatorTool>cut &nbsp; here</c:CreatorTool>"))
     assert found["xmp_digital_source_type"] == MODEL

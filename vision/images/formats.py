@@ -22,7 +22,7 @@ from vision.images.kinds import file_kind
 from vision.images.memory import decoding_turn
 from vision.images.pillow import open_image, orientation_of
 from vision.images.pnm import pnm_values, read_pnm_header
-from vision.images.tiff import open_tiff
+from vision.images.tiff import TiffImage, open_tiff
 from vision.images.tiff_values import check_extents, read_values
 
 # Pillow's decoder of WebP keeps two canvases of RGBA beside its result.
@@ -105,6 +105,11 @@ def _load_other(
             return loaded
         image.load()
         loaded.content = image
+        if image.format == "JPEG2000" and image.mode not in ("L", "P", "I;16") and (bits := _jpeg2000_bits(file)) > 8:
+            # Pillow rounds up to 256, which is black.
+            loaded.content, loaded.orientation = _by_opencv(path, file), orientation_of(image)
+            loaded.content.white = (1 << bits) - 1
+            return loaded
         if pnm is not None and is_deep:
             white = None if pnm.most == WHITE else pnm.most
             loaded.content = DeepImage(pnm_values(file, pnm), white=white)
@@ -113,6 +118,14 @@ def _load_other(
             white = WHITE if image.format == "JPEG2000" else None
             loaded.content = DeepImage(np.asarray(image)[..., None], white=white)
     return loaded
+
+
+def _jpeg2000_bits(file: BinaryIO) -> int:
+    """The most bits of a component, by the header of the codestream; 0 if there is none."""
+    file.seek(0)
+    _, _, header = file.read().partition(b"\xff\x4f\xff\x51")
+    count = int.from_bytes(header[36:38], "big")
+    return max(((size & 127) + 1 for size in header[38 : 38 + 3 * count : 3]), default=0)
 
 
 def _load_jpeg(
@@ -200,6 +213,7 @@ def _load_png(
 ) -> Loaded:
     chunks = png.read_chunks(path, file)
     if chunks is not None:
+        png.check_palette(path, chunks)
         check_size(path, chunks.width, chunks.height, max_pixels)
         if only_deep and chunks.bits < 16:
             return Loaded(None, "PNG")
@@ -220,7 +234,8 @@ def _load_png(
         except ImageError:
             raise error from None
         notices.append(_metadata_notice(error))
-    assert chunks is not None
+    if chunks is None:
+        raise ImageError(path, "damaged PNG data: its header is not its first chunk", code="damaged-image")
     frames = min(MAX_FRAMES, max(1, sum(kind == b"fcTL" for kind, _, _ in chunks.chunks)))
     check_canvas(path, file, image, frames, max_pixels)
     # Rows that are not there stay zero: counting all bytes is needed only where the last row is.
@@ -236,7 +251,11 @@ def _load_png(
     if chunks.bits < 16:
         return Loaded(image, "PNG", frames, notices=notices)
     with decoding(path, "PNG"):
-        return Loaded(_by_opencv(path, source), "PNG", frames, None, orientation_of(image), notices)
+        deep = _by_opencv(path, source)
+        if deep.color.shape[2] == 1 and deep.alpha is None and "transparency" in image.info:
+            transparent = deep.color[..., 0] == image.info["transparency"]
+            deep.alpha = np.where(transparent, np.uint16(0), np.uint16(WHITE))  # OpenCV has that of colors alone
+        return Loaded(deep, "PNG", frames, None, orientation_of(image), notices)
 
 
 def _pillow_png(path: str | os.PathLike[str], file: BinaryIO, prefix: bytes, stack: ExitStack) -> Image.Image:
@@ -263,9 +282,7 @@ def _load_tiff(
                 image.seek(tiff.index)
             if image.size != tiff.size and tiff.size[::-1] != image.size:
                 image = None
-        except ImageError:
-            if tiff.is_plain:
-                raise
+        except ImageError:  # modes that Pillow does not know
             image = None
     if tiff.is_plain and image is not None:
         try:
@@ -274,10 +291,18 @@ def _load_tiff(
         except ImageError:
             check_extents(path, file, tiff)  # says how much is there
             raise
+        _repair_palette(image, tiff)
         loaded.content = image
     else:
         loaded.content = read_values(path, file, tiff, max_pixels, image)
     return loaded
+
+
+def _repair_palette(image: Image.Image, tiff: TiffImage) -> None:
+    """Old programs wrote the palette of a TIFF file in 8 bits, as libtiff assumes; Pillow takes it for black."""
+    colors = tiff.page.colormap
+    if image.mode == "P" and colors is not None and colors.max() < 256:
+        image.putpalette(colors.T.astype(np.uint8).tobytes())
 
 
 def _by_opencv(path: str | os.PathLike[str], file: BinaryIO) -> DeepImage:

@@ -42,7 +42,7 @@ def open_image(path: str | os.PathLike[str], file: BinaryIO, prefix: bytes) -> I
         if factory is not None and accept is not None and accept(prefix) is True:
             file.seek(0)
             with decoding(path, name):
-                return factory(file, os.fsdecode(path))
+                return factory(file, "")  # by its name, Pillow would map a turned TIFF with its sides swapped
     known = ", ".join(name for name in _FORMATS if name in Image.OPEN)
     raise ImageError(path, unknown_reason(prefix, known), code="not-an-image")
 

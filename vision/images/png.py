@@ -13,6 +13,7 @@ from vision.images.errors import ImageError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # A file of nothing but empty chunks takes decoders minutes.
 MAX_CHUNKS = 100_000
+_INDEXED = 3
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Those without which the pixels are others, or not upright.
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"}
@@ -61,7 +62,7 @@ def read_chunks(path: str | os.PathLike[str], file: BinaryIO) -> PngChunks | Non
     """Walk over the chunks of a PNG file; None where not even the header is there.
 
     Raises:
-        ImageError: more chunks than any program writes.
+        ImageError: more chunks than any program writes, or another one where the header belongs.
     """
     size = os.fstat(file.fileno()).st_size
     chunks, end, position = [], None, 8
@@ -75,11 +76,19 @@ def read_chunks(path: str | os.PathLike[str], file: BinaryIO) -> PngChunks | Non
         if kind == b"IEND":
             end = min(position, size)
             break
+    if chunks and chunks[0][0] == b"CgBI":
+        raise ImageError(path, "is a PNG file optimized for iOS; expected a standard PNG", code="unsupported-image")
     if not chunks or chunks[0][0] != b"IHDR" or chunks[0][2] != 13:
         return None
     file.seek(chunks[0][1])
     width, height, bits, color, _, _, interlaced = struct.unpack(">IIBBBBB", file.read(13))
     return PngChunks(chunks, end, width, height, bits, color, bool(interlaced)) if color in _CHANNELS else None
+
+
+def check_palette(path: str | os.PathLike[str], png: PngChunks) -> None:
+    """Refuse indices without the palette that they stand for, which Pillow paints black."""
+    if png.color == _INDEXED and not any(kind == b"PLTE" and length >= 3 for kind, _, length in png.chunks):
+        raise ImageError(path, "damaged PNG data: it has no palette; expected a complete image", code="damaged-image")
 
 
 def missing_rows(file: BinaryIO, png: PngChunks) -> str | None:

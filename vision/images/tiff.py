@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vision.errors import Notice
-from vision.images.errors import ImageError, decoding
+from vision.images.errors import ImageError, cut_off, decoding
 from vision.images.kinds import raw_reason
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ def _described(path: str | os.PathLike[str], page: TiffPage, index: int | None, 
     if len(bits) != 1 or len(formats) != 1:
         raise _unsupported(path, f"has channels of different kinds, bits {sorted(bits)}", "the same for all")
     extra = samples - COLORS[photometric]
-    if extra < 0 or extra > 2 or page.imagedepth > 1:
+    bands = COLORS[photometric] == 1 and extra == 2 and not page.extrasamples  # of which none is said to be the gray
+    if extra < 0 or extra > 2 or page.imagedepth > 1 or bands:
         raise _unsupported(path, f"has {samples} channels, {page.imagedepth} deep", "gray or color, and transparency")
     if photometric == _YCBCR and compression not in _JPEG and page.tags.valueof(530, (2, 2)) != (1, 1):
         raise _unsupported(path, "holds YCbCr colors in blocks", "RGB")
@@ -228,6 +229,10 @@ def _check_segments(path: str | os.PathLike[str], page: TiffPage) -> None:
     if len(page.dataoffsets) > MAX_SEGMENTS or tile > max(4 * _area(page), 1 << 24):
         reason = f"has {len(page.dataoffsets):,} strips or tiles of {tile:,} pixels; refused"
         raise ImageError(path, reason, code="image-too-complex")
+    # JPEG of the old kind (6) has tags of its own for where it is.
+    wanted, there = math.prod(page.chunked), sum(offset > 0 for offset in page.dataoffsets)
+    if there < wanted and int(page.compression) != 6:
+        raise cut_off(path, "TIFF", f"{there:,} of {wanted:,} strips or tiles are there")
 
 
 def _unsupported(path: str | os.PathLike[str], found: str, wanted: str) -> ImageError:

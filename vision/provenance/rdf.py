@@ -23,6 +23,8 @@ _ENDED = "ended, and so whole"  # no name that XML could have
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # Control letters are no XML, even where damage or padding leaves some.
 _ILLEGAL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ROOT = re.compile(r"<[\w.-]+:(?:xmpmeta|xapmeta|RDF)\b")
+_COMMENT_OR_TAG = re.compile(r"<!--|<\w")
 _DECLARATION = re.compile(r"<\?xml\s[^>]*>")
 _BY_MARK = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -100,6 +102,9 @@ def _parse(text: str, found: Found) -> Element | None:
     """
     text = _ILLEGAL.sub(" ", text.strip("\ufeff\0 \t\r\n"))
     text = _DECLARATION.sub("", text[:1000], count=1) + text[1000:]
+    root = _ROOT.search(text)
+    if root is not None and not _COMMENT_OR_TAG.search(text, 0, root.start()):
+        text = text[root.start() :]  # what stands before it is no part of the packet
     text = text[text.find("<") if "<" in text else len(text) : text.rfind(">") + 1]
     if not text:
         found.note("XMP is damaged: it holds no XML")
