@@ -133,6 +133,9 @@ def test_strict_loading() -> None:
         (linear(more=torch.zeros(1)), "it has more, which this model lacks"),
         (linear(bias=torch.tensor([0.0, torch.nan])), "bias has values that are not finite"),
         (linear(bias=torch.tensor([0.0, -torch.inf])), "bias has values that are not finite"),
+        (linear(bias=torch.tensor([0, 1])), r"bias holds torch\.int64, expected floating-point values"),
+        (linear(bias=torch.tensor([True, True])), r"bias holds torch\.bool, expected floating-point values"),
+        (linear(bias=torch.ones(2, dtype=torch.complex64)), r"bias holds torch\.complex64, expected floating-point"),
     ):
         with pytest.raises(CheckpointError, match=words):
             load_strict(model, state, "mine.pth")

@@ -107,6 +107,10 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
             raise CheckpointError(
                 f"checkpoint {source} is of another model: {key} has shape {found}, expected {wanted}"
             )
+        if value.is_floating_point() and not state[key].is_floating_point():
+            raise CheckpointError(
+                f"checkpoint {source} cannot be used: {key} holds {state[key].dtype}, expected floating-point values"
+            )
     unknown = next((key for key in state if key not in expected), None)
     if unknown is not None:
         raise CheckpointError(f"checkpoint {source} is of another model: it has {unknown}, which this model lacks")
