@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,9 @@ def test_wrapped_weights(keys: list[str], tmp_path: Path) -> None:
 )
 def test_what_holds_no_weights_is_refused(content: object, words: str, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match=words):
+    with warnings.catch_warnings(record=True) as said, pytest.raises(CheckpointError, match=words):
         read_checkpoint(tmp_path / "a.pth")
+    assert said == []  # the refusal is all
 
 
 def test_values_may_repeat_up_to_sixteen_times(tmp_path: Path) -> None:
@@ -133,6 +135,9 @@ def test_strict_loading() -> None:
         (linear(more=torch.zeros(1)), "it has more, which this model lacks"),
         (linear(bias=torch.tensor([0.0, torch.nan])), "bias has values that are not finite"),
         (linear(bias=torch.tensor([0.0, -torch.inf])), "bias has values that are not finite"),
+        (linear(bias=torch.tensor([0, 1])), r"bias holds torch\.int64, expected floating-point values"),
+        (linear(bias=torch.tensor([True, True])), r"bias holds torch\.bool, expected floating-point values"),
+        (linear(bias=torch.ones(2, dtype=torch.complex64)), r"bias holds torch\.complex64, expected floating-point"),
     ):
         with pytest.raises(CheckpointError, match=words):
             load_strict(model, state, "mine.pth")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -34,9 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _check_arguments(args.source, args.target, args.kernel_size)
         require_free(str(args.target), "OUT", [str(args.source)], args.overwrite)
-        print(convert_file(args.source, args.target, args.kernel_size))
+        line = convert_file(args.source, args.target, args.kernel_size)
     except (ValueError, OSError) as error:
         parser.error(printable(" ".join(str(error).split())))
+    print(line)
     return 0
 
 
@@ -58,14 +60,20 @@ def convert_file(source: Path, target: Path, kernel_size: int | None = None) -> 
         OSError: `target` cannot be written.
     """
     _check_arguments(source, target, kernel_size)
-    state, flavor = convert_checkpoint(read_checkpoint(source)[0])
+    state, metadata = read_checkpoint(source)
+    state, flavor = convert_checkpoint(state)
     if kernel_size is not None:
         state = resize_biases(state, kernel_size)
     # Tensors that share memory are written twice: the format has no views.
     state = {name: tensor.clone() for name, tensor in state.items()}
-    write_safetensors(target, state, {"flavor": flavor, "source": source.name})
+    write_safetensors(target, state, {**_kept(metadata), "flavor": flavor, "source": source.name})
     count = sum(tensor.numel() for tensor in state.values())
     return f"{flavor}: {len(state)} tensors, {count / 1e6:.2f} M values -> {target}"
+
+
+def _kept(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What our own files say of their network: without its calibration, a detector would give other verdicts."""
+    return {key: metadata[key] for key in ("model", "calibration") if key in metadata}
 
 
 def resize_biases(state: dict[str, Tensor], kernel_size: int) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ files are read with a fixed list of harmless names (at the end of this module), 
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -107,6 +108,10 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
             raise CheckpointError(
                 f"checkpoint {source} is of another model: {key} has shape {found}, expected {wanted}"
             )
+        if value.is_floating_point() and not state[key].is_floating_point():
+            raise CheckpointError(
+                f"checkpoint {source} cannot be used: {key} holds {state[key].dtype}, expected floating-point values"
+            )
     unknown = next((key for key in state if key not in expected), None)
     if unknown is not None:
         raise CheckpointError(f"checkpoint {source} is of another model: it has {unknown}, which this model lacks")
@@ -162,7 +167,12 @@ def _decoded(value: str) -> Any:
 def _read_torch(path: Path) -> dict[str, Tensor]:
     """The state dict of a PyTorch file, however deep trainers have wrapped it."""
     _check_archive(path)
-    with torch.serialization.safe_globals(_training_globals(path)), path.open("rb") as file:
+    with (
+        torch.serialization.safe_globals(_training_globals(path)),
+        path.open("rb") as file,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # of tensors that are refused below
         content = torch.load(file, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):

@@ -85,6 +85,19 @@ def test_resume_proves_the_list_and_the_options(
     assert Path("a.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize("kept", [[0, 2], [0, 2, 3], [0, 1, 2, 3, 3], [0, 2, 1, 3]])
+def test_resume_refuses_rows_that_were_deleted_repeated_or_moved(
+    forgery: Forgery, photos: Path, tmp_path: Path, capsys: Capture, kept: list[int]
+) -> None:
+    target = tmp_path / "a.csv"
+    assert forgery(photos, "--csv", target) == 0
+    lines = target.read_bytes().splitlines(keepends=True)
+    target.write_bytes(b"".join(lines[number] for number in kept) + b"half")
+    before = target.read_bytes()
+    assert forgery(photos, "--csv", target, "--resume") == 2
+    assert "has other rows than its run wrote" in capsys.readouterr().err and target.read_bytes() == before
+
+
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0", b"text", b'a,"b" c\r\nd\r\n', b"path,verdict\r\n"])
 def test_resume_leaves_files_of_others_alone(
     forgery: Forgery, photos: Path, tmp_path: Path, content: bytes, capsys: Capture

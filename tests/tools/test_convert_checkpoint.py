@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 import backbones
-from vision.checkpoint import load_strict, read_checkpoint
+from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
 
 TINY = {"embed_dim": 16, "depths": (1, 1), "num_heads": (1, 2), "num_classes": 5}
 
@@ -32,6 +33,28 @@ def test_converts_to_the_same_values(weights: dict[str, Tensor], run_tool: Calla
     count = sum(tensor.numel() for tensor in weights.values()) / 1e6
     line = f"NAT or DiNAT, classifier: {len(weights)} tensors, {count:.2f} M values -> out.safetensors\n"
     assert done.stdout == line and done.stderr == ""
+
+
+def test_what_belongs_to_the_weights_stays_with_them(weights: dict[str, Tensor], tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "in.safetensors", weights, {"model": {"a": 1}, "calibration": {"low": 0.25}, "b": 2})
+    load_tool()["convert_file"](tmp_path / "in.safetensors", tmp_path / "out.safetensors")
+    assert read_checkpoint(tmp_path / "out.safetensors")[1] == {
+        "model": {"a": 1},
+        "calibration": {"low": 0.25},
+        "flavor": "NAT or DiNAT, classifier",
+        "source": "in.safetensors",
+    }
+
+
+def test_a_full_standard_output_is_no_mistake_in_the_arguments(
+    weights: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert load_main()(["in.pth", "out.safetensors"]) == 2
+        monkeypatch.undo()
+    assert "'standard output' (No space left on device)\n" in capsys.readouterr().err
 
 
 def test_resizes_biases(weights: dict[str, Tensor], run_tool: Callable, tmp_path: Path) -> None:
@@ -103,7 +126,10 @@ def test_damaged_checkpoints_end_with_a_line(
 
 
 def load_main() -> Callable[[list[str]], int]:
+    return load_tool()["main"]
+
+
+def load_tool() -> dict[str, Any]:
     import runpy
 
-    path = Path(__file__).resolve().parents[2] / "tools/convert_checkpoint.py"
-    return runpy.run_path(str(path))["main"]
+    return runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools/convert_checkpoint.py"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -105,6 +106,7 @@ class Reporter:
                 self.inputs,
                 self.command.overwrite,
                 self.command.resume,
+                (self.subject.source, [_name_of(source) for source in self.sources]),
             )
             self._csv = self._stack.enter_context(file)
             self._count_earlier(file.rows)
@@ -244,6 +246,10 @@ _INDIFFERENT = (
     *("batch_size", "csv", "device", "fail_on_fake", "inputs", "json", "jsonl", "overwrite", "paths", "resume", "run"),
     "workers",
 )
+
+
+def _name_of(source: str | Sequence[str]) -> str:
+    return os.path.basename(source if isinstance(source, str) else source[0])
 
 
 def _options_that_matter(command: argparse.Namespace) -> Record:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 from vision.cli.targets import STDIN, require_free
 from vision.errors import UsageError
-from vision.files import csv_cell, naming, write_bytes
+from vision.files import csv_cell, naming, readable, write_bytes
 
 RUN = "run"
 _REMEDY = "--overwrite and --resume"
@@ -35,6 +35,7 @@ class CsvFile:
         inputs: files that the run reads.
         overwrite: whether a file that is there is replaced.
         resume: whether it goes on with a file that is there.
+        names: a column, and the file names that its cells end with, of all rows in their order; for `resume`.
 
     Raises:
         UsageError: on entry, when the file cannot be made, or gone on with.
@@ -48,9 +49,11 @@ class CsvFile:
         inputs: Iterable[str] = (),
         overwrite: bool = False,
         resume: bool = False,
+        names: tuple[str, Sequence[str]] = (RUN, ()),
     ) -> None:
         self.path, self.fields, self.run = path, [*fields, RUN], run
         self.inputs, self.overwrite, self.resume = list(inputs), overwrite, resume
+        self.names = names
         self.rows: list[dict[str, str]] = []
         self._stack = ExitStack()
         self._file: BinaryIO | None = None
@@ -118,6 +121,12 @@ class CsvFile:
         self.rows = [dict(zip(self.fields, line, strict=False)) for line in lines[1:]]
         if any(len(line) != len(self.fields) for line in lines) or any(row[RUN] != self.run for row in self.rows):
             raise self._unlike("is of another list or other options")
+        column, names = self.names
+        # A row that somebody deleted would shift all behind it.
+        if len(self.rows) > len(names) or not all(
+            row[column].endswith(readable(name)) for row, name in zip(self.rows, names, strict=False)
+        ):
+            raise self._unlike("has other rows than its run wrote")
         self._file = self._opened("r+b")
         self._file.truncate(end)
         self._file.seek(end)

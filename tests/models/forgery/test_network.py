@@ -203,7 +203,7 @@ def test_a_calibration_that_means_nothing_is_refused(wrong: dict[str, Any]) -> N
         build_network(PAPER, {"temperature": 1.5, **wrong})
 
 
-@pytest.mark.parametrize("calibration", ["text", [1.0], 3])
+@pytest.mark.parametrize("calibration", ["text", [1.0], 3, "", [], 0, False])
 def test_a_calibration_of_another_type_is_refused(calibration: Any) -> None:
     with pytest.raises(CheckpointError):
         build_network(PAPER, calibration)

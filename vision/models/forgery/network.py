@@ -91,7 +91,7 @@ def build_network(model: dict[str, Any], calibration: dict[str, Any] | None = No
     """
     try:
         backbone, head = (build_part(model[part]) for part in ("backbone", "head"))
-        return ForgeryNetwork(backbone, head, ForgeryCalibration(**calibration) if calibration else None)
+        return ForgeryNetwork(backbone, head, ForgeryCalibration(**({} if calibration is None else calibration)))
     except CheckpointError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
