@@ -150,7 +150,7 @@ def precision() -> Iterator[Callable[[str], None]]:
 
 
 class Recorder(TorchDispatchMode):
-    """Notes the operators of this suite that are called, with their last argument."""
+    """Notes the operators of this suite that are called, with their last arguments."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +181,9 @@ def test_neighborhood_attention_is_traced_on_cuda(
         assert shapes == [(2, 8, 9, 4, 16), (2, 8, 9, 2, 16), (2, 8, 9, 2, 8), (4, 5, 5)]
         assert {grad.dtype for grad in grads if grad is not None} == {dtype}
         allowed = (True,) if switch == "tf32" and dtype == torch.float32 else ()  # torch drops what is the default
-        assert recorder.calls == [("neighborhood_attention", allowed), ("neighborhood_attention_backward", allowed)]
+        wanted = 0b001111  # query, key, value and bias
+        backward = ("neighborhood_attention_backward", (allowed == (True,), wanted))
+        assert recorder.calls == [("neighborhood_attention", allowed), backward]
 
 
 def test_neighborhood_attention_under_autocast_on_cuda(loaded: None) -> None:
