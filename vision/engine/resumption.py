@@ -18,7 +18,8 @@ def skip_trained_batches(loop: Any) -> None:
     loader = getattr(loop, "dataloader", None)
     if not isinstance(loop, IterBasedTrainLoop) or loop.iter == 0 or not isinstance(loader, DataLoader):
         return
-    if loader.batch_sampler is not None:
+    # OneDL's loop may be told to begin with the first batch again.
+    if loader.batch_sampler is not None and not getattr(loop, "fast_forward_on_resume", False):
         loop.dataloader_iterator = _Resumed(loader, loop.iter, loop.dataloader_iterator)
 
 
@@ -42,6 +43,11 @@ class _Resumed:
             self._go_on()
             return None
         return next(self._endless)
+
+    def skip_iter(self, num_iters: int) -> None:
+        """What newer loops ask at once, instead of for each batch."""
+        self._asked = self._skip
+        self._go_on()
 
     def _go_on(self) -> None:
         """Have the endless iterator begin with the batch behind the trained ones."""
