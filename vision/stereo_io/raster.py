@@ -1,9 +1,12 @@
-"""Gray images whose values are measurements: 8 or 16 bits, never converted."""
+"""Images whose values are measurements: 8 or 16 bits, never converted."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -29,24 +32,12 @@ def read_gray(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
     Raises:
         ImageError: it is no such file, is damaged, too large, or has colors.
     """
-    with open_regular(path) as file, warnings.catch_warnings():
-        # Pillow warns by a limit of its own; ours is checked here.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(file, formats=("PNG", "PPM", "BMP")) as image:
-                check_size(path, image.height, image.width, max_pixels)
-                mode, pnm = image.mode, read_pnm_header(image)
-                if pnm is not None and pnm.channels == 1:  # Pillow would scale a highest value of 1023 to 65535
-                    values = pnm_values(file, pnm)[..., 0]
-                else:
-                    values = np.asarray(
-                        image.convert("L") if mode == "1" else image.convert("RGB") if mode == "P" else image
-                    )
-        except ImageError:
-            raise
-        # Decoders meet damaged bytes with errors of every kind (SyntaxError, struct.error, OSError, ...).
-        except Exception as error:
-            raise _damaged(path, error, "a gray PNG or PGM image") from None
+    with _opened(path, max_pixels, ("PNG", "PPM", "BMP"), "a gray PNG or PGM image") as (file, image):
+        mode, pnm = image.mode, read_pnm_header(image)
+        if pnm is not None and pnm.channels == 1:  # Pillow would scale a highest value of 1023 to 65535
+            values = pnm_values(file, pnm)[..., 0]
+        else:
+            values = np.asarray(image.convert("L") if mode == "1" else image.convert("RGB") if mode == "P" else image)
     if mode not in _MODES:
         raise ImageError(path, f"has pixels of Pillow's mode {mode}; expected gray with 8 or 16 bits")
     if values.ndim == 3:
@@ -67,18 +58,10 @@ def read_rgb8(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.
     Raises:
         ImageError: it is no such file, is damaged or too large.
     """
-    with open_regular(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(file, formats=("PNG",)) as image:
-                check_size(path, image.height, image.width, max_pixels)
-                if image.mode != "RGB":
-                    raise ImageError(path, f"has pixels of Pillow's mode {image.mode}; expected RGB with 8 bits")
-                return np.array(image)
-        except ImageError:
-            raise
-        except Exception as error:
-            raise _damaged(path, error, "a PNG image") from None
+    with _opened(path, max_pixels, ("PNG",), "a PNG image") as (_, image):
+        if image.mode != "RGB":
+            raise ImageError(path, f"has pixels of Pillow's mode {image.mode}; expected RGB with 8 bits")
+        return np.array(image)
 
 
 def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -90,18 +73,10 @@ def read_rgb16(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> np
     Raises:
         ImageError: it is no such file, is damaged or too large.
     """
-    with open_regular(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(file, formats=("PNG",)) as image:
-                check_size(path, image.height, image.width, max_pixels)
-                image.verify()  # OpenCV would give what it got of a damaged file
-            file.seek(0)
-            values = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-        except ImageError:
-            raise
-        except Exception as error:
-            raise _damaged(path, error, "a PNG image") from None
+    with _opened(path, max_pixels, ("PNG",), "a PNG image") as (file, image):
+        image.verify()  # OpenCV would give what it got of a damaged file
+        file.seek(0)
+        values = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise ImageError(path, "damaged PNG data; expected a complete image, look for another copy")
     if values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] != 3:
@@ -139,6 +114,25 @@ def write_png(path: str | os.PathLike[str], values: np.ndarray, drawn: str = "")
         )
     data = encoded.tobytes()
     write_bytes(path, marked_png(data, drawn) if drawn else data)
+
+
+@contextmanager
+def _opened(
+    path: str | os.PathLike[str], max_pixels: int, formats: tuple[str, ...], expected: str
+) -> Iterator[tuple[BinaryIO, Image.Image]]:
+    """A file and Pillow's image of it; whatever goes wrong with its bytes becomes an ImageError."""
+    with open_regular(path) as file, warnings.catch_warnings():
+        # Pillow warns by a limit of its own; ours is checked here.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(file, formats=formats) as image:
+                check_size(path, image.height, image.width, max_pixels)
+                yield file, image
+        except ImageError:
+            raise
+        # Decoders meet damaged bytes with errors of every kind (SyntaxError, struct.error, OSError, ...).
+        except Exception as error:
+            raise _damaged(path, error, expected) from None
 
 
 def _damaged(path: str | os.PathLike[str], error: BaseException, wanted: str) -> ImageError:
