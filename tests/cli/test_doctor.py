@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
+from configparser import ConfigParser
 from importlib import metadata
 from pathlib import Path
 
@@ -188,3 +190,11 @@ def test_models_reads_the_weights_that_are_there(
     (tmp_path / "dual_frequency_demo.safetensors").write_bytes(b"damaged")
     (model,) = [model for model in list_models() if model["name"] == "dual_frequency_demo"]
     assert model["parameters"] is None
+
+
+def test_all_that_is_required_for_files_of_others_is_listed() -> None:
+    config = ConfigParser()
+    config.read(Path(__file__).parents[2] / "setup.cfg")
+    required = {re.split(r"[<>=]", line)[0] for line in config["options"]["install_requires"].split()}
+    listed = {name for package in doctor._PACKAGES for name in package.distributions}
+    assert required - listed == {"psutil", "lazy_loader", "wrapt"}  # pure helpers
