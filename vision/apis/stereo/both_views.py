@@ -31,7 +31,12 @@ def read_both_views(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) 
         return _of_mpo(path, max_pixels)
     both = read_image(path, max_pixels, common_white([path], max_pixels))
     if both.shape[1] % 2:
-        raise ImageError(path, f"is {both.shape[1]} pixels wide; expected two views of one width", code="bad-sides")
+        raise ImageError(
+            path,
+            f"is {both.shape[1]} pixels wide; expected two views of one width",
+            code="bad-sides",
+            value=both.shape[1],
+        )
     half = both.shape[1] // 2
     if half < MIN_SIDE:
         raise ImageError(path, f"is {both.shape[1]} pixels wide; expected two views side by side", code="too-small")

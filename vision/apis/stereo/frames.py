@@ -133,6 +133,10 @@ class StereoFrames:
 
 def _halves(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if frame.shape[1] % 2:
-        raise UsageError(f"frames are {frame.shape[1]} pixels wide; expected two views of one width", code="bad-sides")
+        raise UsageError(
+            f"frames are {frame.shape[1]} pixels wide; expected two views of one width",
+            code="bad-sides",
+            value=frame.shape[1],
+        )
     half = frame.shape[1] // 2
     return frame[:, :half].copy(), frame[:, half : 2 * half].copy()
