@@ -10,11 +10,10 @@ import numpy as np
 
 from vision.datasets.augment import Compose, Transform
 from vision.datasets.checks import checked_prob, checked_range
+from vision.datasets.color import ColorRange, recolored
 from vision.datasets.transforms import register_transform
 
 Sample = dict[str, Any]
-
-_GRAY = np.array([0.299, 0.587, 0.114])
 
 
 @register_transform
@@ -22,11 +21,7 @@ class RandomStereoColor:
     """Change brightness, contrast, saturation, hue and gamma: of both views alike, or of each by itself.
 
     Args:
-        brightness: largest relative change of the brightness.
-        contrast: largest relative change of the contrast, about the mean gray.
-        saturation: largest relative change of the saturation.
-        hue: largest turn of the hue, as a share of the circle.
-        gamma: smallest and largest exponent.
+        brightness, contrast, saturation, hue, gamma: as in `ColorRange`.
         asymmetric: share of pairs whose views change differently.
         prob: share of pairs that change.
     """
@@ -41,32 +36,16 @@ class RandomStereoColor:
         asymmetric: float = 0.2,
         prob: float = 0.8,
     ) -> None:
-        values = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
-        for name, value in values.items():
-            checked_range(name, (value, value), 0.0, 1.0)
-        self.brightness, self.contrast, self.saturation, self.hue = brightness, contrast, saturation, hue
-        self.gamma = checked_range("gamma", gamma, 0.1, 10.0)
+        self.range = ColorRange(brightness, contrast, saturation, hue, gamma)
         self.asymmetric = checked_prob(asymmetric)
         self.prob = checked_prob(prob)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if rng.random() >= self.prob:
             return sample
-        change = self._change(rng)
-        other = self._change(rng) if rng.random() < self.asymmetric else change
-        return {**sample, "left": _apply(sample["left"], *change), "right": _apply(sample["right"], *other)}
-
-    def _change(self, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-        """A color matrix `[3, 4]` on 0..255 and a gamma."""
-        bright, contrast, saturation = (
-            1 + rng.uniform(-value, value) for value in (self.brightness, self.contrast, self.saturation)
-        )
-        gray = np.tile(_GRAY, (3, 1))
-        matrix = bright * contrast * _hue_turn(rng.uniform(-self.hue, self.hue))
-        matrix = matrix @ (saturation * np.eye(3) + (1 - saturation) * gray)
-        # bright (contrast (x - 127.5) + 127.5), with hue and saturation about the gray axis, which they keep.
-        offset = np.full(3, 127.5 * bright * (1 - contrast))
-        return np.column_stack([matrix, offset]).astype(np.float32), float(rng.uniform(*self.gamma))
+        change = self.range.draw(rng)
+        other = self.range.draw(rng) if rng.random() < self.asymmetric else change
+        return {**sample, "left": recolored(sample["left"], *change), "right": recolored(sample["right"], *other)}
 
 
 @register_transform
@@ -155,25 +134,11 @@ class PerView:
         return result
 
 
-def _apply(image: np.ndarray, matrix: np.ndarray, gamma: float) -> np.ndarray:
-    changed = cv2.transform(image, matrix)
-    table = (255 * (np.arange(256) / 255) ** gamma + 0.5).astype(np.uint8)
-    return cv2.LUT(changed, table)
-
-
 def _softened(view: np.ndarray, factor: float) -> np.ndarray:
     height, width = view.shape[:2]
     size = max(1, round(width / factor)), max(1, round(height / factor))
     small = cv2.resize(view, size, interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _hue_turn(share: float) -> np.ndarray:
-    """Rotation about the gray axis by a share of the circle, `[3, 3]` (Rodrigues)."""
-    angle = 2 * np.pi * share
-    axis = np.full(3, 3**-0.5)
-    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
 
 
 def _matches(sample: Sample, filled: np.ndarray) -> np.ndarray:

@@ -1,0 +1,5 @@
+"""A one-stage detector for CPUs above its backbone: pyramid, head and losses."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

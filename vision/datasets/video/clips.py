@@ -1,0 +1,262 @@
+"""Training clips for one-stage networks, as plain tensors: needs no training framework."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from vision.datasets.augment import Compose
+from vision.datasets.color import RandomColor as RandomColor
+from vision.datasets.rng import item_generator
+from vision.images import read_image
+
+# A box of which the crop keeps less is neither learned nor held against the network.
+LEAST_VISIBLE = 0.35
+# Boxes of fewer pixels along a side are ignored, too.
+LEAST_SIDE = 6.0
+# Share of the crop's height and width that the frame fills at least.
+LEAST_COVER = 0.8
+_GRAY = (114, 114, 114)
+
+
+@dataclass
+class Frame:
+    """A picture of a source: its file, boxes xyxy `[N, 4]`, classes `[N]`, and regions where nothing is known."""
+
+    path: str
+    boxes: np.ndarray
+    labels: np.ndarray
+    ignored: np.ndarray
+
+
+@dataclass
+class Source:
+    """Videos, each its frames in order; a still picture is a video of one frame."""
+
+    videos: list[list[Frame]] = field(default_factory=list)
+    weight: float = 1.0
+
+
+class VideoClips(Dataset[dict[str, torch.Tensor]]):
+    """Crops of a key frame and of frames near it, of one size, with the boxes of the key frame.
+
+    Args:
+        sources: each `{"ann_file": CocoVID JSON, "data_root": folder, "weight": share among the sources}`; or
+            `{"clips": a callable (rng, count) -> list of (image, boxes, labels)}` that makes frames.
+        size: height and width of the crops.
+        num_refs: frames beside the key frame, at random within `ref_range`.
+        ref_range: frames before and after.
+        scales: range of the factor by which frames are resized; drawn evenly in its logarithm.
+        person_heights: if given, frames are resized such that a box chosen at random gets a height within this range,
+            in pixels, as far as `scales` allows.
+        mosaic: share of items that are put together from four, in training of still networks (`num_refs` is 0).
+        transforms: of `vision.datasets`, applied to each frame alone; they keep the geometry.
+        length: items per epoch.
+
+    An item is `{"inputs": uint8 [1 + num_refs, 3, H, W], the key frame first, "boxes": [N, 4], "labels": [N],
+    "ignored": [K, 4]}`.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[dict[str, Any]],
+        size: tuple[int, int] = (416, 416),
+        num_refs: int = 0,
+        ref_range: int = 30,
+        scales: tuple[float, float] = (0.3, 2.0),
+        person_heights: tuple[float, float] | None = (24.0, 380.0),
+        mosaic: float = 0.0,
+        transforms: Sequence[Any] = (),
+        length: int = 1000,
+    ) -> None:
+        if not sources:
+            raise ValueError("sources is empty; expected at least one")
+        if mosaic and num_refs:
+            raise ValueError(f"mosaic is {mosaic} and num_refs {num_refs}; frames of four videos are no clip")
+        self.size, self.num_refs, self.ref_range = size, num_refs, ref_range
+        self.scales, self.person_heights, self.mosaic = scales, person_heights, mosaic
+        self.transform, self.length = Compose(transforms), length
+        self.makers = [source["clips"] for source in sources if "clips" in source]
+        self.sources = [read_coco_vid(**_without(source, "weight")) for source in sources if "clips" not in source]
+        ordered = [s for s in sources if "clips" not in s] + [s for s in sources if "clips" in s]
+        weights = np.array([float(source.get("weight", 1.0)) for source in ordered])
+        self.shares = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        rng = item_generator(index)
+        make = self._mosaic if rng.random() < self.mosaic else self._clip
+        images, boxes, labels, ignored = make(rng, self.size)
+        frames = np.stack([self.transform(image, rng) for image in images])
+        return {
+            "inputs": torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))),
+            "boxes": torch.from_numpy(boxes.astype(np.float32)),
+            "labels": torch.from_numpy(labels.astype(np.int64)),
+            "ignored": torch.from_numpy(ignored.astype(np.float32)),
+        }
+
+    def _clip(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[list[np.ndarray], ...]:
+        frames = self._frames(rng)
+        image, boxes, labels, ignored = frames[0]
+        matrix = self._matrix(rng, image, boxes, size)
+        crops = [_warp(image, matrix, size)]
+        for other, *_ in frames[1:]:
+            crops.append(_warp(other, _jittered(matrix, rng, is_still=other is image), size))
+        boxes, labels, ignored = _moved(boxes, labels, ignored, matrix, size)
+        return crops, boxes, labels, ignored  # type: ignore[return-value]
+
+    def _frames(self, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        chosen = int(rng.choice(len(self.shares), p=self.shares))
+        if chosen >= len(self.sources):
+            made = self.makers[chosen - len(self.sources)](rng, 1 + self.num_refs)
+            return [(image, boxes, labels, np.zeros((0, 4))) for image, boxes, labels in made]
+        videos = self.sources[chosen].videos
+        # By frames, so that a long video counts as much as it has to show.
+        sizes = np.array([len(video) for video in videos])
+        video = videos[int(rng.choice(len(videos), p=sizes / sizes.sum()))]
+        key = int(rng.integers(len(video)))
+        low, high = max(0, key - self.ref_range), min(len(video), key + self.ref_range + 1)
+        places = [key, *(int(place) for place in rng.integers(low, high, self.num_refs))]
+        images = {place: read_image(video[place].path) for place in set(places)}
+        frames = [video[place] for place in places]
+        return [
+            (images[place], frame.boxes, frame.labels, frame.ignored)
+            for place, frame in zip(places, frames, strict=True)
+        ]
+
+    def _matrix(
+        self, rng: np.random.Generator, image: np.ndarray, boxes: np.ndarray, size: tuple[int, int]
+    ) -> np.ndarray:
+        """Scale, flip and shift `[2, 3]` from the frame to the crop."""
+        # Small frames are not reduced much: most of the crop would be empty.
+        least = LEAST_COVER * max(size[0] / image.shape[0], size[1] / image.shape[1])
+        low, high = max(self.scales[0], min(least, self.scales[1])), self.scales[1]
+        if self.person_heights is not None and len(boxes):
+            one = boxes[int(rng.integers(len(boxes)))]
+            wanted = np.exp(rng.uniform(*np.log(self.person_heights)))
+            scale = float(np.clip(wanted / max(one[3] - one[1], 1.0), low, high))
+            center = (one[:2] + one[2:]) / 2
+        else:
+            scale = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+            center = rng.uniform(0, 1, 2) * image.shape[1::-1]
+        width, height = image.shape[1] * scale, image.shape[0] * scale
+        # The crop holds the center somewhere, and shows little beyond the frame.
+        shift = []
+        for place, have, need in ((center[0], width, size[1]), (center[1], height, size[0])):
+            start = place * scale - rng.uniform(0.1, 0.9) * need
+            start = np.clip(start, min(0.0, have - need), max(0.0, have - need))
+            shift.append(float(start))
+        matrix = np.array([[scale, 0, -shift[0]], [0, scale, -shift[1]]])
+        if rng.random() < 0.5:
+            matrix = np.array([[-1, 0, size[1] - 1.0], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+        return matrix
+
+    def _mosaic(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[list[np.ndarray], ...]:
+        """Crops of several sources in two to four rows and columns: what small frames show becomes small, too."""
+        canvas = np.empty((*size, 3), np.uint8)
+        parts: dict[str, list[np.ndarray]] = defaultdict(list)
+        rows, columns = (_cuts(rng, int(rng.integers(2, 5)), side) for side in size)
+        for top, bottom in itertools.pairwise(rows):
+            for left, right in itertools.pairwise(columns):
+                (crop,), boxes, labels, ignored = self._clip(rng, (bottom - top, right - left))
+                canvas[top:bottom, left:right] = crop
+                corner = np.array([left, top, left, top])
+                parts["boxes"].append(boxes + corner)
+                parts["labels"].append(labels)
+                parts["ignored"].append(ignored + corner)
+        joined = [np.concatenate(parts[name]) for name in ("boxes", "labels", "ignored")]
+        return [canvas], *joined  # type: ignore[return-value]
+
+
+def read_coco_vid(ann_file: str, data_root: str = "", **_: Any) -> Source:
+    """Videos of a CocoVID file (see docs/video-data.md); boxes of crowds are regions where nothing is known."""
+    content = json.loads(Path(ann_file).read_text(encoding="utf-8"))
+    labels = {category["id"]: index for index, category in enumerate(content["categories"])}
+    boxes: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for annotation in content["annotations"]:
+        boxes[annotation["image_id"]].append(annotation)
+    videos: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for image in content["images"]:
+        videos[image["video_id"]].append(image)
+    found = []
+    for images in videos.values():
+        images.sort(key=lambda image: image["frame_id"])
+        found.append([_frame(image, boxes[image["id"]], labels, data_root) for image in images])
+    return Source(found)
+
+
+def _frame(image: dict[str, Any], annotations: list[dict[str, Any]], labels: dict[int, int], root: str) -> Frame:
+    sure = [one for one in annotations if not one.get("iscrowd", 0)]
+    unsure = [one for one in annotations if one.get("iscrowd", 0)]
+    return Frame(
+        str(Path(root, image["file_name"])),
+        _xyxy(sure),
+        np.array([labels[one["category_id"]] for one in sure], np.int64),
+        _xyxy(unsure),
+    )
+
+
+def _xyxy(annotations: list[dict[str, Any]]) -> np.ndarray:
+    boxes = np.array([one["bbox"] for one in annotations], np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes
+
+
+def _jittered(matrix: np.ndarray, rng: np.random.Generator, is_still: bool) -> np.ndarray:
+    """The crop of another frame: nearly the same; of the same frame a little elsewhere, as a moving camera has it."""
+    strength = 1.0 if is_still else 0.2
+    scale = 1 + strength * rng.uniform(-0.1, 0.1)
+    shift = strength * rng.uniform(-24, 24, 2)
+    return np.hstack([matrix[:, :2] * scale, matrix[:, 2:] * scale + shift[:, None]])
+
+
+def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    scale = abs(matrix[0, 0])
+    if scale < 0.7:  # warping alone would alias
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        factors = np.array([width / image.shape[1], height / image.shape[0]])
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        matrix = np.hstack([matrix[:, :2] / factors, matrix[:, 2:]])
+    border: dict[str, Any] = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": _GRAY}
+    return cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, **border)
+
+
+def _moved(
+    boxes: np.ndarray, labels: np.ndarray, ignored: np.ndarray, matrix: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes in the crop: cut at its border; those of which little is left become regions where nothing is known."""
+    whole = _transformed(boxes, matrix)
+    cut = whole.clip(0, [size[1], size[0]] * 2)
+    sides = cut[:, 2:] - cut[:, :2]
+    share = sides.prod(1) / np.maximum((whole[:, 2:] - whole[:, :2]).prod(1), 1e-6)
+    good = (share >= LEAST_VISIBLE) & (sides.min(1, initial=np.inf) >= LEAST_SIDE)
+    rest = (share > 0) & ~good
+    regions = _transformed(ignored, matrix).clip(0, [size[1], size[0]] * 2)
+    return cut[good], labels[good], np.concatenate([regions, cut[rest]])
+
+
+def _transformed(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    corners = np.stack([boxes[:, :2], boxes[:, 2:]], 1) @ matrix[:, :2].T + matrix[:, 2]
+    return np.concatenate([corners.min(1), corners.max(1)], 1)
+
+
+def _cuts(rng: np.random.Generator, parts: int, side: int) -> list[int]:
+    """Borders of that many parts, about as long as each other."""
+    inner = [round(side * (i + rng.uniform(-0.25, 0.25)) / parts) for i in range(1, parts)]
+    return [0, *inner, side]
+
+
+def _without(source: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in source.items() if name != key}

@@ -1,0 +1,142 @@
+"""The video detector for CPUs: one stage, one class or many, with a memory of pixels (MAMBA, arXiv 2401.09923)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import batched_nms
+
+from backbones.csp import CSPNet
+from heads.memory import MemoryBank, PixelMemory, StreamMemory
+from heads.one_stage import AdditivePyramid, DenseOutput, DistributionHead
+from vision.normalize import normalize_imagenet
+from vision.structures.video import Detections
+
+# What sides of the network's input are multiples of.
+MULTIPLE = 32
+# The pyramid's level that remembers: stride 16, from which the sums carry what it knows to the others.
+MEMORY_LEVEL, MEMORY_STRIDE = 1, 16
+
+
+class VideoNetwork(nn.Module):
+    """Backbone, pyramid and head; between them the middle level is enhanced by pixels of earlier frames.
+
+    Args:
+        classes: names of the classes, in the order of the labels.
+        channels: of the pyramid.
+        widths, depths: of `backbones.CSPNet`.
+        memory: arguments of `PixelMemory` and, under "bank", of `MemoryBank`; None for a network without memory.
+        settings: of inference: `max_size` (longest side that the network sees), `nms` (overlap at which the weaker of
+            two boxes goes), `write_threshold` (score from which a box is worth remembering).
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str] = ("person",),
+        channels: int = 128,
+        widths: Sequence[int] = (32, 64, 128, 256),
+        depths: Sequence[int] = (1, 2, 2, 3),
+        memory: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.backbone = CSPNet(widths=widths, depths=depths)
+        self.neck = AdditivePyramid(self.backbone.out_channels, channels)
+        self.head = DistributionHead(len(self.classes), channels)
+        arguments = dict(memory or {})
+        self.bank: dict[str, Any] = arguments.pop("bank", {})
+        self.memory = None if memory is None else PixelMemory(channels, **arguments)
+        if self.memory is not None:
+            # A memory begins by changing nothing, so that it can be added to a trained network.
+            nn.init.zeros_(self.memory.layer.fc.weight)
+            nn.init.zeros_(self.memory.layer.fc.bias)
+        self.settings = {"max_size": 640, "nms": 0.6, "write_threshold": 0.4, **(settings or {})}
+
+    def project(self, images: Tensor) -> list[Tensor]:
+        """RGB images 0 .. 255, `[B, 3, H, W]`, sides multiples of 32 -> the levels before memory."""
+        weight = self.backbone.stem.weight
+        images = normalize_imagenet(images).to(weight.dtype)
+        return self.neck.project(self.backbone(images.contiguous(memory_format=torch.channels_last)))
+
+    def predict(self, levels: Sequence[Tensor], keys: Tensor | None = None) -> DenseOutput:
+        """Levels of `project` -> scores and boxes, the middle level enhanced by keys `[M, C]` or `[B, M, C]`."""
+        levels = list(levels)
+        if self.memory is not None and keys is not None:
+            levels[MEMORY_LEVEL] = self.memory(levels[MEMORY_LEVEL], keys)
+        return self.head(self.neck.aggregate(levels))
+
+    def forward(self, images: Tensor, keys: Tensor | None = None) -> DenseOutput:
+        """`project`, then `predict`."""
+        return self.predict(self.project(images), keys)
+
+    def new_memory(self, seed: int = 0) -> StreamMemory:
+        """What a stream of frames begins with: nothing remembered."""
+        return StreamMemory(None if self.memory is None else MemoryBank(**self.bank, seed=seed), ())
+
+    @torch.inference_mode()
+    def detect(
+        self,
+        frame: np.ndarray,
+        memory: StreamMemory | None = None,
+        max_size: int | None = None,
+        threshold: float = 0.0,
+    ) -> Detections:
+        """Objects of one frame; the memory is read first, then written.
+
+        Args:
+            frame: uint8 RGB `[H, W, 3]`.
+            memory: of the stream; None to see the frame alone.
+            max_size: longest side that the network sees; None for the model's own.
+            threshold: least score.
+        """
+        image, scale = self._input(frame, self.settings["max_size"] if max_size is None else max_size)
+        levels = self.project(image)
+        bank = None if memory is None or self.memory is None else memory.pixel
+        keys = bank.sample() if bank is not None and len(bank) else None
+        output = self.predict(levels, keys)
+        lowest = threshold if bank is None else min(threshold, self.settings["write_threshold"])
+        boxes, scores, labels = self._chosen(output, max(lowest, 1e-3), image.shape[-2:])
+        if bank is not None and self.memory is not None:
+            sure = boxes[scores >= self.settings["write_threshold"]]
+            pixels = self.memory.pixels_of_boxes(levels[MEMORY_LEVEL][0], sure, MEMORY_STRIDE, bank.generator("cpu"))
+            bank.update(pixels)
+        keep = scores >= threshold
+        return _in_frame(boxes[keep], scores[keep], labels[keep], scale, frame.shape[:2])
+
+    def _input(self, frame: np.ndarray, max_size: int) -> tuple[Tensor, tuple[float, float]]:
+        """The frame resized and extended to multiples of 32, `[1, 3, H, W]`, and the factors of its width and height."""
+        height, width = frame.shape[:2]
+        scale = max_size / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        resized = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        device = self.backbone.stem.weight.device
+        image = torch.from_numpy(np.ascontiguousarray(resized)).to(device).permute(2, 0, 1)[None].float()
+        image = F.pad(image, (0, -size[0] % MULTIPLE, 0, -size[1] % MULTIPLE), value=114.0)
+        return image, (size[0] / width, size[1] / height)
+
+    def _chosen(
+        self, output: DenseOutput, threshold: float, size: Sequence[int], most: int = 300
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        scores, labels = output.logits[0].sigmoid().max(-1)
+        sure = (scores >= threshold).nonzero()[:, 0]
+        boxes = output.boxes()[0][sure]
+        boxes = torch.stack([boxes[:, i].clamp(0, size[1 - i % 2]) for i in range(4)], -1)
+        scores, labels = scores[sure], labels[sure]
+        keep = batched_nms(boxes, scores, labels, self.settings["nms"])[:most]
+        return boxes[keep], scores[keep], labels[keep]
+
+
+def _in_frame(
+    boxes: Tensor, scores: Tensor, labels: Tensor, scale: tuple[float, float], size: tuple[int, int]
+) -> Detections:
+    boxes = boxes / boxes.new_tensor([*scale, *scale])
+    limits = boxes.new_tensor([size[1], size[0], size[1], size[0]])
+    boxes = boxes.clamp(min=0).minimum(limits)
+    return Detections(boxes.float().cpu().numpy(), scores.float().cpu().numpy(), labels.cpu().numpy())
