@@ -1,10 +1,12 @@
 from .checkpoint import convert_state_dict
 from .convformer import ConvFormer
+from .csp import CSPNet
 from .dual_frequency import DualFrequencyNet
 from .neighborhood import NAT, DiNAT, DiNATS, recommend_dilations
 
 __all__ = [
     "NAT",
+    "CSPNet",
     "ConvFormer",
     "DiNAT",
     "DiNATS",

@@ -64,18 +64,27 @@ class CSPStage(nn.Module):
     def __init__(self, in_channels: int, width: int, depth: int, stride: int) -> None:
         super().__init__()
         self.enter = ConvAct(in_channels, width, stride)
-        self.pairs = nn.ModuleList(
-            nn.ModuleList([ConvAct(width, width // 2), ConvAct(width // 2, width // 2)]) for _ in range(depth)
-        )
+        self.pairs = nn.ModuleList(Pair(width) for _ in range(depth))
         self.leave = ConvAct(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` -> `[B, 2 width, H / stride, W / stride]`."""
         entered = x = self.enter(x)
-        for first, second in self.pairs:
-            half = first(x)
-            x = torch.cat((second(half), half), 1)
+        for pair in self.pairs:
+            x = pair(x)
         return torch.cat((self.leave(x), entered), 1)
+
+
+class Pair(nn.Sequential):
+    """Two convolutions of half as many channels, their outputs joined."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(ConvAct(width, width // 2), ConvAct(width // 2, width // 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, width, H, W]` -> the same shape."""
+        half = self[0](x)
+        return torch.cat((self[1](half), half), 1)
 
 
 class ConvAct(nn.Conv2d):

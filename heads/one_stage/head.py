@@ -51,10 +51,7 @@ class DistributionHead(nn.Module):
         self.num_classes, self.num_bins = num_classes, num_bins
         self.strides = tuple(strides)
         self.convs = nn.ModuleList(nn.Conv2d(in_channels, in_channels, 3, padding=1) for _ in strides)
-        self.outs = nn.ModuleList(nn.Conv2d(in_channels, num_classes + 4 * num_bins, 1) for _ in strides)
-        for out in self.outs:
-            nn.init.normal_(out.weight, std=0.01)
-            nn.init.constant_(out.bias[:num_classes], -4.6)  # scores begin at 0.01
+        self.outs = nn.ModuleList(_last(in_channels, num_classes, num_bins) for _ in strides)
 
     def forward(self, levels: Sequence[Tensor]) -> DenseOutput:
         """Maps `[B, in_channels, H, W]` of each stride -> what stands in `DenseOutput`."""
@@ -66,6 +63,15 @@ class DistributionHead(nn.Module):
         logits, sides = flat.split((self.num_classes, 4 * self.num_bins), -1)
         points, strides = _grid([level.shape[-2:] for level in levels], self.strides, flat.device)
         return DenseOutput(logits, sides.unflatten(-1, (4, self.num_bins)), points, strides)
+
+
+def _last(in_channels: int, num_classes: int, num_bins: int) -> nn.Conv2d:
+    """The convolution that says it; scores begin at 0.01."""
+    out = nn.Conv2d(in_channels, num_classes + 4 * num_bins, 1)
+    assert out.bias is not None
+    nn.init.normal_(out.weight, std=0.01)
+    nn.init.constant_(out.bias[:num_classes], -4.6)
+    return out
 
 
 def _grid(sizes: Sequence[Sequence[int]], strides: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:

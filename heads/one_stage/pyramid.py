@@ -1,4 +1,4 @@
-"""Path aggregation between the levels of a feature pyramid (PANet, arXiv 1803.01534), without convolutions of its own."""
+"""Path aggregation between the levels of a pyramid (PANet, arXiv 1803.01534), without convolutions of its own."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ Capture = pytest.CaptureFixture[str]
 CASES = [
     ("convert_checkpoint", ["in.safetensors", "OUT"], "in.safetensors"),
     ("publish_stereo", ["in.safetensors", "OUT"], "in.safetensors"),
+    ("publish_video", ["in.safetensors", "OUT"], "in.safetensors"),
+    ("convert_nanodet", ["in.safetensors", "OUT"], "in.safetensors"),
     ("publish_forgery", ["config.py", "in.safetensors", "OUT", "--holdout", "config.py", "other.pth"], "other.pth"),
     ("plot_training", ["run", "OUT"], "run/1/vis_data/scalars.json"),
     ("evaluate_forgery", ["images", "--csv", "OUT"], "images/0_real/a.png"),

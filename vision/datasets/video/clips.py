@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,6 +34,15 @@ class Frame:
     """A picture of a source: its file, boxes xyxy `[N, 4]`, classes `[N]`, and regions where nothing is known."""
 
     path: str
+    boxes: np.ndarray
+    labels: np.ndarray
+    ignored: np.ndarray
+
+
+class Crops(NamedTuple):
+    """The frames of an item cut out, and what is in the first: boxes, classes, and regions where nothing is known."""
+
+    frames: list[np.ndarray]
     boxes: np.ndarray
     labels: np.ndarray
     ignored: np.ndarray
@@ -98,24 +107,23 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         rng = item_generator(index)
         make = self._mosaic if rng.random() < self.mosaic else self._clip
-        images, boxes, labels, ignored = make(rng, self.size)
-        frames = np.stack([self.transform(image, rng) for image in images])
+        crops = make(rng, self.size)
+        frames = np.stack([self.transform(image, rng) for image in crops.frames])
         return {
             "inputs": torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))),
-            "boxes": torch.from_numpy(boxes.astype(np.float32)),
-            "labels": torch.from_numpy(labels.astype(np.int64)),
-            "ignored": torch.from_numpy(ignored.astype(np.float32)),
+            "boxes": torch.from_numpy(crops.boxes.astype(np.float32)),
+            "labels": torch.from_numpy(crops.labels.astype(np.int64)),
+            "ignored": torch.from_numpy(crops.ignored.astype(np.float32)),
         }
 
-    def _clip(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[list[np.ndarray], ...]:
+    def _clip(self, rng: np.random.Generator, size: tuple[int, int]) -> Crops:
         frames = self._frames(rng)
         image, boxes, labels, ignored = frames[0]
         matrix = self._matrix(rng, image, boxes, size)
         crops = [_warp(image, matrix, size)]
         for other, *_ in frames[1:]:
             crops.append(_warp(other, _jittered(matrix, rng, is_still=other is image), size))
-        boxes, labels, ignored = _moved(boxes, labels, ignored, matrix, size)
-        return crops, boxes, labels, ignored  # type: ignore[return-value]
+        return Crops(crops, *_moved(boxes, labels, ignored, matrix, size))
 
     def _frames(self, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
         chosen = int(rng.choice(len(self.shares), p=self.shares))
@@ -160,24 +168,22 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
             shift.append(float(start))
         matrix = np.array([[scale, 0, -shift[0]], [0, scale, -shift[1]]])
         if rng.random() < 0.5:
-            matrix = np.array([[-1, 0, size[1] - 1.0], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+            matrix = np.array([[-1, 0, float(size[1])], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
         return matrix
 
-    def _mosaic(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[list[np.ndarray], ...]:
+    def _mosaic(self, rng: np.random.Generator, size: tuple[int, int]) -> Crops:
         """Crops of several sources in two to four rows and columns: what small frames show becomes small, too."""
         canvas = np.empty((*size, 3), np.uint8)
-        parts: dict[str, list[np.ndarray]] = defaultdict(list)
+        parts: list[Crops] = []
         rows, columns = (_cuts(rng, int(rng.integers(2, 5)), side) for side in size)
         for top, bottom in itertools.pairwise(rows):
             for left, right in itertools.pairwise(columns):
-                (crop,), boxes, labels, ignored = self._clip(rng, (bottom - top, right - left))
-                canvas[top:bottom, left:right] = crop
+                part = self._clip(rng, (bottom - top, right - left))
+                canvas[top:bottom, left:right] = part.frames[0]
                 corner = np.array([left, top, left, top])
-                parts["boxes"].append(boxes + corner)
-                parts["labels"].append(labels)
-                parts["ignored"].append(ignored + corner)
-        joined = [np.concatenate(parts[name]) for name in ("boxes", "labels", "ignored")]
-        return [canvas], *joined  # type: ignore[return-value]
+                parts.append(part._replace(boxes=part.boxes + corner, ignored=part.ignored + corner))
+        joined = (np.concatenate([getattr(part, name) for part in parts]) for name in Crops._fields[1:])
+        return Crops([canvas], *joined)
 
 
 def read_coco_vid(ann_file: str, data_root: str = "", **_: Any) -> Source:
@@ -223,12 +229,15 @@ def _jittered(matrix: np.ndarray, rng: np.random.Generator, is_still: bool) -> n
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The crop; the matrix moves edges, of which pixel 0 has those at 0 and 1."""
     scale = abs(matrix[0, 0])
     if scale < 0.7:  # warping alone would alias
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         factors = np.array([width / image.shape[1], height / image.shape[0]])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         matrix = np.hstack([matrix[:, :2] / factors, matrix[:, 2:]])
+    # From edges to centers, which OpenCV counts from 0.
+    matrix = np.hstack([matrix[:, :2], matrix[:, 2:] + 0.5 * matrix[:, :2].sum(1, keepdims=True) - 0.5])
     border: dict[str, Any] = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": _GRAY}
     return cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR, **border)
 

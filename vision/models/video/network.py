@@ -111,7 +111,7 @@ class VideoNetwork(nn.Module):
         return _in_frame(boxes[keep], scores[keep], labels[keep], scale, frame.shape[:2])
 
     def _input(self, frame: np.ndarray, max_size: int) -> tuple[Tensor, tuple[float, float]]:
-        """The frame resized and extended to multiples of 32, `[1, 3, H, W]`, and the factors of its width and height."""
+        """The frame resized and extended to multiples of 32, `[1, 3, H, W]`; the factors of its width and height."""
         height, width = frame.shape[:2]
         scale = max_size / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))

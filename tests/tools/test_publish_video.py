@@ -1,0 +1,63 @@
+"""Video weights to ship from a training checkpoint."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+from vision.checkpoint import CheckpointError, read_checkpoint, write_safetensors
+from vision.models.video.checkpoint import VARIANTS, video_detector
+from vision.models.video.network import VideoNetwork
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "publish_video.py"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    network = VideoNetwork(**VARIANTS["people-nano"])
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "meta": {"iter": 3}}, tmp_path / "iter_3.pth")
+    return tmp_path / "iter_3.pth"
+
+
+def run(*arguments: object) -> int:
+    try:
+        return int(runpy.run_path(str(TOOL))["main"](list(map(str, arguments))))
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def test_weights_come_out_in_half_precision_with_their_settings(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.safetensors"
+    assert run(checkpoint, out, "--max-size", "512", "--nms", "0.5") == 0
+    state, metadata = read_checkpoint(out)
+    assert metadata == {"variant": "people-nano", "settings": {"max_size": 512, "nms": 0.5}}
+    kept = torch.load(checkpoint, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, kept[f"network.{key}"].half()) for key, value in state.items())
+    assert out.stat().st_size < 8e6
+    network = video_detector("mamba_people_nano", out)
+    assert network.settings == {"max_size": 512, "nms": 0.5, "write_threshold": 0.4}
+    assert next(network.parameters()).dtype == torch.float32
+
+
+def test_a_checkpoint_of_something_else_is_named(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"state_dict": {"fc.weight": torch.zeros(2, 2)}}, tmp_path / "other.pth")
+    assert run(tmp_path / "other.pth", tmp_path / "mine.safetensors") == 2
+    assert "other.pth is of another model" in capsys.readouterr().err
+    assert not (tmp_path / "mine.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"max_size": 0}, {"max_size": True}, {"nms": "a"}, {"nms": 2.0}, {"other": 1}, {"max_size": 0.5}, 5]
+)
+def test_settings_of_a_stranger_are_checked(tmp_path: Path, settings: object) -> None:
+    state = VideoNetwork(**VARIANTS["people-nano"]).state_dict()
+    write_safetensors(tmp_path / "odd.safetensors", state, {"settings": settings})
+    with pytest.raises(CheckpointError, match=r"odd\.safetensors has"):
+        video_detector("mamba_people_nano", tmp_path / "odd.safetensors")
