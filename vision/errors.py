@@ -48,7 +48,7 @@ CODES: dict[str, str] = {
     "tile-out-of-memory": "tiles as wide as the disparities need exceed memory; the value is the bytes needed",
     "too-large-to-recompress": "the image is larger than JPEG allows; the value is (height, width)",
     "sizes-differ": "the two images of a pair differ in size; the value is both (height, width)",
-    "bad-sides": "an image or frame of two views side by side does not split into two of one width; the value is its width",
+    "bad-sides": "two views side by side do not split into two of one width; the value is the width of both",
     "not-a-number": "the model gave a value that is not a number",
     "not-a-number-in-half": "the same in half precision, where values overflow; the value is the precision",
     "no-evidence": "warning: too small, or flat or drawn; the value is (height, width) or the share that has texture",
