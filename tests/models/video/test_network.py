@@ -52,7 +52,10 @@ def test_max_size_is_what_the_network_sees(network: VideoNetwork) -> None:
     network.backbone.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[-2:])))
     network.detect(frame(100, 200))
     network.detect(frame(100, 200), max_size=200)
-    assert sizes == [(64, 96), (128, 224)]
+    network.detect(frame(100, 200), max_size=500)  # larger than there is
+    network.detect(frame(20, 50))
+    network.detect(frame(20, 50), max_size=64)
+    assert sizes == [(64, 96), (128, 224), (128, 224), (64, 96), (32, 64)]
 
 
 def test_a_new_memory_changes_nothing_and_a_written_one_does(network: VideoNetwork) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import batched_nms
 
 from backbones.csp import CSPNet
 from heads.memory import MemoryBank, PixelMemory, StreamMemory
@@ -22,6 +21,8 @@ from vision.structures.video import Detections
 MULTIPLE = 32
 # The pyramid's level that remembers: stride 16, from which the sums carry what it knows to the others.
 MEMORY_LEVEL, MEMORY_STRIDE = 1, 16
+# Nothing below it is ever an answer: thousands of points would only be compared with each other.
+_LEAST_SCORE = 0.01
 
 
 class VideoNetwork(nn.Module):
@@ -93,27 +94,30 @@ class VideoNetwork(nn.Module):
         Args:
             frame: uint8 RGB `[H, W, 3]`.
             memory: of the stream; None to see the frame alone.
-            max_size: longest side that the network sees; None for the model's own.
+            max_size: longest side that the network sees, at most as long as the frame's or the model's own; None for
+                the model's own, which smaller frames are enlarged to.
             threshold: least score.
         """
-        image, scale = self._input(frame, self.settings["max_size"] if max_size is None else max_size)
+        own = self.settings["max_size"]
+        longest = own if max_size is None else min(max_size, max(own, *frame.shape[:2]))
+        image, scale = self._input(frame, longest)
         levels = self.project(image)
         bank = None if memory is None or self.memory is None else memory.pixel
         keys = bank.sample() if bank is not None and len(bank) else None
         output = self.predict(levels, keys)
         lowest = threshold if bank is None else min(threshold, self.settings["write_threshold"])
-        boxes, scores, labels = self._chosen(output, max(lowest, 1e-3), image.shape[-2:])
+        found = self._chosen(output, max(lowest, _LEAST_SCORE), image.shape[-2:])
         if bank is not None and self.memory is not None:
-            sure = boxes[scores >= self.settings["write_threshold"]]
-            pixels = self.memory.pixels_of_boxes(levels[MEMORY_LEVEL][0], sure, MEMORY_STRIDE, bank.generator("cpu"))
-            bank.update(pixels)
-        keep = scores >= threshold
-        return _in_frame(boxes[keep], scores[keep], labels[keep], scale, frame.shape[:2])
+            sure = torch.from_numpy(found.boxes[found.scores >= self.settings["write_threshold"]])
+            bank.update(
+                self.memory.pixels_of_boxes(levels[MEMORY_LEVEL][0], sure, MEMORY_STRIDE, bank.generator("cpu"))
+            )
+        return _in_frame(found.chosen(found.scores >= threshold), scale, frame.shape[:2])
 
-    def _input(self, frame: np.ndarray, max_size: int) -> tuple[Tensor, tuple[float, float]]:
+    def _input(self, frame: np.ndarray, longest: int) -> tuple[Tensor, tuple[float, float]]:
         """The frame resized and extended to multiples of 32, `[1, 3, H, W]`; the factors of its width and height."""
         height, width = frame.shape[:2]
-        scale = max_size / max(height, width)
+        scale = longest / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         resized = cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         device = self.backbone.stem.weight.device
@@ -121,22 +125,20 @@ class VideoNetwork(nn.Module):
         image = F.pad(image, (0, -size[0] % MULTIPLE, 0, -size[1] % MULTIPLE), value=114.0)
         return image, (size[0] / width, size[1] / height)
 
-    def _chosen(
-        self, output: DenseOutput, threshold: float, size: Sequence[int], most: int = 300
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _chosen(self, output: DenseOutput, threshold: float, size: Sequence[int], most: int = 300) -> Detections:
+        """Boxes that are sure enough and not the same as a surer one, in pixels of the network's input."""
         scores, labels = output.logits[0].sigmoid().max(-1)
         sure = (scores >= threshold).nonzero()[:, 0]
-        boxes = output.boxes()[0][sure]
-        boxes = torch.stack([boxes[:, i].clamp(0, size[1 - i % 2]) for i in range(4)], -1)
-        scores, labels = scores[sure], labels[sure]
-        keep = batched_nms(boxes, scores, labels, self.settings["nms"])[:most]
-        return boxes[keep], scores[keep], labels[keep]
+        boxes, scores, labels = (part[sure].cpu().numpy() for part in (output.boxes()[0], scores, labels))
+        boxes = boxes.clip(0, [size[1], size[0], size[1], size[0]])
+        # OpenCV's, as torchvision alone takes as long to import as torch.
+        corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).astype(np.float64)
+        keep = cv2.dnn.NMSBoxesBatched(corners, scores, labels, 0.0, self.settings["nms"])
+        order = np.asarray(keep, np.int64).reshape(-1)[:most]
+        return Detections(boxes, scores, labels).chosen(order)
 
 
-def _in_frame(
-    boxes: Tensor, scores: Tensor, labels: Tensor, scale: tuple[float, float], size: tuple[int, int]
-) -> Detections:
-    boxes = boxes / boxes.new_tensor([*scale, *scale])
-    limits = boxes.new_tensor([size[1], size[0], size[1], size[0]])
-    boxes = boxes.clamp(min=0).minimum(limits)
-    return Detections(boxes.float().cpu().numpy(), scores.float().cpu().numpy(), labels.cpu().numpy())
+def _in_frame(found: Detections, scale: tuple[float, float], size: tuple[int, int]) -> Detections:
+    boxes = found.boxes / np.array([*scale, *scale], np.float32)
+    limits = np.array([size[1], size[0], size[1], size[0]], np.float32)
+    return found._replace(boxes=boxes.clip(0, limits).astype(np.float32))

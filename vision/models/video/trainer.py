@@ -49,20 +49,25 @@ class VideoTrainer(BaseModel):
         boxes: Sequence[Tensor] = (),
         labels: Sequence[Tensor] = (),
         ignored: Sequence[Tensor] = (),
+        data_samples: Sequence[Any] = (),
         mode: str = "tensor",
     ) -> Any:
-        """Clips of uint8 RGB frames `[B, T, 3, H, W]`, the key frame first.
+        """Clips of uint8 RGB frames `[B, T, 3, H, W]`, the key frame first; or frames to detect on.
 
         Args:
-            inputs: the frames.
+            inputs: the frames; of "predict" each a `[T, 3, H, W]` of its own size in blue, green, red, as mmdet loads.
             boxes: of each key frame, xyxy `[N, 4]`.
             labels: their classes `[N]`.
             ignored: regions of each key frame where nothing is known, `[K, 4]`.
-            mode: "loss" or "tensor".
+            data_samples: of "predict": mmdet's TrackDataSamples, with `video_id` and `frame_id` of every frame.
+            mode: "loss", "tensor" or "predict".
 
         Returns:
-            "loss": the terms of `dense_loss`; "tensor": the head's output of the key frames.
+            "loss": the terms of `dense_loss`; "tensor": the head's output of the key frames;
+            "predict": the samples of the key frames, each with `pred_instances` and `mode`.
         """
+        if mode == "predict":
+            return [self._watched(frames, sample) for frames, sample in zip(inputs, data_samples, strict=True)]
         clips = stacked(inputs)
         output = self._output(clips)
         if mode == "tensor":
@@ -70,7 +75,35 @@ class VideoTrainer(BaseModel):
         if mode == "loss":
             with torch.autocast(clips.device.type, enabled=False):
                 return dense_loss(output, list(boxes), list(labels), list(ignored))
-        raise ValueError(f"mode must be 'loss' or 'tensor', got {mode!r}")
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+    def train(self, mode: bool = True) -> VideoTrainer:
+        """As torch's; what was seen with weights that are about to change is forgotten."""
+        if mode and hasattr(self, "streams"):
+            self.streams.clear()
+        super().train(mode)
+        return self
+
+    def _watched(self, frames: Tensor, sample: Any) -> Any:
+        """Detect on the key frames in the order in which they come, each with the memory of its video."""
+        keys, references = roles_of(sample)
+        for i in keys:
+            known = sample[i].metainfo
+            memory = self.streams.memory_of(known.get("video_id", 0), int(known["frame_id"]))
+            if self.mode == "offline" and known["frame_id"] == 0:
+                for reference in references:
+                    self._detect(frames[reference], memory)
+            found = self._detect(frames[i], memory)
+            sample[i].pred_instances = InstanceData(
+                bboxes=torch.from_numpy(found.boxes),
+                scores=torch.from_numpy(found.scores),
+                labels=torch.from_numpy(found.labels),
+            )
+            sample[i].set_metainfo({"mode": self.mode})
+        return sample
+
+    def _detect(self, frame: Tensor, memory: Any) -> Detections:
+        return self.network.detect(frame.flip(0).permute(1, 2, 0).cpu().numpy(), memory)
 
     def _output(self, clips: Tensor) -> Any:
         count, frames = clips.shape[:2]
