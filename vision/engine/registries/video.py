@@ -7,8 +7,15 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS, TRANSFORMS
 from vision.engine.registries.register import register
 
 if importlib.util.find_spec("mmdet"):
-    from vision.datasets.video import BilateralUniformSample, CocoVID, VideoBatchSampler, VideoConcat, VideoSampler
+    from vision.datasets.video import (
+        BilateralUniformSample,
+        CocoVID,
+        MOTFolders,
+        VideoBatchSampler,
+        VideoConcat,
+        VideoSampler,
+    )
 
-    register(DATASETS, CocoVID, VideoConcat)
+    register(DATASETS, CocoVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
     register(TRANSFORMS, BilateralUniformSample)
