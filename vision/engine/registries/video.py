@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from mmengine.registry import MODELS, OPTIM_WRAPPERS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
@@ -10,6 +10,17 @@ from vision.engine.registries.register import register
 register(OPTIM_WRAPPERS, Bf16OptimWrapper)
 if importlib.util.find_spec("mmdet"):
     from backbones import NAT, DiNAT, DiNATS
+    from vision.datasets.video import (
+        BilateralUniformSample,
+        CocoVID,
+        MOTFolders,
+        VideoBatchSampler,
+        VideoConcat,
+        VideoSampler,
+    )
     from vision.models import VideoDetector
 
     register(MODELS, NAT, DiNAT, DiNATS, VideoDetector)
+    register(DATASETS, CocoVID, MOTFolders, VideoConcat)
+    register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
+    register(TRANSFORMS, BilateralUniformSample)
