@@ -1,8 +1,16 @@
-"""Registers what training and testing a detector in video needs."""
+"""Registers what training and testing a video detector needs; what is built on mmdet, where mmdet is installed."""
 
-from mmengine.registry import METRICS
+import importlib.util
+
+from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, TRANSFORMS
 
 from vision.engine.registries.register import register
 from vision.metrics import VIDMetric
 
 register(METRICS, VIDMetric)
+if importlib.util.find_spec("mmdet"):
+    from vision.datasets.video import BilateralUniformSample, CocoVID, VideoBatchSampler, VideoConcat, VideoSampler
+
+    register(DATASETS, CocoVID, VideoConcat)
+    register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
+    register(TRANSFORMS, BilateralUniformSample)
