@@ -2,11 +2,13 @@
 
 import importlib.util
 
-from mmengine.registry import DATA_SAMPLERS, DATASETS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
+from vision.metrics import VIDMetric
 
+register(METRICS, VIDMetric)
 register(OPTIM_WRAPPERS, Bf16OptimWrapper)
 if importlib.util.find_spec("mmdet"):
     from backbones import NAT, DiNAT, DiNATS
