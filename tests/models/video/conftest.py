@@ -13,8 +13,9 @@ from vision.engine.openmmlab import registries_of
 CHANNELS = 16
 
 
-def two_stages(**roi_head: Any) -> dict[str, Any]:
-    """Faster R-CNN on one map of stride 16."""
+def two_stages(with_memory: bool = False) -> dict[str, Any]:
+    """Faster R-CNN on one map of stride 16, without or with a memory of instances."""
+    memory = {"num_heads": 4, "topk": 5, "memory": {"max_length": 20, "key_length": 10}} if with_memory else {}
     settings = {"nms_pre": 100, "max_per_img": 20, "nms": {"type": "nms", "iou_threshold": 0.7}, "min_bbox_size": 0}
     assigner = {"type": "MaxIoUAssigner", "pos_iou_thr": 0.5, "neg_iou_thr": 0.5, "min_pos_iou": 0.3}
     coder = {"type": "DeltaXYWHBBoxCoder"}
@@ -38,7 +39,7 @@ def two_stages(**roi_head: Any) -> dict[str, Any]:
             "bbox_coder": coder,
         },
         "roi_head": {
-            "type": "StandardRoIHead",
+            "type": "MambaRoIHead" if with_memory else "StandardRoIHead",
             "bbox_roi_extractor": {
                 "type": "SingleRoIExtractor",
                 "roi_layer": {"type": "RoIAlign", "output_size": 3, "sampling_ratio": 2},
@@ -46,14 +47,14 @@ def two_stages(**roi_head: Any) -> dict[str, Any]:
                 "featmap_strides": [16],
             },
             "bbox_head": {
-                "type": "Shared2FCBBoxHead",
+                "type": "MambaBBoxHead" if with_memory else "Shared2FCBBoxHead",
                 "in_channels": CHANNELS,
                 "fc_out_channels": 32,
                 "roi_feat_size": 3,
                 "num_classes": 3,
                 "bbox_coder": coder,
+                **memory,
             },
-            **roi_head,
         },
         "train_cfg": {
             "rpn": {
@@ -120,6 +121,8 @@ PIXEL = {"embed_dim": CHANNELS, "num_heads": 2, "pixels_per_box": 10, "max_lengt
 KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "plain": lambda: {"detector": two_stages()},
     "pixel": lambda: {"detector": two_stages(), "pixel": PIXEL},
+    "instance": lambda: {"detector": two_stages(with_memory=True)},
+    "full": lambda: {"detector": two_stages(with_memory=True), "pixel": PIXEL},
     "one-stage": lambda: {"detector": one_stage(), "pixel": {**PIXEL, "levels": (0, 1)}},
 }
 
@@ -138,6 +141,7 @@ def video_detector() -> Callable[..., Any]:
     def make(kind: str, **more: Any) -> Any:
         arguments = {**KINDS[kind](), **more}
         with registries_of("mmdet"):
+            import vision.engine.registries.video  # noqa: F401 - registers the heads
             from vision.models import VideoDetector
 
             torch.manual_seed(0)

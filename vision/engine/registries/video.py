@@ -12,6 +12,7 @@ register(METRICS, VIDMetric)
 register(OPTIM_WRAPPERS, Bf16OptimWrapper)
 if importlib.util.find_spec("mmdet"):
     from backbones import NAT, DiNAT, DiNATS
+    from heads import MambaBBoxHead, MambaRoIHead
     from vision.datasets.video import (
         BilateralUniformSample,
         CocoVID,
@@ -22,7 +23,7 @@ if importlib.util.find_spec("mmdet"):
     )
     from vision.models import VideoDetector
 
-    register(MODELS, NAT, DiNAT, DiNATS, VideoDetector)
+    register(MODELS, NAT, DiNAT, DiNATS, MambaBBoxHead, MambaRoIHead, VideoDetector)
     register(DATASETS, CocoVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
     register(TRANSFORMS, BilateralUniformSample)
