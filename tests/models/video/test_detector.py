@@ -141,7 +141,7 @@ def test_results_are_in_pixels_of_the_original_frame(kind: str, video_detector: 
         torch.testing.assert_close(scores, expected_scores)
 
 
-@pytest.mark.parametrize("kind", ["pixel"], indirect=True)
+@pytest.mark.parametrize("kind", ["pixel", "instance", "full"], indirect=True)
 def test_offline_remembers_the_references_first(kind: str, video_detector: Make, clip: Make, found: Make) -> None:
     spread = {"key_frames_inds": [2], "ref_frames_inds": [0, 1]}
     model = video_detector(kind, mode="offline")
@@ -162,7 +162,7 @@ def test_offline_remembers_the_references_first(kind: str, video_detector: Make,
     assert same(causal, found(video_detector(kind), clip(0, [0]))) and not same(causal, offline[:1])
 
 
-@pytest.mark.parametrize("kind", ["pixel"], indirect=True)
+@pytest.mark.parametrize("kind", ["pixel", "instance", "full"], indirect=True)
 def test_offline_without_references_is_refused(kind: str, video_detector: Make, clip: Make, batch: Make) -> None:
     with pytest.raises(UsageError, match="mode='offline' needs reference frames with frame 0") as caught:
         video_detector(kind, mode="offline").predict(*batch(clip(0, [0])))
