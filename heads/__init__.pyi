@@ -1,10 +1,12 @@
 from .forgery import ForgeryHead
 from .match import MatchDecoder
-from .memory import EnhancementLayer, MemoryBank, PixelMemory, StreamMemory
+from .memory import EnhancementLayer, MambaBBoxHead, MambaRoIHead, MemoryBank, PixelMemory, StreamMemory
 
 __all__ = [
     "EnhancementLayer",
     "ForgeryHead",
+    "MambaBBoxHead",
+    "MambaRoIHead",
     "MatchDecoder",
     "MemoryBank",
     "PixelMemory",

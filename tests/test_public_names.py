@@ -53,8 +53,10 @@ NAMES = {
     """,
     "vision.provenance": "PROVENANCE_FIELDS read_provenance",
     "backbones": "convert_state_dict ConvFormer DiNAT DiNATS DualFrequencyNet NAT recommend_dilations",
-    "heads": "EnhancementLayer ForgeryHead MatchDecoder MemoryBank PixelMemory StreamMemory",
-    "heads.memory": "EnhancementLayer MemoryBank PixelMemory StreamMemory",
+    "heads": """
+        EnhancementLayer ForgeryHead MambaBBoxHead MambaRoIHead MatchDecoder MemoryBank PixelMemory StreamMemory
+    """,
+    "heads.memory": "EnhancementLayer MambaBBoxHead MambaRoIHead MemoryBank PixelMemory StreamMemory",
     "vision.images": "common_white IMAGE_SUFFIXES ImageError MAX_PIXELS MIN_SIDE open_regular read_image WHITE",
     "vision.errors": "UsageError",
     "vision.engine": "argument_parser load_config REPLACED_BY_AMP test train use_amp",

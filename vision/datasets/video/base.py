@@ -58,6 +58,7 @@ class VideoDataset(BaseVideoDataset):
         self._failures = 0
         self._lengths: list[int] = []
         self._key_frames: list[list[int]] = []
+        self._largest = (-1, -1)
         # The names in a pipeline are mmdet's, also in a script that never said so.
         with DefaultScope.overwrite_default_scope("mmdet"):
             steps = Compose(pipeline).transforms
@@ -127,8 +128,7 @@ class VideoDataset(BaseVideoDataset):
         serialize = self.serialize_data
         self.serialize_data = False
         super().full_init()
-        self._lengths = [len(video["images"]) for video in self.data_list]
-        self._key_frames = [video["key_frames"] for video in self.data_list]
+        self._take_note(self.data_list)
         self.serialize_data = serialize
         if serialize:
             self.data_bytes, self.data_address = self._serialize_data()
@@ -143,17 +143,20 @@ class VideoDataset(BaseVideoDataset):
         self.full_init()
         return self._key_frames[idx]
 
+    def largest_numbers(self) -> tuple[int, int]:
+        """The largest numbers that a video and an image have."""
+        self.full_init()
+        return self._largest
+
     def get_subset_(self, indices: Sequence[int] | int) -> None:
         """As mmengine's: keep these videos."""
         super().get_subset_(indices)
-        videos = [self.get_data_info(i) for i in range(len(self))]
-        self._lengths = [len(video["images"]) for video in videos]
-        self._key_frames = [video["key_frames"] for video in videos]
+        self._take_note([self.get_data_info(i) for i in range(len(self))])
 
     def get_subset(self, indices: Sequence[int] | int) -> VideoDataset:
         """As mmengine's: a copy with these videos."""
         subset = self._copy_without_annotation()
-        for name in ("data_list", "data_bytes", "data_address", "_lengths", "_key_frames"):
+        for name in ("data_list", "data_bytes", "data_address", "_lengths", "_key_frames", "_largest"):
             if hasattr(self, name):
                 setattr(subset, name, getattr(self, name))
         subset.get_subset_(indices)
@@ -166,7 +169,10 @@ class VideoDataset(BaseVideoDataset):
             ImageError: in testing, a frame's file is missing or damaged; in training, that of a hundred in a row.
         """
         video, frame = idx if isinstance(idx, tuple) else (idx, None)
-        info = self.get_data_info(int(video))
+        return self.prepare(self.get_data_info(int(video)), frame)
+
+    def prepare(self, info: Record, frame: int | None = None) -> Any:
+        """A video of `get_data_info`, or one frame of it, through the pipeline; as `prepare_data`."""
         sample: dict[str, Any] = self._tested(info, frame) if self.test_mode else info
         if frame is not None and not self.test_mode:
             sample["key_frame_id"] = int(frame)
@@ -184,6 +190,12 @@ class VideoDataset(BaseVideoDataset):
             return None
         self._failures = 0
         return result
+
+    def _take_note(self, videos: list[Record]) -> None:
+        self._lengths = [len(video["images"]) for video in videos]
+        self._key_frames = [video["key_frames"] for video in videos]
+        images = (frame["img_id"] for video in videos for frame in video["images"])
+        self._largest = max((video["video_id"] for video in videos), default=-1), max(images, default=-1)
 
     def _tested(self, info: Record, frame: int | None) -> dict[str, list[Any]]:
         """Frames as lists, one entry per frame; references before frame 0 are marked as such."""
