@@ -9,8 +9,15 @@ from vision.metrics import VIDMetric
 
 register(METRICS, VIDMetric)
 if importlib.util.find_spec("mmdet"):
-    from vision.datasets.video import BilateralUniformSample, CocoVID, VideoBatchSampler, VideoConcat, VideoSampler
+    from vision.datasets.video import (
+        BilateralUniformSample,
+        CocoVID,
+        MOTFolders,
+        VideoBatchSampler,
+        VideoConcat,
+        VideoSampler,
+    )
 
-    register(DATASETS, CocoVID, VideoConcat)
+    register(DATASETS, CocoVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
     register(TRANSFORMS, BilateralUniformSample)
