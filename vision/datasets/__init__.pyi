@@ -44,6 +44,8 @@ from .stereo import (
 from .video import (
     BilateralUniformSample,
     CocoVID,
+    ImageNetDET,
+    ImageNetVID,
     MOTFolders,
     VideoBatchSampler,
     VideoConcat,
@@ -62,6 +64,8 @@ __all__ = [
     "FixedCorruption",
     "FlyingThingsFlowDataset",
     "ForgeryDataset",
+    "ImageNetDET",
+    "ImageNetVID",
     "KITTI2012Dataset",
     "KITTI2015Dataset",
     "KITTIFlowDataset",

@@ -2,14 +2,19 @@ from .base import VideoDataset
 from .coco_vid import CocoVID
 from .coco_vid_file import read_coco_vid
 from .concat import VideoConcat
+from .imagenet import ImageNetDET, ImageNetVID
+from .imagenet_lists import VID_CLASSES, read_train_list, read_video_list
 from .mot import MOTFolders
 from .records import Problems, frame_record, instance_record, video_record
 from .references import BilateralUniformSample
 from .sampler import VideoBatchSampler, VideoSampler
 
 __all__ = [
+    "VID_CLASSES",
     "BilateralUniformSample",
     "CocoVID",
+    "ImageNetDET",
+    "ImageNetVID",
     "MOTFolders",
     "Problems",
     "VideoBatchSampler",
@@ -19,5 +24,7 @@ __all__ = [
     "frame_record",
     "instance_record",
     "read_coco_vid",
+    "read_train_list",
+    "read_video_list",
     "video_record",
 ]
