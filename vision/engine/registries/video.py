@@ -12,12 +12,15 @@ if importlib.util.find_spec("mmdet"):
     from vision.datasets.video import (
         BilateralUniformSample,
         CocoVID,
+        DegradeFrames,
+        ImageNetDET,
+        ImageNetVID,
         MOTFolders,
         VideoBatchSampler,
         VideoConcat,
         VideoSampler,
     )
 
-    register(DATASETS, CocoVID, MOTFolders, VideoConcat)
+    register(DATASETS, CocoVID, ImageNetDET, ImageNetVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
-    register(TRANSFORMS, BilateralUniformSample)
+    register(TRANSFORMS, BilateralUniformSample, DegradeFrames)
