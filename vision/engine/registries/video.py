@@ -20,6 +20,9 @@ if importlib.util.find_spec("mmdet"):
     from vision.datasets.video import (
         BilateralUniformSample,
         CocoVID,
+        DegradeFrames,
+        ImageNetDET,
+        ImageNetVID,
         MOTFolders,
         VideoBatchSampler,
         VideoConcat,
@@ -28,6 +31,6 @@ if importlib.util.find_spec("mmdet"):
     from vision.models import VideoDetector, VideoTrainer
 
     register(MODELS, NAT, DiNAT, DiNATS, MambaBBoxHead, MambaRoIHead, VideoDetector, VideoTrainer)
-    register(DATASETS, CocoVID, MOTFolders, VideoConcat)
+    register(DATASETS, CocoVID, ImageNetDET, ImageNetVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
-    register(TRANSFORMS, BilateralUniformSample)
+    register(TRANSFORMS, BilateralUniformSample, DegradeFrames)

@@ -1,0 +1,1 @@
+"""Annotations of other forms as CocoVID's JSON, which `vision.datasets.video.CocoVID` reads."""
