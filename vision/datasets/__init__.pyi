@@ -41,11 +41,22 @@ from .stereo import (
     StereoFolderDataset,
     SyntheticStereo,
 )
+from .video import (
+    BilateralUniformSample,
+    CocoVID,
+    MOTFolders,
+    VideoBatchSampler,
+    VideoConcat,
+    VideoDataset,
+    VideoSampler,
+)
 
 __all__ = [
     "BalancedSourceSampler",
+    "BilateralUniformSample",
     "CREStereoDataset",
     "CenterCrop",
+    "CocoVID",
     "Compose",
     "ETH3DDataset",
     "FixedCorruption",
@@ -54,6 +65,7 @@ __all__ = [
     "KITTI2012Dataset",
     "KITTI2015Dataset",
     "KITTIFlowDataset",
+    "MOTFolders",
     "MiddleburyDataset",
     "PackStereo",
     "PerView",
@@ -84,5 +96,9 @@ __all__ = [
     "StereoFolderDataset",
     "SyntheticStereo",
     "TimmImageDataset",
+    "VideoBatchSampler",
+    "VideoConcat",
+    "VideoDataset",
+    "VideoSampler",
     "list_samples",
 ]
