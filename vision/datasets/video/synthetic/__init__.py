@@ -1,0 +1,1 @@
+"""Clips that are made on the fly: shapes or people before procedural backgrounds, with exact boxes and tracks."""
