@@ -17,7 +17,7 @@ from .stereo import (
     match_stereo,
     match_stereo_models,
 )
-from .video import VideoDetector
+from .video import VideoDetector, VideoNetwork, VideoTrainer, video_detector, video_models
 
 __all__ = [
     "Calibration",
@@ -31,9 +31,13 @@ __all__ = [
     "StereoTrainer",
     "TimmClassifier",
     "VideoDetector",
+    "VideoNetwork",
+    "VideoTrainer",
     "convert_match_state_dict",
     "forgery_detector",
     "forgery_models",
     "match_stereo",
     "match_stereo_models",
+    "video_detector",
+    "video_models",
 ]

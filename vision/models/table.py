@@ -122,6 +122,12 @@ def _match(name: str, checkpoint: str | Path | None) -> nn.Module:
     return match_stereo(name, checkpoint)
 
 
+def _video(name: str, checkpoint: str | Path | None) -> nn.Module:
+    from vision.models.video.checkpoint import video_detector
+
+    return video_detector(name, checkpoint)
+
+
 # The first row of a task is its default.
 MODELS: tuple[ModelRow, ...] = (
     ModelRow(
@@ -165,4 +171,12 @@ MODELS: tuple[ModelRow, ...] = (
         figures={"middlebury_bad_2": 1.85, "middlebury_epe": 0.73, "eth3d_bad_1": 0.70, "kitti2015_d1": 1.50},
     ),
     ModelRow("match_flow_base", FLOW, _match, "base", parameters=74_929_512),
+    ModelRow(
+        "mamba_people_nano",
+        VIDEO,
+        _video,
+        "people-nano",
+        parameters=3_821_543,
+        license="Apache-2.0",
+    ),
 )

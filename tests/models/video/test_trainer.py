@@ -71,5 +71,5 @@ def test_the_memory_alone_can_be_trained() -> None:
 
 
 def test_unknown_modes_are_named() -> None:
-    with pytest.raises(ValueError, match="got 'predict'"):
-        trainer()(clips(1), mode="predict")
+    with pytest.raises(ValueError, match="got 'guess'"):
+        trainer()(clips(1), mode="guess")

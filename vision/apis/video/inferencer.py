@@ -32,11 +32,11 @@ from vision.images import MAX_PIXELS, ImageError
 from vision.layers import pack_for_inference
 from vision.models.table import VIDEO, find_model, model_names, require_weights
 from vision.models.video.protocol import FrameDetector
+from vision.models.video.roles import MODES
 from vision.structures.video import NO_TRACK, Detections, VideoResult
 
 DEFAULT_MODEL = "mamba_people_nano"
 DEFAULT_THRESHOLD = 0.3
-MODES = ("causal", "offline")
 MAX_FPS = 1000
 MIN_SIDE = 32  # what `max_size` may reduce frames to
 

@@ -17,6 +17,7 @@ from vision.models.video.openmmlab import (
     samplelist_boxtype2tensor,
 )
 from vision.models.video.pixel import Maps, PixelLevel
+from vision.models.video.roles import MODES, roles_of
 from vision.models.video.stages import (
     References,
     check_stages,
@@ -26,8 +27,6 @@ from vision.models.video.stages import (
     strides_of,
 )
 from vision.models.video.streams import VideoStreams
-
-MODES = ("causal", "offline")
 
 
 class VideoDetector(BaseMOTModel):
@@ -206,13 +205,6 @@ class VideoDetector(BaseMOTModel):
             )
         for i in references:
             self.watch(images[i : i + 1], sample[i], memory)
-
-
-def roles_of(sample: TrackDataSample) -> tuple[list[int], list[int]]:
-    """Indices of a sample's key frames and of its reference frames; without roles all are key frames."""
-    references = list(sample.metainfo.get("ref_frames_inds", []))
-    keys = sample.metainfo.get("key_frames_inds")
-    return list(range(len(sample))) if keys is None else list(keys), references
 
 
 def _rows(maps: Maps, rows: list[int]) -> Maps:

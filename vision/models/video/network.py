@@ -127,15 +127,15 @@ class VideoNetwork(nn.Module):
 
     def _chosen(self, output: DenseOutput, threshold: float, size: Sequence[int], most: int = 300) -> Detections:
         """Boxes that are sure enough and not the same as a surer one, in pixels of the network's input."""
-        scores, labels = output.logits[0].sigmoid().max(-1)
-        sure = (scores >= threshold).nonzero()[:, 0]
-        boxes, scores, labels = (part[sure].cpu().numpy() for part in (output.boxes()[0], scores, labels))
-        boxes = boxes.clip(0, [size[1], size[0], size[1], size[0]])
+        best = output.logits[0].sigmoid().max(-1)
+        sure = (best.values >= threshold).nonzero()[:, 0]
+        found = Detections(*(part[sure].cpu().numpy() for part in (output.boxes()[0], best.values, best.indices)))
+        boxes = found.boxes.clip(0, [size[1], size[0], size[1], size[0]])
         # OpenCV's, as torchvision alone takes as long to import as torch.
         corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).astype(np.float64)
-        keep = cv2.dnn.NMSBoxesBatched(corners, scores, labels, 0.0, self.settings["nms"])
+        keep = cv2.dnn.NMSBoxesBatched(corners, found.scores, found.labels, 0.0, self.settings["nms"])  # type: ignore[arg-type]
         order = np.asarray(keep, np.int64).reshape(-1)[:most]
-        return Detections(boxes, scores, labels).chosen(order)
+        return found._replace(boxes=boxes).chosen(order)
 
 
 def _in_frame(found: Detections, scale: tuple[float, float], size: tuple[int, int]) -> Detections:

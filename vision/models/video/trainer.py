@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseModel
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from heads.one_stage import dense_loss
 from vision.models.training import Batch, built, stacked
 from vision.models.video.network import MEMORY_LEVEL, VideoNetwork
+from vision.models.video.roles import MODES, roles_of
+from vision.models.video.streams import VideoStreams
+from vision.structures.video import Detections
 
 
 class VideoTrainer(BaseModel):
@@ -20,6 +24,7 @@ class VideoTrainer(BaseModel):
     Args:
         network: arguments of `VideoNetwork`, or one.
         train_memory_only: whether all but the memory stays as it is.
+        mode: of testing, "causal" or "offline", as of `VideoDetector`.
         keys_per_frame: pixels drawn from each reference frame's map.
         data_preprocessor: passed to mmengine's `BaseModel`.
         init_cfg: passed to mmengine's `BaseModel`.
@@ -29,14 +34,19 @@ class VideoTrainer(BaseModel):
         self,
         network: nn.Module | dict[str, Any],
         train_memory_only: bool = False,
+        mode: str = "causal",
         keys_per_frame: int = 300,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        self.network = built(network)
-        assert isinstance(self.network, VideoNetwork)
-        self.keys_per_frame = keys_per_frame
+        made = built(network)
+        assert isinstance(made, VideoNetwork)
+        self.network: VideoNetwork = made
+        if mode not in MODES:
+            raise ValueError(f"mode must be 'causal' or 'offline', got {mode!r}")
+        self.mode, self.keys_per_frame = mode, keys_per_frame
+        self.streams = VideoStreams(self.network.new_memory)
         if train_memory_only:
             if self.network.memory is None:
                 raise ValueError("train_memory_only is set, but the network has no memory")
@@ -107,7 +117,6 @@ class VideoTrainer(BaseModel):
 
     def _output(self, clips: Tensor) -> Any:
         count, frames = clips.shape[:2]
-        assert isinstance(self.network, VideoNetwork)
         levels = self.network.project(clips.flatten(0, 1).float())
         apart = [level.unflatten(0, (count, frames)) for level in levels]
         keys = None
