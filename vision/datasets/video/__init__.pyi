@@ -2,6 +2,7 @@ from .base import VideoDataset
 from .coco_vid import CocoVID
 from .coco_vid_file import read_coco_vid
 from .concat import VideoConcat
+from .degrade import DegradeFrames, RandomDefocus, RandomMotionBlur
 from .imagenet import ImageNetDET, ImageNetVID
 from .imagenet_lists import VID_CLASSES, read_train_list, read_video_list
 from .mot import MOTFolders
@@ -13,10 +14,13 @@ __all__ = [
     "VID_CLASSES",
     "BilateralUniformSample",
     "CocoVID",
+    "DegradeFrames",
     "ImageNetDET",
     "ImageNetVID",
     "MOTFolders",
     "Problems",
+    "RandomDefocus",
+    "RandomMotionBlur",
     "VideoBatchSampler",
     "VideoConcat",
     "VideoDataset",

@@ -10,6 +10,7 @@ if importlib.util.find_spec("mmdet"):
     from vision.datasets.video import (
         BilateralUniformSample,
         CocoVID,
+        DegradeFrames,
         ImageNetDET,
         ImageNetVID,
         MOTFolders,
@@ -20,4 +21,4 @@ if importlib.util.find_spec("mmdet"):
 
     register(DATASETS, CocoVID, ImageNetDET, ImageNetVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
-    register(TRANSFORMS, BilateralUniformSample)
+    register(TRANSFORMS, BilateralUniformSample, DegradeFrames)
