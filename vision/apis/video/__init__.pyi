@@ -1,6 +1,13 @@
+from .frames import VideoFrames
 from .inferencer import VideoInferencer, VideoResult
+from .source import VideoFrame
+from .state import read_state, write_state
 
 __all__ = [
+    "VideoFrame",
+    "VideoFrames",
     "VideoInferencer",
     "VideoResult",
+    "read_state",
+    "write_state",
 ]
