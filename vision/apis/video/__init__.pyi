@@ -1,5 +1,6 @@
 from .frames import VideoFrames
 from .inferencer import VideoInferencer, VideoResult
+from .sink import VideoSink
 from .source import VideoFrame
 from .state import read_state, write_state
 
@@ -8,6 +9,7 @@ __all__ = [
     "VideoFrames",
     "VideoInferencer",
     "VideoResult",
+    "VideoSink",
     "read_state",
     "write_state",
 ]
