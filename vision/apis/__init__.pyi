@@ -1,6 +1,6 @@
 from .forgery import ForgeryInferencer, ForgeryResult, HeatMap, verdict
 from .stereo import StereoInferencer, StereoResult, StereoVideo
-from .video import VideoInferencer, VideoResult
+from .video import VideoFrames, VideoInferencer, VideoResult
 
 __all__ = [
     "ForgeryInferencer",
@@ -9,6 +9,7 @@ __all__ = [
     "StereoInferencer",
     "StereoResult",
     "StereoVideo",
+    "VideoFrames",
     "VideoInferencer",
     "VideoResult",
     "verdict",

@@ -18,13 +18,13 @@ from vision.errors import UsageError
 from vision.images import ImageError, open_regular
 
 # FFmpeg's names of formats that hold their frames themselves.
-_DEMUXERS = (
+DEMUXERS = (
     *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "gif", "apng", "ivf"),
     *("yuv4mpegpipe", "mxf", "mjpeg", "h264", "hevc", "obu", "m4v", "nut", "dv"),
     *("png_pipe", "jpeg_pipe"),  # an image is a video of one frame
 )
 _VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-_OPTIONS = f"protocol_whitelist;file|format_whitelist;{','.join(_DEMUXERS)}"
+_OPTIONS = f"protocol_whitelist;file|format_whitelist;{','.join(DEMUXERS)}"
 _lock = threading.Lock()
 
 # Units that H.264 and H.265 streams begin with.
@@ -58,14 +58,7 @@ def open_video(path: str) -> cv2.VideoCapture:
     Raises:
         UsageError: it is no regular file, holds no video itself, or FFmpeg cannot decode it.
     """
-    head = _head(path)
-    if not is_container(head):
-        begins = "is empty" if not head else f"begins with {head[:16]!r}, as no video does"
-        reason = (
-            f"video {path!r} {begins}; expected a file that holds the frames itself (MP4, MOV, MKV, AVI and the like), "
-            "or a folder of images. Playlists are not followed"
-        )
-        raise UsageError(reason, code="unreadable-video", value=path)
+    check_container(path)
     with _options():
         # An absolute path is never an address, and FFmpeg alone heeds the options: OpenCV's other readers take a
         # percent sign in a name for a pattern of images.
@@ -74,6 +67,22 @@ def open_video(path: str) -> cv2.VideoCapture:
         reason = f"video {path!r} cannot be opened; expected a video that FFmpeg can decode"
         raise UsageError(reason, code="unreadable-video", value=path)
     return capture
+
+
+def check_container(path: str) -> None:
+    """Refuse what FFmpeg must not be given: what does not begin as a container of video does.
+
+    Raises:
+        UsageError: it is no regular file, or holds no video itself.
+    """
+    head = _head(path)
+    if not is_container(head):
+        begins = "is empty" if not head else f"begins with {head[:16]!r}, as no video does"
+        reason = (
+            f"video {path!r} {begins}; expected a file that holds the frames itself (MP4, MOV, MKV, AVI and the like), "
+            "or a folder of images. Playlists are not followed"
+        )
+        raise UsageError(reason, code="unreadable-video", value=path)
 
 
 def is_container(head: bytes) -> bool:

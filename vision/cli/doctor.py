@@ -45,6 +45,9 @@ _PACKAGES = (
     _Package("mmdet", ("mmdet", "onedl-mmdetection"), "openmmlab"),
     _Package("mmseg", ("mmsegmentation", "onedl-mmsegmentation"), "openmmlab"),
     _Package("natten", ("natten",), "natten"),
+    _Package("av", ("av",), "video"),
+    _Package("supervision", ("supervision",), "video"),
+    _Package("trackers", ("trackers",), "video"),
 )
 # Compiled modules of the suite, and what they are for. Without one, everything runs on its reference in PyTorch.
 EXTENSIONS = (("vision._C", "compiled operators"),)
@@ -88,6 +91,7 @@ def examine() -> list[Finding]:
         *_cuda_extension(),
         *_backends(),
         *_weights(),
+        _encoder(),
     ]
 
 
@@ -215,6 +219,17 @@ def _backends() -> list[Finding]:
         for section, table in tables
         for name, missing, purpose in describe(table)
     ]
+
+
+def _encoder() -> Finding:
+    """What writes videos."""
+    try:
+        import av
+    except (ImportError, OSError) as error:
+        return Finding("video", "h264", "absent", f"videos cannot be written: av cannot be imported ({error})")
+    if "libx264" in av.codecs_available:
+        return Finding("video", "h264", "ok", "libx264 writes MP4s that browsers play")
+    return Finding("video", "h264", "absent", "videos cannot be written: this av was built without libx264")
 
 
 def _weights() -> list[Finding]:

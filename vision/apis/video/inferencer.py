@@ -22,8 +22,8 @@ from vision.apis.base import (
     name_of,
     not_a_number,
 )
-from vision.apis.video.frames import VideoFrame
 from vision.apis.video.order import FrameOrder
+from vision.apis.video.source import MAX_FPS, VideoFrame
 from vision.apis.video.state import StreamOwner, checked_state, weights_digest
 from vision.apis.video.tracking import LOW_SCORE, Tracker
 from vision.device import usable_device
@@ -37,7 +37,6 @@ from vision.structures.video import NO_TRACK, Detections, VideoResult
 
 DEFAULT_MODEL = "mamba_people_nano"
 DEFAULT_THRESHOLD = 0.3
-MAX_FPS = 1000
 MIN_SIDE = 32  # what `max_size` may reduce frames to
 
 
@@ -156,10 +155,12 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
         if self.mode == "offline" and not self._has_references:
             message = "mode is 'offline', but no frames are remembered; call remember with frames of the whole video"
             raise UsageError(message, code="no-references")
-        number = self._order.next
+        number, path = self._order.next, None
         if isinstance(frame, VideoFrame):
-            number, time, frame = frame.number, frame.time if time is None else time, frame.image
-        result = VideoResult(name_of(frame, f"frame {number}"), number, time, classes=self.classes)
+            number, time, path = frame.number, frame.time if time is None else time, frame.path
+            frame = frame.image
+        name = path or name_of(frame, f"frame {number}")
+        result = VideoResult(name, number, time, classes=self.classes)
         found = Detections.none()
         try:
             image = self._read(frame, result.path)

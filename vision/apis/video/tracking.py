@@ -122,9 +122,10 @@ class Tracker:
         somewhere = self._boxes(xyxy=np.array([[0.0, 0.0, 8.0, 8.0]]), confidence=np.ones(1), class_id=np.zeros(1, int))
         maker.update(somewhere)
         (track,) = maker.tracks
-        at_birth = dict(_leaves(track))
-        maker.update(somewhere)  # what a track computes when it is first needed is there now
-        places = dict(_leaves(track))
+        at_birth = places = dict(_leaves(track))
+        if isinstance(values, dict) and (set(values) != set(places) or None not in values.values()):
+            maker.update(somewhere)  # what a track computes when it is first needed is there now
+            places = dict(_leaves(track))
         if not isinstance(values, dict) or set(values) != set(places):
             raise ValueError("tracks of another version of the package trackers")
         for path, value in values.items():
@@ -132,7 +133,7 @@ class Tracker:
             owner = track
             for parent in parents:
                 owner = getattr(owner, parent)
-            is_open = value is None and at_birth[path] is None
+            is_open = value is None and at_birth.get(path) is None
             setattr(owner, name, None if is_open else _filled(places[path], value, path))
         return track
 
