@@ -1,5 +1,6 @@
 from .forgery import ForgeryInferencer, ForgeryResult, HeatMap, verdict
 from .stereo import StereoInferencer, StereoResult, StereoVideo
+from .video import VideoInferencer, VideoResult
 
 __all__ = [
     "ForgeryInferencer",
@@ -8,5 +9,7 @@ __all__ = [
     "StereoInferencer",
     "StereoResult",
     "StereoVideo",
+    "VideoInferencer",
+    "VideoResult",
     "verdict",
 ]

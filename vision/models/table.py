@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_DIR = Path(__file__).resolve().parent.parent / "weights"
 
-FORGERY, STEREO, FLOW = "forgery", "stereo", "flow"
+FORGERY, STEREO, FLOW, VIDEO = "forgery", "stereo", "flow", "video"
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -29,7 +29,7 @@ class ModelRow(NamedTuple):
 
     Attributes:
         name: what users call it.
-        task: "forgery", "stereo" or "flow".
+        task: "forgery", "stereo", "flow" or "video".
         builder: name and checkpoint (None for the shipped weights) -> network in eval mode.
         variant: name of its architecture within the family.
         parameters: trained values.

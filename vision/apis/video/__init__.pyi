@@ -1,0 +1,6 @@
+from .inferencer import VideoInferencer, VideoResult
+
+__all__ = [
+    "VideoInferencer",
+    "VideoResult",
+]

@@ -1,0 +1,6 @@
+from .protocol import FrameDetector, StreamState
+
+__all__ = [
+    "FrameDetector",
+    "StreamState",
+]
