@@ -41,11 +41,14 @@ from .stereo import (
     StereoFolderDataset,
     SyntheticStereo,
 )
+from .video import BilateralUniformSample, CocoVID, VideoBatchSampler, VideoConcat, VideoDataset, VideoSampler
 
 __all__ = [
     "BalancedSourceSampler",
+    "BilateralUniformSample",
     "CREStereoDataset",
     "CenterCrop",
+    "CocoVID",
     "Compose",
     "ETH3DDataset",
     "FixedCorruption",
@@ -84,5 +87,9 @@ __all__ = [
     "StereoFolderDataset",
     "SyntheticStereo",
     "TimmImageDataset",
+    "VideoBatchSampler",
+    "VideoConcat",
+    "VideoDataset",
+    "VideoSampler",
     "list_samples",
 ]
