@@ -53,6 +53,13 @@ def check_ranges(
     check_pool(global_pool)
 
 
+def check_last_stride(last_stride: int, possible: Sequence[int], family: str) -> None:
+    """Refuse a stride that the model's downsampler cannot have."""
+    if last_stride not in possible:
+        wanted = " or ".join(map(str, possible))
+        raise ValueError(f"last_stride of {family} must be {wanted}, got {last_stride}")
+
+
 def check_pool(global_pool: str) -> None:
     """Refuse a pooling that there is not."""
     if global_pool not in ("avg", ""):

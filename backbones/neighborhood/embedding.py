@@ -24,15 +24,15 @@ class ConvTokenizer(nn.Module):
 
 
 class ConvDownsampler(nn.Module):
-    """Overlapping 3x3 convolution of stride 2 that doubles the channels, then a norm (NAT)."""
+    """Overlapping 3x3 convolution of stride 2, or of 1, that doubles the channels, then a norm (NAT)."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, stride: int = 2) -> None:
         super().__init__()
-        self.reduction = nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1, bias=False)
+        self.reduction = nn.Conv2d(dim, 2 * dim, 3, stride=stride, padding=1, bias=False)
         self.norm = nn.LayerNorm(2 * dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, H, W, C]` -> `[B, ceil(H / 2), ceil(W / 2), 2 C]`."""
+        """`[B, H, W, C]` -> `[B, ceil(H / stride), ceil(W / stride), 2 C]`."""
         return self.norm(_channels_last(self.reduction, x.permute(0, 3, 1, 2)))
 
 

@@ -13,6 +13,7 @@ class NAT(NeighborhoodTransformer):
     stages_name = "levels"
     embedding = ConvTokenizer
     downsampler = ConvDownsampler
+    strides_of_downsampler = (1, 2)
 
 
 class DiNAT(NAT):

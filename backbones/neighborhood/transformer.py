@@ -9,7 +9,7 @@ import torch
 from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
-from backbones.neighborhood.arguments import check_images, check_pool, check_ranges, check_stages
+from backbones.neighborhood.arguments import check_images, check_last_stride, check_pool, check_ranges, check_stages
 from backbones.neighborhood.block import NeighborhoodBlock, Stage
 from backbones.neighborhood.rel_pos_bias import fit_rel_pos_biases
 from backbones.neighborhood.variants import complete_arguments
@@ -26,6 +26,7 @@ class NeighborhoodTransformer(nn.Module):
     stages_name: ClassVar[str]
     embedding: ClassVar[type[nn.Module]]
     downsampler: ClassVar[type[nn.Module]]
+    strides_of_downsampler: ClassVar[tuple[int, ...]] = (2,)
     output_fmt = "NHWC"
 
     def __init__(
@@ -51,6 +52,7 @@ class NeighborhoodTransformer(nn.Module):
         init_cfg: dict[str, Any] | None = None,
         *,
         variant: str | None = None,
+        last_stride: int = 2,
     ) -> None:
         """Make the model with random weights, of a published variant or of the sizes given.
 
@@ -79,6 +81,8 @@ class NeighborhoodTransformer(nn.Module):
                 `prefix="backbone."` only the keys that begin so are taken.
             variant: a published model of this family, such as "tiny" or "large_384": it gives the arguments from
                 `embed_dim` to `layer_scale` that are None.
+            last_stride: 1 leaves the last stage at the resolution of the one before, as a dilated C5 ("DC5") does in
+                ResNets: the same weights, and twice the dilations see as far. 2 otherwise.
 
         Raises:
             ValueError: an argument is out of its range (the message names the stage where there is one), missing, or
@@ -102,6 +106,7 @@ class NeighborhoodTransformer(nn.Module):
         depths = size["depths"]
         check_stages(depths, size["num_heads"], size["embed_dim"], size["dilations"])
         check_ranges(len(depths), size["kernel_size"], in_chans, out_indices, frozen_stages, global_pool)
+        check_last_stride(last_stride, self.strides_of_downsampler, type(self).__name__)
         self.in_chans = in_chans
         self.out_indices = None if out_indices is None else tuple(sorted(i % len(depths) for i in out_indices))
         self.frozen_stages = frozen_stages
@@ -113,6 +118,8 @@ class NeighborhoodTransformer(nn.Module):
             {"num_chs": dim, "reduction": 4 * 2**i, "module": f"{self.stages_name}.{i}"} for i, dim in enumerate(dims)
         ]
 
+        self.feature_info[-1]["reduction"] //= 2 // last_stride
+
         self.patch_embed = self.embedding(in_chans, dims[0])
         self.pos_drop = nn.Dropout(drop_rate)
         options = {
@@ -121,7 +128,7 @@ class NeighborhoodTransformer(nn.Module):
             "drop_rate": drop_rate,
             "attn_drop_rate": attn_drop_rate,
         }
-        self.add_module(self.stages_name, self._make_stages(dims, size, options))
+        self.add_module(self.stages_name, self._make_stages(dims, size, options, last_stride))
         if self.out_indices is None:
             # A part of a detector has no classes: mmdet compares those of every module that has some with the data's.
             self.num_classes = num_classes
@@ -135,7 +142,9 @@ class NeighborhoodTransformer(nn.Module):
         self._freeze()
         self.register_load_state_dict_pre_hook(_fit_biases)
 
-    def _make_stages(self, dims: Sequence[int], size: dict[str, Any], options: dict[str, Any]) -> nn.ModuleList:
+    def _make_stages(
+        self, dims: Sequence[int], size: dict[str, Any], options: dict[str, Any], last_stride: int
+    ) -> nn.ModuleList:
         depths, dilations = size["depths"], size["dilations"]
         options = {**options, **{name: size[name] for name in ("kernel_size", "mlp_ratio", "layer_scale")}}
         # On the CPU even where the model is made elsewhere: the rates are wanted as numbers.
@@ -147,7 +156,9 @@ class NeighborhoodTransformer(nn.Module):
                 NeighborhoodBlock(dim, size["num_heads"][i], dilation=dilation, drop_path=next(rates), **options)
                 for dilation in layer_dilations
             ]
-            stages.append(Stage(blocks, self.downsampler(dim) if dim != dims[-1] else nn.Identity()))
+            keeps_size = last_stride == 1 and i == len(dims) - 2
+            downsample = self.downsampler(dim, stride=1) if keeps_size else self.downsampler(dim)
+            stages.append(Stage(blocks, downsample if dim != dims[-1] else nn.Identity()))
         return stages
 
     @property

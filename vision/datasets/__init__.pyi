@@ -41,7 +41,15 @@ from .stereo import (
     StereoFolderDataset,
     SyntheticStereo,
 )
-from .video import BilateralUniformSample, CocoVID, VideoBatchSampler, VideoConcat, VideoDataset, VideoSampler
+from .video import (
+    BilateralUniformSample,
+    CocoVID,
+    MOTFolders,
+    VideoBatchSampler,
+    VideoConcat,
+    VideoDataset,
+    VideoSampler,
+)
 
 __all__ = [
     "BalancedSourceSampler",
@@ -57,6 +65,7 @@ __all__ = [
     "KITTI2012Dataset",
     "KITTI2015Dataset",
     "KITTIFlowDataset",
+    "MOTFolders",
     "MiddleburyDataset",
     "PackStereo",
     "PerView",

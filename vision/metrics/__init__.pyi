@@ -19,6 +19,7 @@ from .stereo import (
     sgbm_disparity,
     stereo_errors,
 )
+from .video import VIDMetric, format_video_table, motion_ious, video_scores
 
 __all__ = [
     "ForgeryMetric",
@@ -27,15 +28,19 @@ __all__ = [
     "StereoRow",
     "StereoScores",
     "TopKAccuracy",
+    "VIDMetric",
     "binary_report",
     "bm_disparity",
     "format_stereo_table",
     "format_sweep",
     "format_table",
+    "format_video_table",
     "generator_rows",
     "mean_row",
+    "motion_ious",
     "predict",
     "robustness_sweep",
     "sgbm_disparity",
     "stereo_errors",
+    "video_scores",
 ]

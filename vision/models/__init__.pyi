@@ -17,6 +17,7 @@ from .stereo import (
     match_stereo,
     match_stereo_models,
 )
+from .video import VideoDetector
 
 __all__ = [
     "Calibration",
@@ -29,6 +30,7 @@ __all__ = [
     "StereoMatcher",
     "StereoTrainer",
     "TimmClassifier",
+    "VideoDetector",
     "convert_match_state_dict",
     "forgery_detector",
     "forgery_models",

@@ -82,6 +82,7 @@ def test_what_is_no_batch_of_images_is_named(
         ({"out_indices": (0, 4)}, r"out_indices must be from 0 to 3, the stages, got 4"),
         ({"out_indices": (-5,)}, r"out_indices must be from 0 to 3, the stages, got -5"),
         ({"out_indices": ()}, r"out_indices must name at least one stage"),
+        ({"last_stride": 4}, r"last_stride of \w+ must be (1 or )?2, got 4"),
         ({"frozen_stages": 5}, r"frozen_stages must be from -1 \(none\) to 4, got 5"),
         ({"frozen_stages": -2}, r"frozen_stages must be from -1 \(none\) to 4, got -2"),
         ({"global_pool": "max"}, r"global_pool must be 'avg' or '', got 'max'"),
@@ -169,3 +170,17 @@ def test_a_model_without_variant_says_which_sizes_it_misses() -> None:
         backbones.NAT()
     with pytest.raises(ValueError, match=r"missing: depths, num_heads$"):
         backbones.NAT(64)
+
+
+def test_a_last_stage_without_stride_has_the_same_weights_and_maps_of_twice_the_size(small: Callable[..., Any]) -> None:
+    usual, dense = small("DiNAT", out_indices=ALL), small("DiNAT", out_indices=ALL, last_stride=1)
+    dense.load_state_dict(usual.state_dict())
+    x = torch.randn(1, 3, 70, 96)
+    with torch.no_grad():
+        coarse, fine = usual(x), dense(x)
+    assert [f.shape[2:] for f in fine] == [(18, 24), (9, 12), (5, 6), (5, 6)]
+    for i in range(3):
+        torch.testing.assert_close(fine[i], coarse[i])
+    assert [info["reduction"] for info in dense.feature_info] == [4, 8, 16, 16]
+    with pytest.raises(ValueError, match=r"last_stride of DiNATS must be 2, got 1"):
+        small("DiNATS", last_stride=1)

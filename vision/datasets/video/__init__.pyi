@@ -2,6 +2,7 @@ from .base import VideoDataset
 from .coco_vid import CocoVID
 from .coco_vid_file import read_coco_vid
 from .concat import VideoConcat
+from .mot import MOTFolders
 from .records import Problems, frame_record, instance_record, video_record
 from .references import BilateralUniformSample
 from .sampler import VideoBatchSampler, VideoSampler
@@ -9,6 +10,7 @@ from .sampler import VideoBatchSampler, VideoSampler
 __all__ = [
     "BilateralUniformSample",
     "CocoVID",
+    "MOTFolders",
     "Problems",
     "VideoBatchSampler",
     "VideoConcat",

@@ -1,0 +1,3 @@
+from .detector import VideoDetector
+
+__all__ = ["VideoDetector"]
