@@ -1,7 +1,7 @@
 # DiNAT on one map of stride 16, in the place of a ResNet's C5. Its last stage keeps the stride of the one before: the
-# weights of the published classifiers stay as they are, and the wider view of the last stage comes at stride 16, which a
-# neck over two maps would leave at 32. Its dilations are twice those of a last stage at stride 32, as in a dilated C5; the
-# others reach over an image of 1000x600. ImageNet weights are given on the command line:
+# weights of the published classifiers stay as they are, and the wider view of the last stage comes at stride 16, which
+# a neck over two maps would leave at 32. Its dilations are twice those of a last stage at stride 32, as in a dilated
+# C5; the others reach over an image of 1000x600. ImageNet weights are given on the command line:
 # --cfg-options model.detector.backbone.init_cfg.type=Pretrained model.detector.backbone.init_cfg.checkpoint=FILE
 dinat_dc5 = dict(
     mini=dict(

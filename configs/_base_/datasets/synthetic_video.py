@@ -1,0 +1,34 @@
+# Generated clips of four kinds of shapes, small enough for a CPU, in which many frames are blurred, out of focus, noisy
+# or hidden on purpose. Each process makes a frame once and keeps it.
+train_frames = [
+    dict(type="LoadSyntheticFrame"),
+    dict(type="LoadTrackAnnotations"),
+    dict(type="RandomFlip", prob=0.5),
+]
+train_pipeline = [
+    dict(type="BilateralUniformSample", num_ref_imgs=2),
+    dict(type="TransformBroadcaster", share_random_params=True, transforms=train_frames),
+    dict(type="PackTrackInputs"),
+]
+test_pipeline = [
+    dict(type="TransformBroadcaster", transforms=train_frames[:2]),
+    dict(type="PackTrackInputs", meta_keys=("video_name", "degraded")),
+]
+clips = dict(type="SyntheticVideo", size=(120, 160), num_frames=24, degraded=0.4)
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type="VideoSampler"),
+    batch_sampler=dict(type="VideoBatchSampler"),
+    dataset={**clips, "num_videos": 160, "seed": 1, "pipeline": train_pipeline},
+)
+val_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    sampler=dict(type="VideoSampler"),
+    batch_sampler=dict(type="VideoBatchSampler"),
+    dataset={**clips, "num_videos": 40, "seed": 2, "pipeline": test_pipeline, "test_mode": True},
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type="VIDMetric")
+test_evaluator = val_evaluator

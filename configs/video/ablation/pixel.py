@@ -1,0 +1,4 @@
+# The memory of pixels alone.
+_base_ = "./single.py"
+
+model = dict(pixel=dict(embed_dim=128, num_heads=8, pixels_per_box=20, max_length=4000, key_length=500))
