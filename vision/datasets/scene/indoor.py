@@ -154,7 +154,7 @@ def standing_object(
         thick = half[0] * rng.uniform(0.6, 1.0)
         return [shop.quadric(name, place, (thick, half[1], thick), lean, up=1)]
     if kind < 0.88:
-        shape = outline.person(rng) if rng.random() < 0.15 else outline.blob(rng)
+        shape = outline.person(rng) if rng.random() < 0.15 and shop.people else outline.blob(rng)
         surfaces: list[Surface] = [shop.cushion(place, half, shape, up=0.9)]
         if rng.random() < 0.6:
             top = (place[0] + float(rng.normal(0, 0.2)) * half[0], place[1] - 1.8 * half[1], place[2] * 1.005)

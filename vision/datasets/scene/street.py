@@ -211,7 +211,7 @@ def _roadside(shop: Workshop, road: _Road, side: int) -> list[Surface]:
             surfaces.append(shop.cushion(place, half, outline.foliage(rng), bush, up=0.9))
         else:
             frame = rotation(float(rng.normal(0, 0.5)), 0)
-            if rng.random() < 0.5:
+            if rng.random() < 0.5 and shop.people:
                 half = (pixels * 0.9, pixels * 0.88)
                 surfaces.append(shop.cushion(place, half, outline.person(rng), up=1))
             else:

@@ -49,13 +49,17 @@ class Workshop:
         rig: the cameras.
         pool: where materials come from.
         weak: share of materials with hardly any contrast.
+        people: whether figures of people may stand among the things.
     """
 
-    def __init__(self, rng: np.random.Generator, rig: Rig, pool: TexturePool, weak: float = 0.15) -> None:
+    def __init__(
+        self, rng: np.random.Generator, rig: Rig, pool: TexturePool, weak: float = 0.15, people: bool = True
+    ) -> None:
         self.rng = rng
         self.rig = rig
         self.pool = pool
         self.weak = weak
+        self.people = people
         light = np.array([rng.uniform(-0.8, 0.8), rng.uniform(-1, -0.1), rng.uniform(-1, -0.3)])
         self.light = light / np.linalg.norm(light)
         self.ambient = rng.uniform(0.35, 0.8)

@@ -6,12 +6,15 @@ from .mot import MOTFolders
 from .records import Problems, frame_record, instance_record, video_record
 from .references import BilateralUniformSample
 from .sampler import VideoBatchSampler, VideoSampler
+from .synthetic import LoadSyntheticFrame, SyntheticVideo
 
 __all__ = [
     "BilateralUniformSample",
     "CocoVID",
+    "LoadSyntheticFrame",
     "MOTFolders",
     "Problems",
+    "SyntheticVideo",
     "VideoBatchSampler",
     "VideoConcat",
     "VideoDataset",

@@ -10,12 +10,14 @@ if importlib.util.find_spec("mmdet"):
     from vision.datasets.video import (
         BilateralUniformSample,
         CocoVID,
+        LoadSyntheticFrame,
         MOTFolders,
+        SyntheticVideo,
         VideoBatchSampler,
         VideoConcat,
         VideoSampler,
     )
 
-    register(DATASETS, CocoVID, MOTFolders, VideoConcat)
+    register(DATASETS, CocoVID, MOTFolders, SyntheticVideo, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
-    register(TRANSFORMS, BilateralUniformSample)
+    register(TRANSFORMS, BilateralUniformSample, LoadSyntheticFrame)
