@@ -9,6 +9,7 @@ from .mot import MOTFolders
 from .records import Problems, frame_record, instance_record, video_record
 from .references import BilateralUniformSample
 from .sampler import VideoBatchSampler, VideoSampler
+from .synthetic import LoadSyntheticFrame, SyntheticVideo
 
 __all__ = [
     "VID_CLASSES",
@@ -17,10 +18,12 @@ __all__ = [
     "DegradeFrames",
     "ImageNetDET",
     "ImageNetVID",
+    "LoadSyntheticFrame",
     "MOTFolders",
     "Problems",
     "RandomDefocus",
     "RandomMotionBlur",
+    "SyntheticVideo",
     "VideoBatchSampler",
     "VideoConcat",
     "VideoDataset",

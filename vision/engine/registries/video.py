@@ -23,7 +23,9 @@ if importlib.util.find_spec("mmdet"):
         DegradeFrames,
         ImageNetDET,
         ImageNetVID,
+        LoadSyntheticFrame,
         MOTFolders,
+        SyntheticVideo,
         VideoBatchSampler,
         VideoConcat,
         VideoSampler,
@@ -34,3 +36,5 @@ if importlib.util.find_spec("mmdet"):
     register(DATASETS, CocoVID, ImageNetDET, ImageNetVID, MOTFolders, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
     register(TRANSFORMS, BilateralUniformSample, DegradeFrames)
+    register(DATASETS, CocoVID, MOTFolders, SyntheticVideo, VideoConcat)
+    register(TRANSFORMS, BilateralUniformSample, LoadSyntheticFrame)

@@ -65,7 +65,9 @@ class Cast:
                 place = self._place()
                 pace = 0.0 if rng.random() < 0.25 else float(rng.uniform(0.015, 0.045))
                 sideways = rng.random() < 0.6
-                heading = float(rng.choice([0, math.pi]) + rng.normal(0, 0.3) if sideways else rng.uniform(0, 2 * math.pi))
+                heading = float(
+                    rng.choice([0, math.pi]) + rng.normal(0, 0.3) if sideways else rng.uniform(0, 2 * math.pi)
+                )
             actors.append(self._person(place, pace, heading, cutouts))
         return actors
 
@@ -92,7 +94,7 @@ class Cast:
     def _place(self) -> tuple[float, float]:
         """A place to stand: column and row of the feet, so that the height is one that a frame can show."""
         rng = self.rng
-        height, width = self.size
+        width = self.size[1]
         top, bottom = self._rows()
         # As many small ones as large ones, on a logarithmic scale of height.
         low, high = self.ground.height(top), self.ground.height(bottom)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,26 +17,49 @@ from vision.datasets.video.synthetic.shots import FAULTS, Sensor, Shot, plan_sho
 from vision.datasets.video.synthetic.stage import Objects, Stage, Veil
 
 
-@dataclass(frozen=True)
 class Clip:
-    """A clip of T frames.
+    """A clip of which every frame is made when it is first asked for, and the same whatever was asked for before.
 
     Args:
-        frames: uint8 RGB `[T, H, W, 3]`.
-        objects: what each frame shows at the middle of its exposure.
-        faults: what each frame suffers from on purpose: one of `FAULTS`, or "".
+        stage: what it shows.
+        shots: how each frame is taken.
+        sensor: what the camera does to all of them.
         classes: names of the labels.
+        seed: of the noise.
     """
 
-    frames: np.ndarray
-    objects: tuple[Objects, ...]
-    faults: tuple[str, ...]
-    classes: tuple[str, ...]
+    def __init__(
+        self, stage: Stage, shots: Sequence[Shot], sensor: Sensor, classes: tuple[str, ...], seed: Sequence[int]
+    ) -> None:
+        self.stage, self.shots, self.sensor, self.classes = stage, tuple(shots), sensor, classes
+        self._seed = tuple(seed)
+        self._frames: dict[int, np.ndarray] = {}
+        self._objects: dict[int, Objects] = {}
 
-    @property
-    def degraded(self) -> np.ndarray:
-        """Which frames are degraded on purpose, bool `[T]`."""
-        return np.array([bool(fault) for fault in self.faults], bool)
+    def __len__(self) -> int:
+        return len(self.shots)
+
+    def frame(self, number: int) -> np.ndarray:
+        """A frame, uint8 RGB `[H, W, 3]`; not to be written to."""
+        if number not in self._frames:
+            shot = self.shots[number]
+            rng = np.random.default_rng([*self._seed, 1, number])
+            self._frames[number] = self.sensor.record(rng, self.stage.expose(number, shot), shot)
+        return self._frames[number]
+
+    def objects(self, number: int) -> Objects:
+        """What a frame shows at the middle of its exposure."""
+        if number not in self._objects:
+            self._objects[number] = self.stage.objects(number)
+        return self._objects[number]
+
+    def frames(self) -> np.ndarray:
+        """All frames, uint8 RGB `[T, H, W, 3]`."""
+        return np.stack([self.frame(number) for number in range(len(self))])
+
+    def fault(self, number: int) -> str:
+        """What a frame suffers from on purpose: one of `FAULTS`, or "" for none."""
+        return self.shots[number].fault
 
 
 class ClipMaker:
@@ -85,11 +106,7 @@ class ClipMaker:
         rng = np.random.default_rng([*seed])
         stage, shots = self.prepare(rng, length)
         sensor = Sensor(rng, self.size)
-        frames = np.empty((length, *self.size, 3), np.uint8)
-        for number, shot in enumerate(shots):
-            frames[number] = sensor.record(rng, stage.expose(number, shot), shot)
-        objects = tuple(stage.objects(number) for number in range(length))
-        return Clip(frames, objects, tuple(shot.fault for shot in shots), self.classes)
+        return Clip(stage, shots, sensor, self.classes, seed)
 
     def prepare(self, rng: np.random.Generator, length: int) -> tuple[Stage, list[Shot]]:
         """The stage of a clip, with all that moves on it, and how each frame is taken."""

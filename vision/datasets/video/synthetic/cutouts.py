@@ -147,6 +147,8 @@ def _cut_out(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
         return None
     part = (slice(top, top + height), slice(left, left + width))
     # A pixel is taken off: at the outline the old background shows.
-    alpha = cv2.GaussianBlur(cv2.erode(mask[part].view(np.uint8), np.ones((3, 3), np.uint8)) * np.uint8(255), (0, 0), 0.8)
+    alpha = cv2.GaussianBlur(
+        cv2.erode(mask[part].view(np.uint8), np.ones((3, 3), np.uint8)) * np.uint8(255), (0, 0), 0.8
+    )
     color = image[part].astype(np.float32) * (alpha.astype(np.float32) / 255)[..., None]
     return color, alpha

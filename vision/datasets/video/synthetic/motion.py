@@ -1,4 +1,4 @@
-"""How things move: closed formulas of time, so that any moment between two frames can be asked for. Time is in frames."""
+"""How things move, as functions of time in frames, so that any moment between two frames can be asked for."""
 
 from __future__ import annotations
 

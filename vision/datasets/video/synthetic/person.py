@@ -16,6 +16,7 @@ from vision.datasets.video.synthetic.wardrobe import Wardrobe
 
 PHASES = 16
 HEADINGS = 16
+_KEPT = 12  # sprites at hand: those of a moment, and some to come back to
 _AROUND = np.stack([np.cos(np.arange(16) * math.pi / 8), np.sin(np.arange(16) * math.pi / 8)], 1)
 _ARM, _FOREARM, _THIGH, _SHANK = 0.17, 0.16, 0.245, 0.245
 _CANVAS = (1.3, 1.1)  # height and width of the canvas, statures
@@ -54,13 +55,17 @@ class Person:
             walks,
         )
         if key not in self._made:
+            if len(self._made) >= _KEPT:
+                self._made.clear()
             self._made[key] = self._draw(key[0] * 2 * math.pi / HEADINGS, key[1] * 2 * math.pi / PHASES, walks)
         return self._made[key]
 
     def _draw(self, heading: float, phase: float, walks: bool) -> Sprite:
         canvas = _Canvas(self.detail)
         joints = self._pose(phase, walks)
-        turn = np.array([[math.cos(heading), -math.sin(heading), 0], [math.sin(heading), math.cos(heading), 0], [0, 0, 1]])
+        turn = np.array(
+            [[math.cos(heading), -math.sin(heading), 0], [math.sin(heading), math.cos(heading), 0], [0, 0, 1]]
+        )
         # Right, away, up, of joints given as forward, to the left, up.
         seen = {name: turn @ np.array(place) for name, place in joints.items()}
         flat = {name: self._project(place) for name, place in seen.items()}
@@ -142,9 +147,9 @@ class Person:
         at = depth["pelvis"]
         side = 0.075 * stout
         chest = [_disc(left * 0.8 + right * 0.2, 0.055 * stout), _disc(right * 0.8 + left * 0.2, 0.055 * stout)]
-        hips = [_disc(flat["hip_l"] + (0, -0.02), side), _disc(flat["hip_r"] + (0, -0.02), side)]
+        hips = [_disc(flat["hip_l"] + _down(-0.02), side), _disc(flat["hip_r"] + _down(-0.02), side)]
         waist = [_disc(pelvis * 0.5 + neck * 0.5, 0.095 * stout)]
-        parts = [(at, _hull(chest + hips + waist + [_disc(neck + (0, 0.03), 0.045)]), "top", 1.0)]
+        parts = [(at, _hull(chest + hips + waist + [_disc(neck + _down(0.03), 0.045)]), "top", 1.0)]
         if clothes.hem:
             # A skirt or coat reaches from the hips down the thighs.
             low = [
@@ -152,14 +157,18 @@ class Person:
                 for s in "lr"
             ]
             parts.append((at + 0.0005, _hull(hips + low), clothes.skirt, 0.97))
-        parts.append((at - 0.0015, _limb(neck + (0, 0.015), head, 0.03, 0.03), "skin", 0.85))
+        parts.append((at - 0.0015, _limb(neck + _down(0.015), head, 0.03, 0.03), "skin", 0.85))
         tall = 0.072 * (self._cos + 0.75 * self._sin)
         wide = 0.055
         face = _AROUND * (wide, tall) + head
         parts.append((at - 0.003, face, "skin", 1.0))
         away = np.array([flat["head"][0] - flat["neck"][0], 0.0])
         back = head - away * 0.5
-        cap = _AROUND * (wide * 1.08, tall * (0.62 + 0.35 * max(-facing, 0))) + back + (0, -tall * (0.5 - 0.3 * max(-facing, 0)))
+        cap = (
+            _AROUND * (wide * 1.08, tall * (0.62 + 0.35 * max(-facing, 0)))
+            + back
+            + (0, -tall * (0.5 - 0.3 * max(-facing, 0)))
+        )
         parts.append((at - 0.004, cap, "hair", 1.0))
         if clothes.long_hair:
             fall = _AROUND * (wide * 1.1, tall * 1.5) + back + (0, tall * 0.5)
@@ -199,8 +208,10 @@ class _Canvas:
         height, width = mask.shape
         tall, wide = tile.shape[:2]
         y, x = (tall - height) // 2, (wide - width) // 2
-        color = tile[y : y + height, x : x + width] if shade == 1 else cv2.convertScaleAbs(
-            tile[y : y + height, x : x + width], alpha=shade
+        color = (
+            tile[y : y + height, x : x + width]
+            if shade == 1
+            else cv2.convertScaleAbs(tile[y : y + height, x : x + width], alpha=shade)
         )
         part = (slice(top, bottom), slice(left, right))
         cover, clear = cv2.merge([mask] * 3), cv2.merge([cv2.bitwise_not(mask)] * 3)
@@ -217,7 +228,13 @@ class _Canvas:
         shade = np.clip(1 - np.float32(0.35 * light) * slope, 0.6, 1.25)
         color = cv2.multiply(self.color.astype(np.float32), cv2.merge([shade] * 3))
         color = np.minimum(color, self.alpha[..., None]).astype(np.uint8)
-        return Sprite(np.dstack([color, self.alpha]), (float(self.origin[0]), float(self.origin[1])), self.detail)
+        left, top, width, tall = cv2.boundingRect(self.alpha)
+        part = np.dstack([color, self.alpha])[top : top + tall, left : left + width]
+        return Sprite(part, (float(self.origin[0]) - left, float(self.origin[1]) - top), self.detail)
+
+
+def _down(length: float) -> np.ndarray:
+    return np.array([0.0, length])
 
 
 def _disc(center: np.ndarray, radius: float) -> np.ndarray:

@@ -21,10 +21,11 @@ from vision.datasets.scene.street import street
 from vision.datasets.scene.view import View
 from vision.datasets.scene.workshop import Surface, Workshop, rotation
 from vision.datasets.video.synthetic.motion import Ground
+from vision.errors import UsageError
 from vision.images import read_image
 
 MARGIN = 1.35
-_EYE = 1.62  # height of a camera in streets, meters
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _PERSON = 1.7
 
 
@@ -96,13 +97,39 @@ class Backgrounds:
         elif kind == "confetti":
             surfaces = confetti(shop, near, near * 0.2)
         else:
-            surfaces = [Patch(rig.point(width / 2, height / 2, near), shop.frame(0.3, 0.4)[:2], None, shop.material(), shop.texels(near))]
+            surfaces = [
+                Patch(
+                    rig.point(width / 2, height / 2, near),
+                    shop.frame(0.3, 0.4)[:2],
+                    None,
+                    shop.material(),
+                    shop.texels(near),
+                )
+            ]
             surfaces.append(far_plane(shop, far))
         surfaces.sort(key=lambda surface: -surface.distance)
         view = View(rig, 0.0)
         view.compose([surface.trace(view) for surface in surfaces])
         Lighting(rng, sky=1.02 * far if kind == "street" else 0.0).apply(view)
         return Scenery(_developed(rng, view.color), ground)
+
+
+def list_photos(folder: str | Path) -> list[Path]:
+    """The photographs in a folder and below.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in _SUFFIXES)
+    # Masks of cutouts may lie beside their photographs.
+    found = [path for path in found if not path.name.endswith("_mask.png")]
+    if not found:
+        raise UsageError(
+            f"backgrounds is {str(folder)!r}: no photographs there; give a folder of JPEG, PNG or WebP files",
+            code="bad-data-root",
+            value=str(folder),
+        )
+    return found
 
 
 def _any_ground(rng: np.random.Generator, field: tuple[int, int]) -> Ground:
@@ -131,11 +158,15 @@ def _square(shop: Workshop, near: float, eye: float) -> list[Surface]:
         depth = nearest * math.exp(rng.uniform(0, 1.8))
         origin = np.array([rng.normal(0, 0.5) * depth * rig.size[1] / rig.focal, drop, depth])
         half = rng.uniform(0.3, 4, 2) * meter
-        shape = [[outline.box(-half[0], -half[1], half[0], half[1])]] if rng.random() < 0.6 else [
-            [contour * half for contour in outline.blob(rng)[0]]
-        ]
+        shape = (
+            [[outline.box(-half[0], -half[1], half[0], half[1])]]
+            if rng.random() < 0.6
+            else [[contour * half for contour in outline.blob(rng)[0]]]
+        )
         material = shop.lit(shop.material(0.4), down)
-        surfaces.append(Patch(origin, turned, shape, material, shop.texels(near * 0.6), bias=0.01 * near, order=1e9 - n))
+        surfaces.append(
+            Patch(origin, turned, shape, material, shop.texels(near * 0.6), bias=0.01 * near, order=1e9 - n)
+        )
     wall = nearest * math.exp(rng.uniform(0.7, 2.3))
     if rig.project(np.array([[0, drop, wall]]))[0, 1] > 0:
         frame = rotation(float(rng.normal(0, 0.25)), 0)

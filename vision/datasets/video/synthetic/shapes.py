@@ -33,7 +33,9 @@ def paint_shape(rng: np.random.Generator, name: str, hue: float) -> Sprite:
     # Rounded by light from above, worn by use.
     y, x = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * math.pi)
-    shade = 1 + np.float32(rng.uniform(0.05, 0.25)) * (np.float32(math.cos(angle)) * x + np.float32(math.sin(angle)) * y)
+    shade = 1 + np.float32(rng.uniform(0.05, 0.25)) * (
+        np.float32(math.cos(angle)) * x + np.float32(math.sin(angle)) * y
+    )
     shade += np.float32(0.05) * noise(rng, _SIDE, 1.2)
     return Sprite(premultiplied(color * shade[..., None], alpha), (half - 0.5, half - 0.5), _SIDE)
 
@@ -87,9 +89,7 @@ _OUTLINES = {"disk": _disk, "square": _square, "star": _star}
 _PATTERNS = {"striped": _stripes, "dotted": _dots}
 
 
-def clutter(
-    rng: np.random.Generator, shape: Shape, texture: np.ndarray, anchor_low: bool, soft: float = 0.0
-) -> Sprite:
+def clutter(rng: np.random.Generator, shape: Shape, texture: np.ndarray, anchor_low: bool, soft: float = 0.0) -> Sprite:
     """Something of no class.
 
     Args:
@@ -106,6 +106,7 @@ def clutter(
     alpha = coverage(parts, (0, 0, side, side))
     color = cv2.resize(texture, (side, side)).astype(np.float32) * np.float32(rng.uniform(0.5, 1.1))
     if soft:
-        alpha, color = cv2.GaussianBlur(alpha, (0, 0), soft), cv2.GaussianBlur(color, (0, 0), soft)
+        alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), soft), np.float32)
+        color = np.asarray(cv2.GaussianBlur(color, (0, 0), soft), np.float32)
     place = (half - 0.5, side - 1.0 if anchor_low else half - 0.5)
     return Sprite(premultiplied(color, alpha), place, side)

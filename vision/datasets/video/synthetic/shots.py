@@ -58,9 +58,7 @@ def plan_shots(
     return shots
 
 
-def _runs(
-    rng: np.random.Generator, length: int, degraded: float, faults: Sequence[str]
-) -> list[tuple[list[int], str]]:
+def _runs(rng: np.random.Generator, length: int, degraded: float, faults: Sequence[str]) -> list[tuple[list[int], str]]:
     """Runs of degraded frames with their fault."""
     wanted = round(degraded * length)
     free = list(range(length)) if wanted >= length else list(range(1, length))
@@ -103,10 +101,10 @@ class Sensor:
 
     def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
         self.size = size
-        self._grain = rng.standard_normal((size[0] + 32, size[1] + 32, 3), dtype=np.float32)
+        white = rng.standard_normal((size[0] + 32, size[1] + 32, 3), dtype=np.float32)
         # Denoising and demosaicing leave coarse grain.
-        self._grain = cv2.GaussianBlur(self._grain, (0, 0), rng.uniform(0.3, 0.7))
-        self._grain /= self._grain.std()
+        grain = cv2.GaussianBlur(white, (0, 0), rng.uniform(0.3, 0.7))
+        self._grain = (grain / np.float32(grain.std())).astype(np.float32)
         self.quality = int(rng.integers(25, 96)) if rng.random() < 0.7 else None
         self.sharpen = float(rng.uniform(0.2, 0.9)) if rng.random() < 0.5 else 0.0
         self.chroma = CHROMA[int(rng.integers(2))]
@@ -117,7 +115,7 @@ class Sensor:
             image = cv2.GaussianBlur(image, (0, 0), shot.defocus)
         if self.sharpen and not shot.fault:
             image = cv2.addWeighted(image, 1 + self.sharpen, cv2.GaussianBlur(image, (3, 3), 0.8), -self.sharpen, 0)
-        image = cv2.multiply(image, (*shot.gain, 1.0))
+        image = cv2.transform(image, np.diag(shot.gain).astype(np.float32))
         y, x = (int(v) for v in rng.integers(0, 32, 2))
         grain = self._grain[y : y + self.size[0], x : x + self.size[1]]
         image = cv2.addWeighted(image, 1.0, grain, shot.noise, 0)

@@ -45,7 +45,7 @@ class Sprite:
             None if nothing of it falls on the frame.
         """
         scale = math.sqrt(abs(float(np.linalg.det(view[:, :2])))) / self.unit
-        level = max(0, int(math.floor(math.log2(1 / max(scale, 1e-6)) + 0.25)))
+        level = max(0, math.floor(math.log2(1 / max(scale, 1e-6)) + 0.25))
         texels = self._level(level)
         # The real ratio: odd sides are halved to a whole number.
         ratio = np.array(texels.shape[1::-1]) / self.levels[0].shape[1::-1]

@@ -198,7 +198,7 @@ class Stage:
         marks = {-1: view @ np.array([[0.3 * width, 0.7 * width], [0.3 * height, 0.7 * height], [1, 1]])}
         for number, actor in enumerate(self.actors):
             if isinstance(actor, (Floater, Walker)):
-                x, y, size = actor.way.at(time)[:3]
+                x, y = actor.way.at(time)[:2]
                 marks[number] = view @ np.array([x, y, 1])
         return marks
 

@@ -1,0 +1,7 @@
+from .clip import Clip, ClipMaker
+from .dataset import LoadSyntheticFrame, SyntheticVideo
+from .shapes import SHAPES
+from .shots import FAULTS
+from .stage import Objects, Stage
+
+__all__ = ["FAULTS", "SHAPES", "Clip", "ClipMaker", "LoadSyntheticFrame", "Objects", "Stage", "SyntheticVideo"]
