@@ -38,7 +38,6 @@ CODES: dict[str, str] = {
     "bad-address": "the address of a stream has another scheme, or cannot be opened; the value is the address",
     "no-camera": "no camera has this number, or it gives no frames; the value is the number",
     "unknown-class": "the model knows no such class; the value is its name",
-    "bad-state": "the saved state of a stream cannot be used: it is damaged, or of another model, classes or version",
     "no-encoder": "the video library was built without an H.264 encoder",
     "bad-video-name": "the name of a video to write has another suffix than .mp4, .m4v or .mov; the value is the name",
     "bad-image": "an image file cannot be used, for a reason that no other code names",

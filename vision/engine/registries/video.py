@@ -33,8 +33,6 @@ if importlib.util.find_spec("mmdet"):
     from vision.models import VideoDetector, VideoTrainer
 
     register(MODELS, NAT, DiNAT, DiNATS, MambaBBoxHead, MambaRoIHead, VideoDetector, VideoTrainer)
-    register(DATASETS, CocoVID, ImageNetDET, ImageNetVID, MOTFolders, VideoConcat)
+    register(DATASETS, CocoVID, ImageNetDET, ImageNetVID, MOTFolders, SyntheticVideo, VideoConcat)
     register(DATA_SAMPLERS, VideoBatchSampler, VideoSampler)
-    register(TRANSFORMS, BilateralUniformSample, DegradeFrames)
-    register(DATASETS, CocoVID, MOTFolders, SyntheticVideo, VideoConcat)
-    register(TRANSFORMS, BilateralUniformSample, LoadSyntheticFrame)
+    register(TRANSFORMS, BilateralUniformSample, DegradeFrames, LoadSyntheticFrame)
