@@ -13,14 +13,14 @@ model = dict(
         # From random weights, on one map of stride 8.
         backbone=dict(
             depth=18,
-            base_channels=32,
+            base_channels=16,
             strides=(1, 2, 1, 1),
             dilations=(1, 1, 2, 2),
             frozen_stages=-1,
             norm_eval=False,
             init_cfg=None,
         ),
-        neck=dict(in_channels=[256], out_channels=channels),
+        neck=dict(in_channels=[128], out_channels=channels),
         rpn_head=dict(
             in_channels=channels,
             feat_channels=channels,

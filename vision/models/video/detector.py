@@ -163,13 +163,15 @@ class VideoDetector(BaseMOTModel):
         height, width = sample.metainfo.get("pad_shape", image.shape[-2:])[:2]
         image = image[..., :height, :width]
         sample.set_metainfo({"batch_input_shape": tuple(image.shape[-2:]), "mode": self.mode})
+        # Pipelines that do not resize leave it out.
+        scale_factor = sample.metainfo.get("scale_factor", (1.0, 1.0))
+        sample.set_metainfo({"scale_factor": scale_factor})
         plain: Maps = tuple(self.detector.extract_feat(image))
         pixel, bank = self.pixel, None if memory is None else memory.pixel
         maps = plain if pixel is None or bank is None else pixel.read(plain, bank)
         found = detections(self.detector, maps, sample, memory)
         if pixel is not None and bank is not None:
-            factor = found.bboxes.new_tensor(sample.metainfo.get("scale_factor", (1.0, 1.0)))
-            boxes = (found.bboxes * factor.repeat(2))[found.scores >= pixel.min_score]
+            boxes = (found.bboxes * found.bboxes.new_tensor(scale_factor).repeat(2))[found.scores >= pixel.min_score]
             pixel.write(plain, boxes, bank)
         self.detector.add_pred_to_datasample([sample], [found])
         return sample
