@@ -1,4 +1,5 @@
-# People in stills and videos, as crops; which files, see the card of the shipped weights.
+# People in stills and videos, as crops, from annotations in CocoVID's form (docs/video-data.md); which pictures the
+# shipped weights saw, and under which licenses, is in their card.
 data_root = "data/people/"
 
 train_dataloader = dict(
@@ -11,11 +12,12 @@ train_dataloader = dict(
         type="VideoClips",
         size=(416, 416),
         sources=[
-            dict(ann_file=data_root + "penn.json", weight=0.4),
-            dict(ann_file=data_root + "tud.json", weight=0.15),
+            dict(ann_file=data_root + "penn.json", weight=0.38),
+            dict(ann_file=data_root + "tud.json", weight=0.12),
             dict(ann_file=data_root + "mot.json", weight=0.1),
             dict(ann_file=data_root + "photos.json", weight=0.25),
-            dict(ann_file=data_root + "onebyone.json", weight=0.1),
+            dict(ann_file=data_root + "onebyone.json", weight=0.05),
+            dict(ann_file=data_root + "negatives.json", weight=0.1),
         ],
         transforms=[
             dict(type="RandomColor"),
