@@ -28,7 +28,8 @@ from torch import Tensor
 import vision
 from heads.memory import MemoryBank, StreamMemory
 from vision.analysis.speed import keep_freed_memory, medians
-from vision.engine import load_config
+from vision.engine.config import load_config
+from vision.engine.openmmlab import build_model
 from vision.models import VideoDetector, VideoNetwork, video_detector
 from vision.models.video.network import MEMORY_LEVEL
 
@@ -98,9 +99,8 @@ def print_shipped(repeat: int) -> None:
         [lambda: network.detect(frames, None), lambda: network.detect(frames, memory)], repeat
     )
     print("\nmamba_people_nano, 640x480, ms per frame\n| without memory | with | ratio | frames per second |")
-    print(
-        f"|---|---|---|---|\n| {without:.1f} | {with_memory:.1f} | {with_memory / without:.2f} | {1e3 / with_memory:.1f} |"
-    )
+    ratio, rate = with_memory / without, 1e3 / with_memory
+    print(f"|---|---|---|---|\n| {without:.1f} | {with_memory:.1f} | {ratio:.2f} | {rate:.1f} |")
 
 
 def print_stream(count: int, windows: tuple[int, ...]) -> None:
@@ -143,12 +143,10 @@ def sliding(network: VideoNetwork, frames: np.ndarray, window: int) -> tuple[flo
 
 def published(name: str) -> VideoDetector:
     """A detector of configs/video with random weights."""
-    from mmengine.registry import MODELS
-
-    config = load_config(str(ROOT / "configs" / "video" / f"{name}.py"))
-    config.model.detector.backbone.init_cfg = None
     torch.manual_seed(0)
-    return MODELS.build(config.model).eval()
+    model = build_model(load_config(str(ROOT / "configs" / "video" / f"{name}.py")))
+    assert isinstance(model, VideoDetector)
+    return model
 
 
 def sample():  # type: ignore[no-untyped-def] # of mmdet, which is imported late

@@ -19,12 +19,14 @@ from vision.models import (
     StereoTrainer,
     forgery_models,
     match_stereo_models,
+    video_models,
 )
 from vision.models.table import (
     FLOW,
     FORGERY,
     MODELS,
     STEREO,
+    VIDEO,
     WEIGHTS_DIR,
     ModelRow,
     default_model,
@@ -48,7 +50,9 @@ def test_every_row_builds_what_it_says(row: ModelRow) -> None:
     assert not network.training
     assert sum(parameter.numel() for parameter in network.parameters()) == row.parameters
     if row.task != FORGERY:
-        assert (network.variant, network.stereo) == (row.variant, not row.is_flow)
+        assert network.variant == row.variant
+    if row.task in (STEREO, FLOW):
+        assert network.stereo == (not row.is_flow)
 
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
@@ -63,7 +67,7 @@ def test_weights_that_ship_have_a_card_and_a_license(row: ModelRow) -> None:
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
 def test_every_model_is_in_the_docs(row: ModelRow) -> None:
-    page = "forgery" if row.task == FORGERY else "stereo"
+    page = {FORGERY: "forgery", VIDEO: "video"}.get(row.task, "stereo")
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in (f"docs/{page}.md", "README.md")]
     assert any(row.name in text for text in texts)
 
@@ -75,8 +79,9 @@ def test_no_weights_lie_about_that_no_row_names() -> None:
 def test_names_and_defaults() -> None:
     assert len({row.name for row in MODELS}) == len(MODELS)
     assert forgery_models() == model_names(FORGERY) and match_stereo_models() == model_names(STEREO, FLOW)
-    defaults = [default_model(task) for task in (FORGERY, STEREO, FLOW)]
-    assert defaults == ["dual_frequency_demo", "match_stereo_nano", "match_flow_base"]
+    assert video_models() == model_names(VIDEO)
+    defaults = [default_model(task) for task in (FORGERY, STEREO, FLOW, VIDEO)]
+    assert defaults == ["dual_frequency_demo", "match_stereo_nano", "match_flow_base", "mamba_people_nano"]
     assert default_setting(FORGERY, "crop_size") == 256
     assert find_model("nope") is None and find_model("match_stereo_nano", FORGERY) is None
     assert find_variant("nano", STEREO, FLOW) is find_model("match_stereo_nano")

@@ -44,7 +44,7 @@ def video_detector(name: str = default_model(VIDEO), checkpoint: str | Path | No
         raise UsageError(message, code="unknown-model", value=name)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
-        return VideoNetwork(**VARIANTS[row.variant]).eval()
+        return VideoNetwork(**VARIANTS[row.variant], variant=row.variant).eval()
     state, metadata = read_checkpoint(source)
     network = _network(row.variant, metadata, source)
     load_strict(network, {key.removeprefix("network."): value for key, value in state.items()}, source)
@@ -60,4 +60,4 @@ def _network(variant: str, metadata: dict[str, Any], source: str | Path) -> Vide
         low, high = _SETTINGS[name]
         if isinstance(value, bool) or not isinstance(value, type(low)) or not low <= value <= high:
             raise CheckpointError(f"checkpoint {source} has {name} = {value!r}; expected a number from {low} to {high}")
-    return VideoNetwork(**VARIANTS[variant], settings=settings)
+    return VideoNetwork(**VARIANTS[variant], settings=settings, variant=variant)

@@ -35,6 +35,7 @@ class VideoNetwork(nn.Module):
         memory: arguments of `PixelMemory` and, under "bank", of `MemoryBank`; None for a network without memory.
         settings: of inference: `max_size` (longest side that the network sees), `nms` (overlap at which the weaker of
             two boxes goes), `write_threshold` (score from which a box is worth remembering).
+        variant: its name, if it is one of those that have one.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class VideoNetwork(nn.Module):
         depths: Sequence[int] = (1, 2, 2, 3),
         memory: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
+        variant: str | None = None,
     ) -> None:
         super().__init__()
         self.classes = tuple(classes)
+        self.variant = variant
         self.backbone = CSPNet(widths=widths, depths=depths)
         self.neck = AdditivePyramid(self.backbone.out_channels, channels)
         self.head = DistributionHead(len(self.classes), channels)
