@@ -2,8 +2,8 @@
 
     python tools/convert_checkpoint.py dinat_large_in22k_224.pth dinat_large.safetensors --kernel-size 11
 
-Known are the official NAT, DiNAT and DiNAT_s files, those of Hugging Face, DFFreq, and training checkpoints of this
-suite. PyTorch files are read as tensors only, never as code.
+Known are the official NAT, DiNAT and DiNAT_s files, those of Hugging Face, DFFreq, vfe.pytorch's MAMBA, and training
+checkpoints of this suite. PyTorch files are read as tensors only, never as code.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vision.checkpoint import read_checkpoint, write_safetensors
 from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError, printable
+from vision.models.video.official import convert_mamba_state_dict, is_mamba_state_dict
 
 
 @program
@@ -46,7 +47,7 @@ def convert_file(source: Path, target: Path, kernel_size: int | None = None) -> 
     """Write `source` in our names to `target`, which appears complete or not at all.
 
     Args:
-        source: a checkpoint that `backbones.checkpoint.convert_state_dict` knows.
+        source: a checkpoint that `backbones.checkpoint.convert_state_dict` knows, or one of MAMBA.
         target: a `.safetensors` file, replaced if it is there.
         kernel_size: odd window that relative position biases are resized to; None leaves them.
 
@@ -61,7 +62,10 @@ def convert_file(source: Path, target: Path, kernel_size: int | None = None) -> 
     """
     _check_arguments(source, target, kernel_size)
     state, metadata = read_checkpoint(source)
-    state, flavor = convert_checkpoint(state)
+    if is_mamba_state_dict(state):
+        state, flavor = convert_mamba_state_dict(state), "MAMBA, detector for video"
+    else:
+        state, flavor = convert_checkpoint(state)
     if kernel_size is not None:
         state = resize_biases(state, kernel_size)
     # Tensors that share memory are written twice: the format has no views.
