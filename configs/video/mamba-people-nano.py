@@ -1,5 +1,9 @@
 # The last phase: the memory is added to the network and trained alone, of a key frame and two references.
-_base_ = ["../_base_/models/mamba_people_nano.py", "../_base_/datasets/people_clips.py"]
+_base_ = [
+    "../_base_/models/mamba_people_nano.py",
+    "../_base_/datasets/people_clips.py",
+    "../_base_/datasets/people_video.py",
+]
 
 load_from = "work_dirs/mamba-people-nano_all/iter_1200.pth"
 
