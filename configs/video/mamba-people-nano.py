@@ -26,6 +26,7 @@ train_dataloader = dict(
     ),
 )
 train_cfg = dict(max_iters=max_iters)
+auto_scale_lr = dict(base_batch_size=4)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = dict(type="OneCycleLR", eta_max=1e-3, pct_start=0.1, total_steps=max_iters, by_epoch=False)
 custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.004)]
