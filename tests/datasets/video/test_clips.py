@@ -11,12 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-<<<<<<< HEAD
 from vision.datasets.video.clips import VideoClips, read_source
-=======
-from vision.datasets.video.clips import VideoClips, read_coco_vid
 from vision.datasets.video.synthetic import SyntheticFrames, clip_maker
->>>>>>> r2-clips
 from vision.errors import UsageError
 
 BOX = (30, 20, 60, 80)
