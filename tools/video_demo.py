@@ -1,6 +1,6 @@
 """Find and follow people in a video, and look at its frames beside each other: the third part of `make demo`.
 
-Without a video of your own it draws a clip of people who walk, whose boxes are known, so that it can tell what is missed.
+Without a video of your own it draws a clip of people who walk; their boxes are known, and so is what was missed.
 """
 
 from __future__ import annotations
