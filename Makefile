@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 # Two processes; each has the tests of a file one after another, so that what those share is made once.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-ONEDL_TESTS := tests/engine tests/tools/test_train.py
+ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp

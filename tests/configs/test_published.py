@@ -313,7 +313,7 @@ def test_rates_of_other_trainings_are_for_their_own_batches(name: str) -> None:
 
 @pytest.mark.parametrize("name", VIDEO)
 def test_video_detectors(name: str) -> None:
-    recipe, (cfg, model) = VIDEO[name], built(name)
+    recipe, model = VIDEO[name], built(name)[1]
     detector = model.detector
     assert (model.pixel is not None, hasattr(detector.roi_head, "new_banks")) == (recipe.pixel, recipe.instance)
     banks = [] if model.pixel is None else [model.new_memory().pixel]
@@ -334,7 +334,7 @@ def test_video_detectors(name: str) -> None:
 @pytest.mark.parametrize("name", VIDEO)
 def test_trainings_of_video_detectors(name: str) -> None:
     recipe, (cfg, _) = VIDEO[name], built(name)
-    optimizer, (warmup, steps) = cfg.optim_wrapper.optimizer, cfg.param_scheduler
+    optimizer, steps = cfg.optim_wrapper.optimizer, cfg.param_scheduler[1]
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay, optimizer.momentum) == ("SGD", 1e-3, 1e-4, 0.9)
     assert cfg.optim_wrapper.clip_grad.max_norm == 35
     assert (cfg.train_cfg.max_epochs, steps.milestones, steps.gamma) == (3, [2], 0.1)

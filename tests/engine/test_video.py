@@ -175,6 +175,9 @@ def test_what_is_no_detector_is_refused(tmp_path: Path, plain: Path) -> None:
     with pytest.raises(UsageError, match="is no detector: default_scope is 'mmseg'") as caught:
         load_video_detector(next((ROOT / "configs/segmentation").glob("upernet_nat-mini*.py")))
     assert caught.value.code == "bad-config"
+    plain.write_text(PLAIN + "model.update(tracker=dict(type='ByteTracker'))\n")
+    with pytest.raises(UsageError, match=r"plain\.py is of a tracker, RetinaNet"):
+        load_video_detector(plain)
     plain.write_text(PLAIN.replace("test_dataloader", "val_dataloader"))
     with pytest.raises(UsageError, match="no test_dataloader whose dataset has a pipeline"):
         load_video_detector(plain)

@@ -166,6 +166,12 @@ class ConfigDetector:
 
 def _check_scope(cfg: Any) -> None:
     kind = kind_of(cfg.model) if cfg.get("model") and "type" in cfg.model else ""
+    if kind and "tracker" in cfg.model:  # building one may need packages that nothing here does
+        raise UsageError(
+            f"{cfg.filename} is of a tracker, {kind}; expected the config of its detector: tracking comes after it",
+            code="bad-config",
+            value=kind,
+        )
     if scope_of(cfg) == "mmdet" or kind == "VideoTrainer":
         return
     raise UsageError(

@@ -11,7 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
+<<<<<<< HEAD
 from vision.datasets.video.clips import VideoClips, read_source
+=======
+from vision.datasets.video.clips import VideoClips, read_coco_vid
+from vision.datasets.video.synthetic import SyntheticFrames, clip_maker
+>>>>>>> r2-clips
 from vision.errors import UsageError
 
 BOX = (30, 20, 60, 80)
@@ -115,6 +120,52 @@ def test_made_clips_are_a_source(folder: Path) -> None:
     torch.manual_seed(0)
     labels = [label for index in range(80) for label in clips[index]["labels"].tolist()]
     assert 2 < labels.count(0) / max(1, labels.count(1)) < 12  # a quarter of the others has no box
+
+
+def test_a_config_names_generated_people_as_a_source(folder: Path) -> None:
+    synthetic = {"size": (120, 160), "objects": (3, 8), "degraded": 0.0, "num_textures": 6, "texture_size": 64}
+    clips = VideoClips(
+        [{"synthetic": synthetic}, source(folder, weight=1e-9)],
+        size=(120, 160),
+        num_refs=2,
+        scales=(1, 1),
+        person_heights=None,
+    )
+    torch.manual_seed(0)
+    items = [clips[index] for index in range(6)]
+    assert sum(len(item["boxes"]) for item in items) > 6
+    assert all(item["labels"].eq(0).all() for item in items)
+    # Frames of one clip, which look alike, and of another for each item.
+    levels = torch.stack([item["inputs"].float().mean((2, 3)) for item in items])
+    assert levels.std(1).mean() < 0.5 * levels.std(0).mean()
+    with pytest.raises(UsageError, match="objects is"):
+        VideoClips([{"synthetic": {"objects": (3, 1)}}])
+
+
+def test_the_boxes_of_made_frames_are_those_of_their_clip() -> None:
+    options: dict[str, Any] = {"size": (96, 128), "objects": (8, 8), "num_textures": 6, "texture_size": 64}
+    make = SyntheticFrames(num_frames=4, min_visibility=0.9, **options)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        clip = clip_maker(classes="people", **options).make((int(rng.integers(2**62)),), 4)
+        numbers = rng.integers(4, size=3).tolist()
+        made = make(np.random.default_rng(seed), 3)
+        for number, one in zip(numbers, made, strict=True):
+            objects = clip.objects(number)
+            np.testing.assert_array_equal(one.image, clip.frame(number))
+            known = [box for box, seen in zip(objects.boxes.tolist(), objects.visibility, strict=True) if seen >= 0.9]
+            assert one.boxes.tolist() == known and one.labels.tolist() == [0] * len(known)
+            assert len(one.ignored) == len(objects.boxes) - len(known)
+
+
+def test_unknown_regions_of_made_frames_stay_so() -> None:
+    def make(rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, ...]]:
+        frame = np.zeros((96, 96, 3), np.uint8)
+        return [(frame, np.zeros((0, 4)), np.zeros(0, np.int64), np.array([[10.0, 10, 50, 90]]))] * count
+
+    item = VideoClips([{"clips": make}], size=(96, 96), scales=(1, 1), person_heights=None)[0]
+    [region] = item["ignored"].tolist()
+    assert region in ([10, 10, 50, 90], [46, 10, 86, 90])  # as it is, or mirrored
 
 
 def test_the_seed_decides(folder: Path) -> None:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import itertools
+<<<<<<< HEAD
 from collections.abc import Sequence
+=======
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+>>>>>>> r2-clips
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +22,12 @@ from torch.utils.data import Dataset
 from vision.datasets.augment import Compose
 from vision.datasets.color import RandomColor as RandomColor
 from vision.datasets.rng import item_generator
+<<<<<<< HEAD
 from vision.datasets.video.coco_vid_file import read_coco_vid
 from vision.errors import UsageError
+=======
+from vision.datasets.video.synthetic.frames import SyntheticFrames
+>>>>>>> r2-clips
 from vision.images import read_image
 
 # A box of which the crop keeps less is neither learned nor held against the network.
@@ -61,7 +71,8 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
 
     Args:
         sources: each `{"ann_file": CocoVID JSON, "data_root": folder, "weight": share among the sources}`; or
-            `{"clips": a callable (rng, count) -> list of (image, boxes, labels)}` that makes frames.
+            `{"clips": a callable (rng, count) -> list of (image, boxes, labels)}` that makes frames, each with a fourth
+            part where regions are unknown; or `{"synthetic": arguments of SyntheticFrames}`, which makes people.
         size: height and width of the crops.
         num_refs: frames beside the key frame, at random within `ref_range`.
         ref_range: frames before and after.
@@ -101,9 +112,17 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
         self.size, self.num_refs, self.ref_range = size, num_refs, ref_range
         self.scales, self.person_heights, self.mosaic = scales, person_heights, mosaic
         self.transform, self.length = Compose(transforms), length
+<<<<<<< HEAD
         self.makers = [source["clips"] for source in sources if "clips" in source]
         self.sources, self.classes = _read_sources([source for source in sources if "clips" not in source], classes)
         ordered = [s for s in sources if "clips" not in s] + [s for s in sources if "clips" in s]
+=======
+        made = [source for source in sources if "clips" in source or "synthetic" in source]
+        read = [source for source in sources if source not in made]
+        self.makers = [_maker(source) for source in made]
+        self.sources = [read_coco_vid(**_without(source, "weight")) for source in read]
+        ordered = read + made
+>>>>>>> r2-clips
         weights = np.array([float(source.get("weight", 1.0)) for source in ordered])
         self.shares = weights / weights.sum()
 
@@ -140,7 +159,7 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
         chosen = int(rng.choice(len(self.shares), p=self.shares))
         if chosen >= len(self.sources):
             made = self.makers[chosen - len(self.sources)](rng, 1 + self.num_refs)
-            return [(image, boxes, labels, np.zeros((0, 4))) for image, boxes, labels in made]
+            return [(*one, np.zeros((0, 4))) if len(one) == 3 else tuple(one) for one in made]
         videos = self.sources[chosen].videos
         # By frames, so that a long video counts as much as it has to show.
         sizes = np.array([len(video) for video in videos])
@@ -280,6 +299,7 @@ def _cuts(rng: np.random.Generator, parts: int, side: int) -> list[int]:
     return [0, *inner, side]
 
 
+<<<<<<< HEAD
 def _read_sources(
     sources: list[dict[str, Any]], classes: Sequence[str] | None
 ) -> tuple[list[Source], tuple[str, ...] | None]:
@@ -297,3 +317,12 @@ def _read_sources(
         names = own
         found.append(read)
     return found, names
+=======
+def _maker(source: dict[str, Any]) -> Callable[[np.random.Generator, int], Sequence[Any]]:
+    """What makes the frames of a source."""
+    return SyntheticFrames(**source["synthetic"]) if "synthetic" in source else source["clips"]
+
+
+def _without(source: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in source.items() if name != key}
+>>>>>>> r2-clips

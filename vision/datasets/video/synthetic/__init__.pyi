@@ -1,5 +1,6 @@
 from .clip import Clip, ClipMaker
 from .dataset import LoadSyntheticFrame, SyntheticVideo
+from .frames import MadeFrame, SyntheticFrames
 from .maker import clip_maker
 from .sequence import write_sequence
 from .shapes import SHAPES
@@ -12,8 +13,10 @@ __all__ = [
     "Clip",
     "ClipMaker",
     "LoadSyntheticFrame",
+    "MadeFrame",
     "Objects",
     "Stage",
+    "SyntheticFrames",
     "SyntheticVideo",
     "clip_maker",
     "write_sequence",

@@ -11,7 +11,7 @@ from vision.datasets.scene.pool import TexturePool
 from vision.datasets.video.synthetic.cutouts import Cutouts
 from vision.datasets.video.synthetic.motion import Walk, floating
 from vision.datasets.video.synthetic.person import Person
-from vision.datasets.video.synthetic.scenery import Scenery
+from vision.datasets.video.synthetic.scenery import Scenery, muted
 from vision.datasets.video.synthetic.shapes import clutter, paint_shape
 from vision.datasets.video.synthetic.stage import Actor, Fixture, Floater, Walker
 
@@ -62,7 +62,8 @@ class Cast:
                 tall = self.ground.height(place[1])
                 place = (place[0] + rng.normal(0, 0.35) * tall, place[1] + rng.normal(0, 0.06) * tall)
             else:
-                place = self._place()
+                # The first is in the frame when the clip begins.
+                place = self._place() if number else self._place(-0.25)
                 pace = 0.0 if rng.random() < 0.25 else float(rng.uniform(0.015, 0.045))
                 sideways = rng.random() < 0.6
                 heading = float(
@@ -78,6 +79,8 @@ class Cast:
         for _ in range(int(rng.integers(0, 5 if people else 4))):
             shape = _THINGS[rng.integers(len(_THINGS))](rng) if rng.random() < 0.7 else _pole()
             texture = self.pool.material(rng).texture.levels[0]
+            if people:
+                texture = muted(rng, texture)
             sprite = clutter(rng, shape, texture, anchor_low=True)
             if people:
                 x, y = self._place()
@@ -91,15 +94,18 @@ class Cast:
                 actors.append(Fixture(sprite, (x, y), tall, front=self.field[0] * (1 if rng.random() < 0.5 else -9)))
         return actors
 
-    def _place(self) -> tuple[float, float]:
-        """A place to stand: column and row of the feet, so that the height is one that a frame can show."""
+    def _place(self, margin: float = 0.1) -> tuple[float, float]:
+        """A place to stand: column and row of the feet, so that the height is one that a frame can show.
+
+        `margin` is how far it may be beside the frame, in widths of the frame.
+        """
         rng = self.rng
         width = self.size[1]
         top, bottom = self._rows()
         # As many small ones as large ones, on a logarithmic scale of height.
         low, high = self.ground.height(top), self.ground.height(bottom)
         tall = math.exp(rng.uniform(math.log(low), math.log(high)))
-        x = (self.field[1] - width) / 2 + rng.uniform(-0.1, 1.1) * width
+        x = (self.field[1] - width) / 2 + rng.uniform(-margin, 1 + margin) * width
         return float(x), self.ground.foot(tall)
 
     def _rows(self) -> tuple[float, float]:

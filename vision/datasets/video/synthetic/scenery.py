@@ -26,6 +26,7 @@ from vision.images import read_image
 
 MARGIN = 1.35
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+OUTDOORS = ("street", "square")
 _PERSON = 1.7
 
 
@@ -58,7 +59,7 @@ class Backgrounds:
         if not people:
             kind = str(rng.choice(["confetti", "indoor", "wall"], p=[0.3, 0.3, 0.4]))
         else:
-            kind = str(rng.choice(["street", "square", "indoor"], p=[0.5, 0.4, 0.1]))
+            kind = str(rng.choice([*OUTDOORS, "indoor"], p=[0.5, 0.4, 0.1]))
         return self._render(rng, field, kind)
 
     def _photo(self, rng: np.random.Generator, field: tuple[int, int]) -> np.ndarray:
@@ -111,7 +112,17 @@ class Backgrounds:
         view = View(rig, 0.0)
         view.compose([surface.trace(view) for surface in surfaces])
         Lighting(rng, sky=1.02 * far if kind == "street" else 0.0).apply(view)
-        return Scenery(_developed(rng, view.color), ground)
+        color = view.color
+        if kind in OUTDOORS:
+            color = muted(rng, color)
+        return Scenery(_developed(rng, color), ground)
+
+
+def muted(rng: np.random.Generator, color: np.ndarray) -> np.ndarray:
+    """Colors `[H, W, 3]` nearer to gray, as of pavements, walls and plants: textures come in any color there is."""
+    keep = np.float32(rng.uniform(0.1, 0.6))
+    gray = color.mean(2, dtype=np.float32, keepdims=True)
+    return (gray + keep * (color - gray)).astype(color.dtype)
 
 
 def list_photos(folder: str | Path) -> list[Path]:
