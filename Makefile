@@ -21,9 +21,10 @@ help:  ## Show this list
 
 install: $(VENV)/.installed  ## Make .venv with the package (editable), the OpenMMLab stack and the developer's tools
 
-demo: $(VENV)/.installed  ## Judge photographs and altered copies of them, match a stereo pair; see demo-output/
+demo: $(VENV)/.installed  ## Judge photographs and altered copies of them, match a stereo pair, follow people; see demo-output/
 	$(RUN) tools/forgery_demo.py
 	$(RUN) tools/stereo_demo.py --output demo-output/stereo
+	$(RUN) tools/video_demo.py --output demo-output/video
 
 test: $(VENV)/.installed  ## Run the tests (PYTEST_ARGS="-k words" to choose)
 	$(RUN) $(PYTEST) tests $(PYTEST_ARGS)
