@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -70,11 +69,15 @@ def test_arguments_that_do_not_fit(
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_cannot_be_written(video: Video, clip: Path, tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "locked").mkdir(mode=0o500)
-    assert video(clip, "-o", "locked/found.mp4") == 2
-    assert "-o 'locked/found.mp4' cannot be written (Permission denied)" in capsys.readouterr().err
+def test_a_folder_that_cannot_be_written(
+    video: Video, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("vision.cli.video.targets.tempfile.TemporaryFile", refuse)  # root writes everywhere
+    assert video(clip, "-o", "found.mp4") == 2
+    assert "-o 'found.mp4' cannot be written (Permission denied); choose a folder that" in capsys.readouterr().err
 
 
 def test_what_the_input_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ _PROTOCOLS = "rtsp,rtsps,rtp,srtp,rtcp,udp,tcp,tls,http,https,httpproxy"
 _STREAM_DEMUXERS = ("rtsp", "rtp", "mpjpeg", *DEMUXERS)
 _TIMEOUT = 15.0  # seconds without a word from a stream
 COUNT_MARGIN = 1  # headers of some files count one frame too many
-_ESTIMATE_MARGIN = 0.1  # and a length in seconds says less
+_LENGTH_MARGIN = 0.1  # and the length of a file may be that of its sound
 
 
 def packet_source(name: str, max_pixels: int) -> Source:
@@ -54,7 +54,7 @@ class PacketSource(Source):
         super().__init__(name)
         self.is_live, self.max_pixels = is_address, max_pixels
         self._is_endless = False
-        self._counts_frames = True
+        self._seconds, self._until = 0.0, 0.0
         if not is_address:  # an address is opened once, when it is read
             self._open().close()
 
@@ -65,9 +65,11 @@ class PacketSource(Source):
             yield from self._decoded(container, wanted)
         finally:
             container.close()
-        missing = (self.count or 0) - self.read - self.skipped
-        margin = COUNT_MARGIN if self._counts_frames else COUNT_MARGIN + _ESTIMATE_MARGIN * (self.count or 0)
-        if self._ended is None and missing > margin:
+        if self.is_counted:
+            is_cut = (self.count or 0) - self.read - self.skipped > COUNT_MARGIN
+        else:  # where the rate varies, a length in seconds says how long it is, not how many frames it has
+            is_cut = self._until < (1 - _LENGTH_MARGIN) * self._seconds - 1 / self.fps
+        if self._ended is None and is_cut:
             text = f"{self.name}: {self.read} of {self.count} frames could be read; is the file cut off?"
             self.end("frames-missing", text)
 
@@ -94,12 +96,11 @@ class PacketSource(Source):
                     self.skip(number, "damaged")
                     continue
                 self.read += 1
+                time = number / self.fps if frame.time is None else frame.time
+                start = time if start is None else start
+                self._until = time - start
                 if wanted(number):
-                    time = number / self.fps if frame.time is None else frame.time
-                    start = time if start is None else start
                     yield VideoFrame(number, max(0.0, time - start), _upright(frame))
-                elif start is None:
-                    start = number / self.fps if frame.time is None else frame.time
         if self._is_endless:
             self._lost(None)
 
@@ -150,7 +151,8 @@ class PacketSource(Source):
         self.size = (codec.height, codec.width) if pixels else None
         seconds = None if container.duration is None else container.duration / 1e6
         self._is_endless = self.is_live and not seconds
-        self._counts_frames = stream.frames > 0
+        self.is_counted = stream.frames > 0
+        self._seconds = 0.0 if seconds is None or self.is_live else seconds
         self.count = stream.frames or (round(seconds * self.fps) if seconds and seconds < 1e7 else None)
 
     def _unusable(self, reason: str) -> UsageError:

@@ -115,7 +115,7 @@ class VideoFrames:
             message = f"{self.source!r} is a camera or a stream, whose end nobody knows; expected a file or a folder"
             raise UsageError(message, code="conflicting-arguments", value=self.source)
         total = self.count
-        if total is None:
+        if total is None or not self._source.is_counted:
             self._source.begin()
             for _ in self._source.frames(lambda number: False):
                 pass

@@ -39,6 +39,7 @@ class Source(ABC):
     Attributes:
         fps: frames per second.
         count: how many there are, as a header says; None where nothing says it.
+        is_counted: whether that is a count of frames, not a length in seconds.
         size: (height, width); None until the first frame where nothing says it.
         is_live: whether it can be read once alone.
         skipped: frames that could not be decoded, in the reading that is going on.
@@ -47,6 +48,7 @@ class Source(ABC):
 
     fps: float = DEFAULT_FPS
     count: int | None = None
+    is_counted = True
     size: tuple[int, int] | None = None
     is_live = False
 

@@ -43,13 +43,13 @@ class Source:
         inside = [os.path.join(self.place, name) for name in os.listdir(self.place)] if self.is_folder else []
         return [self.place, *inside]
 
-    def identity(self) -> str:
+    def identity(self) -> str | None:
         """The same for the same file or folder in the next run, another for one that took its name.
 
-        Of a file that is its place and how it begins: what is still being recorded grows.
+        None for a camera or a stream. Of a file it is its place and how it begins: what is still being recorded grows.
         """
         if isinstance(self.place, int) or self.is_live:
-            return str(self.place)
+            return None
         digest = hashlib.sha256(os.fsencode(os.path.realpath(self.place)))
         if not self.is_folder:
             with Path(self.place).open("rb") as file:

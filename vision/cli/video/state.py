@@ -38,7 +38,9 @@ class Position:
     last: VideoResult | None = None
 
 
-def save_run(path: str, state: dict[str, Any], position: Position, identity: str, command: argparse.Namespace) -> None:
+def save_run(
+    path: str, state: dict[str, Any], position: Position, identity: str | None, command: argparse.Namespace
+) -> None:
     """Write the state of an inferencer and where it stands.
 
     Raises:
@@ -74,13 +76,15 @@ def read_run(path: str, mode: str) -> dict[str, Any]:
     return state
 
 
-def position_of(path: str, state: dict[str, Any], identity: str, step: float, classes: tuple[str, ...]) -> Position:
+def position_of(
+    path: str, state: dict[str, Any], identity: str | None, step: float, classes: tuple[str, ...]
+) -> Position:
     """Where a run goes on: behind the frames that were done of the same source, else with the first of another one.
 
     Args:
         path: of the state, for messages.
         state: from `read_run`.
-        identity: of the source (`Source.identity`).
+        identity: of the source (`Source.identity`); None for a camera or a stream, which begins anew.
         step: seconds between two frames.
         classes: of the model.
 
@@ -91,7 +95,7 @@ def position_of(path: str, state: dict[str, Any], identity: str, step: float, cl
     try:
         number, time = int(run["next"]), None if run["time"] is None else float(run["time"])
         last = None if run["last"] is None else _result(run["last"], classes)
-        if run["source"] == identity:
+        if identity is not None and run["source"] == identity:
             return Position(number, time, int(run["first"]), float(run["first_time"]), last)
         return Position(number, time, number, 0.0 if time is None else time, last)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
