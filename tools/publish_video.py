@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
+from vision.checkpoint import load_strict, write_safetensors
 from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
-from vision.models.video.checkpoint import VARIANTS
+from vision.models.video.checkpoint import VARIANTS, checked_classes, read_network
 from vision.models.video.network import VideoNetwork
 
 
@@ -24,6 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of tools/train.py; an average of weights is taken")
     parser.add_argument("output", metavar="OUT", help="safetensors file to write")
     parser.add_argument("--variant", default="people-nano", choices=sorted(VARIANTS), help="(%(default)s)")
+    parser.add_argument(
+        "--classes",
+        metavar="NAME",
+        nargs="+",
+        help="in the order of their labels (default: those of its training data)",
+    )
     parser.add_argument("--max-size", type=int, metavar="N", help="longest side that the network sees by default")
     parser.add_argument("--nms", type=float, metavar="X", help="overlap at which the weaker of two boxes goes")
     parser.add_argument("--write-threshold", type=float, metavar="P", help="score from which boxes are remembered")
@@ -33,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         require_free(args.output, "OUT", [args.checkpoint], args.overwrite)
         named = {name: value for name, value in settings.items() if value is not None}
-        publish(args.checkpoint, args.output, args.variant, named)
+        publish(args.checkpoint, args.output, args.variant, named, args.classes)
     except UsageError as error:
         parser.error(str(error))
     except OSError as error:
@@ -42,17 +49,32 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def publish(checkpoint: str | Path, output: str | Path, variant: str, settings: dict[str, Any]) -> None:
+def publish(
+    checkpoint: str | Path,
+    output: str | Path,
+    variant: str,
+    settings: dict[str, Any],
+    classes: Sequence[str] | None = None,
+) -> None:
     """Write the weights of a checkpoint with the settings that they were chosen for.
 
+    Args:
+        checkpoint: of tools/train.py.
+        output: file to write.
+        variant: of the network.
+        settings: of inference.
+        classes: names in the order of the labels; None takes those that the checkpoint names, else the variant's.
+
     Raises:
-        UsageError: the checkpoint cannot be read, or is of another network.
+        UsageError: the checkpoint cannot be read, is of another network, or has another number of classes.
     """
-    state, _ = read_checkpoint(checkpoint)
-    state = {key.removeprefix("network."): value for key, value in state.items()}
-    load_strict(VideoNetwork(**VARIANTS[variant]), state, checkpoint)
+    state, metadata = read_network(checkpoint)
+    if classes is not None:
+        metadata["classes"] = checked_classes(classes, "--classes")
+    arguments = {**VARIANTS[variant], "classes": metadata.get("classes", VARIANTS[variant]["classes"])}
+    load_strict(VideoNetwork(**arguments), state, checkpoint)
     half = {key: value.to(torch.float16) for key, value in state.items()}
-    write_safetensors(output, half, {"variant": variant, "settings": settings})
+    write_safetensors(output, half, {"variant": variant, "classes": list(arguments["classes"]), "settings": settings})
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     PyTorch files are read with `weights_only=True`: files that would run code are refused.
 
     Returns:
-        The state dict with the file's own key names, and its metadata (JSON values decoded; empty for PyTorch files).
+        The state dict with the file's own key names, and its metadata (JSON values decoded; of PyTorch files nothing
+        but `classes`, where a training checkpoint names those of its data).
 
     Raises:
         CheckpointError: missing, unreadable, corrupt, or not a file of weights.
@@ -47,7 +48,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
     try:
         # By their first bytes: what a file is called says little about what it is.
-        return _read_safetensors(path) if _is_safetensors(path) else (_read_torch(path), {})
+        return _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
@@ -164,8 +165,8 @@ def _decoded(value: str) -> Any:
         return value
 
 
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    """The state dict of a PyTorch file, however deep trainers have wrapped it."""
+def _read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dict of a PyTorch file, however deep trainers have wrapped it, and the classes of mmengine's data."""
     _check_archive(path)
     with (
         torch.serialization.safe_globals(_training_globals(path)),
@@ -174,6 +175,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     ):
         warnings.simplefilter("ignore")  # of tensors that are refused below
         content = torch.load(file, map_location="cpu", weights_only=True)
+    metadata = _classes_of(content)
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -188,7 +190,14 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         if kind is not None:
             raise CheckpointError(f"checkpoint {path}: {name} is a {kind} tensor; expected a plain one with its values")
     _check_size(path, content)
-    return content
+    return content, metadata
+
+
+def _classes_of(content: Any) -> dict[str, Any]:
+    for key in ("meta", "dataset_meta"):
+        content = content.get(key) if isinstance(content, dict) else None
+    classes = content.get("classes") if isinstance(content, dict) else None
+    return {} if classes is None else {"classes": classes}
 
 
 def _check_archive(path: Path) -> None:

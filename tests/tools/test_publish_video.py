@@ -35,7 +35,7 @@ def test_weights_come_out_in_half_precision_with_their_settings(checkpoint: Path
     out = tmp_path / "mine.safetensors"
     assert run(checkpoint, out, "--max-size", "512", "--nms", "0.5") == 0
     state, metadata = read_checkpoint(out)
-    assert metadata == {"variant": "people-nano", "settings": {"max_size": 512, "nms": 0.5}}
+    assert metadata == {"variant": "people-nano", "classes": ["person"], "settings": {"max_size": 512, "nms": 0.5}}
     kept = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert all(torch.equal(value, kept[f"network.{key}"].half()) for key, value in state.items())
     assert out.stat().st_size < 8e6
@@ -60,4 +60,41 @@ def test_settings_of_a_stranger_are_checked(tmp_path: Path, settings: object) ->
     state = VideoNetwork(**VARIANTS["people-nano"]).state_dict()
     write_safetensors(tmp_path / "odd.safetensors", state, {"settings": settings})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors has"):
+        video_detector("mamba_people_nano", tmp_path / "odd.safetensors")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A checkpoint as mmengine writes it, of two classes that its data named."""
+    torch.manual_seed(0)
+    network = VideoNetwork(**{**VARIANTS["people-nano"], "classes": ("cat", "dog")})
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    meta = {"iter": 3, "dataset_meta": {"classes": ("cat", "dog")}}
+    torch.save({"state_dict": state, "meta": meta}, tmp_path / "own.pth")
+    return tmp_path / "own.pth"
+
+
+def test_classes_of_the_training_data_are_those_of_the_weights(own: Path, tmp_path: Path) -> None:
+    assert run(own, tmp_path / "mine.safetensors") == 0
+    assert read_checkpoint(tmp_path / "mine.safetensors")[1]["classes"] == ["cat", "dog"]
+    for file in (own, tmp_path / "mine.safetensors"):
+        network = video_detector("mamba_people_nano", file)
+        assert network.classes == ("cat", "dog") and network.head.num_classes == 2
+
+
+def test_classes_can_be_named(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(own, tmp_path / "mine.safetensors", "--classes", "lynx", "wolf") == 0
+    assert video_detector("mamba_people_nano", tmp_path / "mine.safetensors").classes == ("lynx", "wolf")
+    for wrong, message in ((["lynx"], "of another model"), (["lynx", "lynx"], "different names")):
+        assert run(own, tmp_path / "wrong.safetensors", "--classes", *wrong) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "wrong.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "classes", [[], "cat", [1], [""], ["a" * 201], ["a", "a"], {"a": 1}, list(map(str, range(1001)))]
+)
+def test_classes_of_a_stranger_are_checked(tmp_path: Path, classes: object) -> None:
+    write_safetensors(tmp_path / "odd.safetensors", {"a": torch.zeros(1)}, {"classes": classes})
+    with pytest.raises(CheckpointError, match=r"odd\.safetensors has the classes"):
         video_detector("mamba_people_nano", tmp_path / "odd.safetensors")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from vision.apis.base import (
 )
 from vision.checkpoint import load_strict, read_checkpoint
 from vision.device import usable_device
+from vision.engine.image_pipeline import image_steps, names_and_colors, test_dataset
 from vision.engine.openmmlab import FRAMEWORKS, build_model, registries_of, scope_of
 from vision.errors import UsageError, notice_of
 from vision.images import MAX_PIXELS, ImageError, checked_array
@@ -63,6 +63,8 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         max_pixels: int = MAX_PIXELS,
         precision: str = "fp32",
     ) -> None:
+        from mmengine.dataset import Compose
+
         from vision.engine.config import load_config
 
         check_least(1, workers=workers)
@@ -78,7 +80,7 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
                 code="bad-config",
                 value=self.scope,
             )
-        dataset = _test_dataset(self.cfg)
+        dataset = test_dataset(self.cfg)
         self.model = build_model(self.cfg)
         if checkpoint is not None:
             load_strict(self.model, read_checkpoint(checkpoint)[0], checkpoint)
@@ -86,8 +88,8 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
         # The backbone alone: packed convolutions give channels-last maps, and heads of frameworks may `view` theirs.
         pack_for_inference(getattr(self.model, "backbone", nn.Identity()))
         with registries_of(self.scope):
-            self.classes, self.palette = _names_and_colors(dataset)
-            self.pipeline = _pipeline(dataset)
+            self.classes, self.palette = names_and_colors(dataset)
+            self.pipeline = Compose(image_steps(dataset.pipeline))
 
     def stream(self, images: ImageInput | Iterable[ImageInput], /) -> Iterator[DenseResult]:
         """Predict on paths, or uint8 RGB arrays `[H, W, 3]` (also `[H, W]` gray), each result as soon as it is there.
@@ -164,48 +166,3 @@ class DenseInferencer(Inferencer[ImageInput, DenseResult]):
     def shares(self, sample: Any) -> dict[str, float]:
         """Share of the pixels of every class that is there, the largest first."""
         return {self.name_of(label): share for label, share in label_shares(sample)}
-
-
-def _test_dataset(cfg: Any) -> Any:
-    """The config's test dataset, that inside of wrappers."""
-    dataset = (cfg.get("test_dataloader") or {}).get("dataset")
-    while dataset is not None and "pipeline" not in dataset:
-        dataset = dataset.get("dataset") or (dataset.get("datasets") or [None])[0]
-    if dataset is None:
-        raise UsageError(
-            f"config {os.fspath(cfg.filename)} has no test_dataloader whose dataset has a pipeline",
-            code="bad-config",
-            value=os.fspath(cfg.filename),
-        )
-    return dataset
-
-
-def _names_and_colors(dataset: Any) -> tuple[list[str], list[tuple[int, int, int]]]:
-    from mmengine.registry import DATASETS
-
-    with DATASETS.switch_scope_and_registry(None) as registry:
-        kind = registry.get(dataset.type)
-    if kind is None:
-        raise UsageError(
-            f"the config's dataset type {dataset.type!r} is registered nowhere; see custom_imports",
-            code="bad-config",
-            value=dataset.type,
-        )
-    known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
-    palette = known.get("palette") or []
-    colors = [(int(r), int(g), int(b)) for r, g, b in palette] if not isinstance(palette, str) else []
-    return list(known.get("classes") or []), colors
-
-
-def _pipeline(dataset: Any) -> Any:
-    """The dataset's transforms, for an image in memory without annotations."""
-    from mmengine.dataset import Compose
-
-    steps = []
-    for step in dataset.pipeline:
-        kind = step.type.rpartition(".")[2]
-        if kind == "LoadImageFromFile":
-            steps.append({"type": "LoadImageFromNDArray"})
-        elif not kind.startswith("Load"):
-            steps.append(step)
-    return Compose(steps)

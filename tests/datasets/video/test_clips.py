@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vision.datasets.video.clips import VideoClips, read_coco_vid
+from vision.datasets.video.clips import VideoClips, read_source
+from vision.errors import UsageError
 
 BOX = (30, 20, 60, 80)
 
@@ -49,7 +50,9 @@ def source(folder: Path, **more: Any) -> dict[str, Any]:
 
 
 def test_frames_are_in_their_order_and_crowds_apart(folder: Path) -> None:
-    videos = read_coco_vid(**source(folder)).videos
+    read, classes = read_source(**source(folder))
+    videos = read.videos
+    assert classes == ("dog", "person")
     assert [[Path(frame.path).name for frame in video] for video in videos] == [
         ["1_0.png", "1_1.png", "1_2.png"],
         ["2_0.png"],
@@ -131,3 +134,41 @@ def test_the_seed_decides(folder: Path) -> None:
 def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         VideoClips(**arguments)
+
+
+def test_classes_are_those_asked_for(folder: Path) -> None:
+    assert VideoClips([source(folder)]).metainfo == {"classes": ("dog", "person")}
+    clips = VideoClips([source(folder)], size=(96, 128), classes=("person",))
+    torch.manual_seed(0)
+    labels = [label for index in range(20) for label in clips[index]["labels"].tolist()]
+    assert clips.metainfo == {"classes": ("person",)} and set(labels) == {0}
+
+
+def test_sources_of_other_classes_are_named(folder: Path, tmp_path: Path) -> None:
+    content = json.loads((folder / "annotations.json").read_text())
+    content["categories"] = [{"id": 7, "name": "person"}]
+    (tmp_path / "other.json").write_text(json.dumps(content))
+    other = {"ann_file": str(tmp_path / "other.json"), "data_root": str(folder)}
+    with pytest.raises(UsageError, match=r"other\.json has the classes person, and those before it dog, person"):
+        VideoClips([source(folder), other])
+    assert VideoClips([source(folder), other], classes=["person"]).metainfo == {"classes": ("person",)}
+    with pytest.raises(UsageError, match="no category is called 'dog'"):
+        VideoClips([source(folder), other], classes=["dog"])
+
+
+def test_frames_that_are_elsewhere_or_none_are_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="none of its frames is there"):
+        VideoClips([{**source(folder), "data_root": str(tmp_path)}])
+    (tmp_path / "empty.json").write_text('{"categories": [{"id": 1, "name": "a"}], "images": [], "annotations": []}')
+    with pytest.raises(UsageError, match=r"empty\.json: no video has a frame"):
+        VideoClips([{"ann_file": str(tmp_path / "empty.json")}])
+
+
+def test_a_picture_without_a_video_is_one_of_a_single_frame(folder: Path, tmp_path: Path) -> None:
+    content = json.loads((folder / "annotations.json").read_text())
+    content["images"] = [
+        {key: image[key] for key in ("id", "file_name", "height", "width")} for image in content["images"]
+    ]
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    read, _ = read_source(str(tmp_path / "coco.json"), str(folder))
+    assert [len(video) for video in read.videos] == [1, 1, 1, 1]

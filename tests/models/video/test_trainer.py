@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from heads.one_stage import dense_loss
+from vision.models import CheckpointError
+from vision.models.video.checkpoint import VARIANTS, video_detector
 from vision.models.video.network import MEMORY_LEVEL, VideoNetwork
 from vision.models.video.trainer import VideoTrainer
 
@@ -73,3 +77,24 @@ def test_the_memory_alone_can_be_trained() -> None:
 def test_unknown_modes_are_named() -> None:
     with pytest.raises(ValueError, match="got 'guess'"):
         trainer()(clips(1), mode="guess")
+
+
+def test_a_training_starts_from_what_is_known_of_its_classes(tmp_path: Path) -> None:
+    shipped = video_detector()
+    torch.manual_seed(0)
+    network = VideoNetwork(("dog", "person"), memory=VARIANTS["people-nano"]["memory"])
+    before = network.head.outs[1].weight.detach().clone()
+    model = VideoTrainer(network, start="mamba_people_nano")
+    learned, now = shipped.head.outs[1].weight, model.network.head.outs[1].weight
+    assert torch.equal(now[0], before[0])  # of dogs nothing is known
+    assert torch.equal(now[1], learned[0]) and torch.equal(now[2:], learned[1:])
+    for key, value in shipped.state_dict().items():
+        assert key.startswith("head.outs.") or torch.equal(model.network.state_dict()[key], value), key
+    # A file that does not name its classes has those of the network; a memory is no duty.
+    state = {key: value for key, value in shipped.state_dict().items() if not key.startswith("memory.")}
+    torch.save({"state_dict": {f"network.{key}": value for key, value in state.items()}}, tmp_path / "start.pth")
+    model = VideoTrainer(VideoNetwork(("cat",), memory={"num_heads": 4}), start=tmp_path / "start.pth")
+    assert torch.equal(model.network.head.outs[0].weight, shipped.head.outs[0].weight)
+    assert not model.network.memory.layer.fc.weight.any()
+    with pytest.raises(CheckpointError, match=r"start\.pth is of another model"):
+        VideoTrainer(VideoNetwork(("cat",), **SMALL), start=tmp_path / "start.pth")

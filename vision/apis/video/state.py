@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from vision.checkpoint import CheckpointError, read_training_checkpoint
 from vision.errors import UsageError
@@ -90,8 +89,8 @@ def checked_state(state: Any, owner: StreamOwner) -> Parts:
 
 
 def weights_digest(network: Any) -> str:
-    """SHA-256 of a network's weights, by which two of one name are told apart; "" for what is no module of torch."""
-    if not isinstance(network, nn.Module):
+    """SHA-256 of a network's weights, by which two of one name are told apart; "" for what has no `state_dict`."""
+    if not hasattr(network, "state_dict"):
         return ""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):

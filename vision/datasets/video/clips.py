@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,8 @@ from torch.utils.data import Dataset
 from vision.datasets.augment import Compose
 from vision.datasets.color import RandomColor as RandomColor
 from vision.datasets.rng import item_generator
+from vision.datasets.video.coco_vid_file import read_coco_vid
+from vision.errors import UsageError
 from vision.images import read_image
 
 # A box of which the crop keeps less is neither learned nor held against the network.
@@ -71,6 +71,11 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
         mosaic: share of items that are put together from four, in training of still networks (`num_refs` is 0).
         transforms: of `vision.datasets`, applied to each frame alone; they keep the geometry.
         length: items per epoch.
+        classes: names of categories in the order of their labels; the boxes of others are not learned. None takes
+            those of the files, which are to have the same ones.
+
+    Raises:
+        UsageError: annotations cannot be used, the files have different classes, or none of the frames is there.
 
     An item is `{"inputs": uint8 [1 + num_refs, 3, H, W], the key frame first, "boxes": [N, 4], "labels": [N],
     "ignored": [K, 4]}`.
@@ -87,6 +92,7 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
         mosaic: float = 0.0,
         transforms: Sequence[Any] = (),
         length: int = 1000,
+        classes: Sequence[str] | None = None,
     ) -> None:
         if not sources:
             raise ValueError("sources is empty; expected at least one")
@@ -96,10 +102,15 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
         self.scales, self.person_heights, self.mosaic = scales, person_heights, mosaic
         self.transform, self.length = Compose(transforms), length
         self.makers = [source["clips"] for source in sources if "clips" in source]
-        self.sources = [read_coco_vid(**_without(source, "weight")) for source in sources if "clips" not in source]
+        self.sources, self.classes = _read_sources([source for source in sources if "clips" not in source], classes)
         ordered = [s for s in sources if "clips" not in s] + [s for s in sources if "clips" in s]
         weights = np.array([float(source.get("weight", 1.0)) for source in ordered])
         self.shares = weights / weights.sum()
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """Names of the classes, where they are known: checkpoints keep them, and models are compared with them."""
+        return {} if self.classes is None else {"classes": self.classes}
 
     def __len__(self) -> int:
         return self.length
@@ -186,38 +197,40 @@ class VideoClips(Dataset[dict[str, torch.Tensor]]):
         return Crops([canvas], *joined)
 
 
-def read_coco_vid(ann_file: str, data_root: str = "", **_: Any) -> Source:
-    """Videos of a CocoVID file (see docs/video-data.md); boxes of crowds are regions where nothing is known."""
-    content = json.loads(Path(ann_file).read_text(encoding="utf-8"))
-    labels = {category["id"]: index for index, category in enumerate(content["categories"])}
-    boxes: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for annotation in content["annotations"]:
-        boxes[annotation["image_id"]].append(annotation)
-    videos: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for image in content["images"]:
-        videos[image["video_id"]].append(image)
-    found = []
-    for images in videos.values():
-        images.sort(key=lambda image: image["frame_id"])
-        found.append([_frame(image, boxes[image["id"]], labels, data_root) for image in images])
-    return Source(found)
+def read_source(
+    ann_file: str, data_root: str = "", classes: Sequence[str] | None = None
+) -> tuple[Source, tuple[str, ...]]:
+    """Videos of a CocoVID file (see docs/video-data.md), and the names of their labels.
+
+    Boxes that do not count, such as crowds, are regions where nothing is known.
+
+    Raises:
+        UsageError: the annotations cannot be used, have no frame, lack a class, or their frames are elsewhere.
+    """
+    videos, names = read_coco_vid(ann_file, data_root, classes)
+    found = [[_frame(image) for image in video["images"]] for video in videos if video["images"]]
+    if not found:
+        raise UsageError(f"{ann_file}: no video has a frame", code="bad-annotations", value=ann_file)
+    first = found[0][0].path
+    if not any(Path(video[0].path).is_file() for video in found):
+        raise UsageError(
+            f"{ann_file}: none of its frames is there, such as {first}; expected data_root to be the folder that the "
+            "names of the annotations begin in",
+            code="bad-data-root",
+            value=first,
+        )
+    return Source(found), names
 
 
-def _frame(image: dict[str, Any], annotations: list[dict[str, Any]], labels: dict[int, int], root: str) -> Frame:
-    sure = [one for one in annotations if not one.get("iscrowd", 0)]
-    unsure = [one for one in annotations if one.get("iscrowd", 0)]
-    return Frame(
-        str(Path(root, image["file_name"])),
-        _xyxy(sure),
-        np.array([labels[one["category_id"]] for one in sure], np.int64),
-        _xyxy(unsure),
-    )
+def _frame(image: dict[str, Any]) -> Frame:
+    sure = [one for one in image["instances"] if not one["ignore_flag"]]
+    unsure = [one for one in image["instances"] if one["ignore_flag"]]
+    labels = np.array([one["bbox_label"] for one in sure], np.int64)
+    return Frame(image["img_path"], _corners(sure), labels, _corners(unsure))
 
 
-def _xyxy(annotations: list[dict[str, Any]]) -> np.ndarray:
-    boxes = np.array([one["bbox"] for one in annotations], np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    return boxes
+def _corners(instances: list[dict[str, Any]]) -> np.ndarray:
+    return np.array([one["bbox"] for one in instances], np.float64).reshape(-1, 4)
 
 
 def _jittered(matrix: np.ndarray, rng: np.random.Generator, is_still: bool) -> np.ndarray:
@@ -267,5 +280,20 @@ def _cuts(rng: np.random.Generator, parts: int, side: int) -> list[int]:
     return [0, *inner, side]
 
 
-def _without(source: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in source.items() if name != key}
+def _read_sources(
+    sources: list[dict[str, Any]], classes: Sequence[str] | None
+) -> tuple[list[Source], tuple[str, ...] | None]:
+    names = None if classes is None else tuple(classes)
+    found = []
+    for source in sources:
+        read, own = read_source(source["ann_file"], source.get("data_root", ""), classes)
+        if names is not None and own != names:
+            raise UsageError(
+                f"{source['ann_file']} has the classes {', '.join(own)}, and those before it {', '.join(names)}; give "
+                "the data set `classes`, the names to learn",
+                code="bad-annotations",
+                value=own,
+            )
+        names = own
+        found.append(read)
+    return found, names

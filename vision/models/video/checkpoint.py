@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.errors import UsageError
 from vision.models.table import VIDEO, default_model, find_model, model_names
@@ -20,6 +23,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 # What a file may say of inference, each within its range.
 _SETTINGS: dict[str, tuple[Any, Any]] = {"max_size": (32, 8192), "nms": (0.0, 1.0), "write_threshold": (0.0, 1.0)}
+
+_MOST_CLASSES = 1000
+_LONGEST_NAME = 200
 
 
 def video_models() -> list[str]:
@@ -45,14 +51,81 @@ def video_detector(name: str = default_model(VIDEO), checkpoint: str | Path | No
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
         return VideoNetwork(**VARIANTS[row.variant], variant=row.variant).eval()
-    state, metadata = read_checkpoint(source)
+    state, metadata = read_network(source)
     network = _network(row.variant, metadata, source)
-    load_strict(network, {key.removeprefix("network."): value for key, value in state.items()}, source)
+    load_strict(network, state, source)
     return network.eval()
 
 
+def read_network(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights in the names of `VideoNetwork`, and what their file says of them, its classes checked.
+
+    Raises:
+        CheckpointError: the file is missing, corrupt, or its classes are no list of names.
+    """
+    state, metadata = read_checkpoint(source)
+    if "classes" in metadata:
+        metadata["classes"] = checked_classes(metadata["classes"], f"checkpoint {source}")
+    return {key.removeprefix("network."): value for key, value in state.items()}, metadata
+
+
+def checked_classes(classes: Any, owner: str) -> tuple[str, ...]:
+    """Names of classes, in the order of their labels.
+
+    Raises:
+        CheckpointError: they are no list of 1 to 1000 different names of up to 200 characters.
+    """
+    found = tuple(classes) if isinstance(classes, list | tuple) else ()
+    are_names = all(isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME for name in found)
+    if not 0 < len(found) <= _MOST_CLASSES or not are_names or len(set(found)) < len(found):
+        raise CheckpointError(
+            f"{owner} has the classes {str(classes)[:200]}; expected a list of 1 to {_MOST_CLASSES} different names",
+            value=classes,
+        )
+    return found
+
+
+def start_from(network: VideoNetwork, source: str | Path) -> None:
+    """Begin a training with the weights of a trained network, which may have other classes, or no memory.
+
+    What it learned of a class goes to the class of the same name. Classes that are new, and a memory where it had none,
+    stay as they are.
+
+    Args:
+        network: takes the weights.
+        source: name of a shipped model, or a file as `video_detector` reads it. One that does not name its classes has
+            those of the network, if it has as many.
+
+    Raises:
+        CheckpointError: the file is missing, corrupt, or of another network.
+    """
+    row = find_model(str(source), VIDEO)
+    path = source if row is None or row.weights_path is None else row.weights_path
+    state, metadata = read_network(path)
+    # What is shipped has the classes of its variant.
+    known = metadata.get("classes", () if row is None else VARIANTS[row.variant]["classes"])
+    start = network.state_dict()
+    for key in start:
+        if key.startswith("head.outs.") and key in state:
+            state[key] = _with_classes(start[key], network.classes, state[key], known)
+    kept = {key: value for key, value in start.items() if key.startswith("memory.")}
+    learned = {key: value for key, value in state.items() if key in kept or not key.startswith("memory.")}
+    load_strict(network, {**kept, **learned}, path)
+
+
+def _with_classes(start: Tensor, classes: tuple[str, ...], learned: Tensor, known: tuple[str, ...]) -> Tensor:
+    """Rows of the head's last convolution: one per class, then those of the boxes, which are the same for all."""
+    rest = len(start) - len(classes)
+    count = len(learned) - rest
+    known = known if len(known) == count else (classes if len(classes) == count else ())
+    if count < 1 or start.shape[1:] != learned.shape[1:]:
+        return learned  # of another network, which loading says
+    rows = [learned[known.index(name)] if name in known else start[i] for i, name in enumerate(classes)]
+    return torch.cat([torch.stack([row.to(start) for row in rows]), learned[count:].to(start)])
+
+
 def _network(variant: str, metadata: dict[str, Any], source: str | Path) -> VideoNetwork:
-    """The variant, with the settings of inference that the file names."""
+    """The variant, with the classes and the settings of inference that the file names."""
     settings = metadata.get("settings", {})
     if not isinstance(settings, dict) or not set(settings) <= set(_SETTINGS):
         raise CheckpointError(f"checkpoint {source} has settings {settings!r}; expected some of {', '.join(_SETTINGS)}")
@@ -60,4 +133,5 @@ def _network(variant: str, metadata: dict[str, Any], source: str | Path) -> Vide
         low, high = _SETTINGS[name]
         if isinstance(value, bool) or not isinstance(value, type(low)) or not low <= value <= high:
             raise CheckpointError(f"checkpoint {source} has {name} = {value!r}; expected a number from {low} to {high}")
-    return VideoNetwork(**VARIANTS[variant], settings=settings, variant=variant)
+    arguments = {**VARIANTS[variant], "classes": metadata.get("classes", VARIANTS[variant]["classes"])}
+    return VideoNetwork(**arguments, settings=settings, variant=variant)

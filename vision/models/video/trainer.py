@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from heads.one_stage import dense_loss
 from vision.models.training import Batch, built, stacked
+from vision.models.video.checkpoint import start_from
 from vision.models.video.network import MEMORY_LEVEL, VideoNetwork
 from vision.models.video.roles import MODES, roles_of
 from vision.models.video.streams import VideoStreams
@@ -23,6 +25,7 @@ class VideoTrainer(BaseModel):
 
     Args:
         network: arguments of `VideoNetwork`, or one.
+        start: what the weights are at first: the name of a shipped model or a file, see `start_from`.
         train_memory_only: whether all but the memory stays as it is.
         mode: of testing, "causal" or "offline", as of `VideoDetector`.
         keys_per_frame: pixels drawn from each reference frame's map.
@@ -34,6 +37,7 @@ class VideoTrainer(BaseModel):
         self,
         network: nn.Module | dict[str, Any],
         train_memory_only: bool = False,
+        start: str | Path | None = None,
         mode: str = "causal",
         keys_per_frame: int = 300,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
@@ -43,6 +47,8 @@ class VideoTrainer(BaseModel):
         made = built(network)
         assert isinstance(made, VideoNetwork)
         self.network: VideoNetwork = made
+        if start is not None:
+            start_from(made, start)
         if mode not in MODES:
             raise ValueError(f"mode must be 'causal' or 'offline', got {mode!r}")
         self.mode, self.keys_per_frame = mode, keys_per_frame
