@@ -25,6 +25,7 @@ from vision.structures.video import Detections, VideoResult
 NETWORK = """
 import numpy as np, torch
 from vision.apis import VideoInferencer
+from vision.models.video import VideoNetwork
 
 def inferencer(**options):
     torch.manual_seed(5)
