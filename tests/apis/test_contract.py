@@ -17,11 +17,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vision.apis import ForgeryInferencer, StereoInferencer
+from vision.apis import ForgeryInferencer, StereoInferencer, VideoInferencer
 from vision.apis.base import Inferencer, read_ahead, renamed
 from vision.errors import CODES, Notice, UsageError
 from vision.images import ImageError
 from vision.models.forgery.calibration import Calibration
+from vision.structures.video import Detections
 
 ROOT = Path(__file__).resolve().parents[2]
 SEGMENTOR = f"""
@@ -57,6 +58,16 @@ class Match(nn.Module):
         return {"field_up": torch.zeros(2, *left.shape[2:], 2)}
 
 
+class Blind(nn.Module):
+    classes = ("person",)
+
+    def new_memory(self, seed: int = 0) -> None:
+        return None
+
+    def detect(self, frame: np.ndarray, memory: Any, max_size: int | None = None, threshold: float = 0.0) -> Detections:
+        return Detections.none()
+
+
 class Case(NamedTuple):
     """One inferencer: how it is made, and an input that fits."""
 
@@ -73,7 +84,7 @@ def image() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module", params=["forgery", "stereo", "dense"])
+@pytest.fixture(scope="module", params=["forgery", "stereo", "video", "dense"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     if request.param == "forgery":
         make = lambda **options: ForgeryInferencer(**{"network": Judge(), "crop_size": 32, **options})  # noqa: E731
@@ -81,6 +92,9 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "stereo":
         make = lambda **options: StereoInferencer(**{"network": Match(), "checks": False, **options})  # noqa: E731
         return Case(StereoInferencer, make, (image(), image()))
+    if request.param == "video":
+        make = lambda **options: VideoInferencer(**{"network": Blind(), "track": False, **options})  # noqa: E731
+        return Case(VideoInferencer, make, image())
     from vision.apis.dense import DenseInferencer
 
     config = tmp_path_factory.mktemp("config") / "segmentor.py"
@@ -104,7 +118,8 @@ def test_names_of_options(case: Case) -> None:
 def test_list_in_list_out(case: Case, infer: Inferencer) -> None:
     results = infer([case.good, case.good])
     assert isinstance(results, list) and [result.error for result in results] == [None, None]
-    assert [result.path.startswith(f"array {i}") for i, result in enumerate(results)] == [True, True]
+    what = "frame" if case.kind is VideoInferencer else "array"
+    assert [result.path.startswith(f"{what} {i}") for i, result in enumerate(results)] == [True, True]
     (alone,) = infer(case.good)
     assert alone.error is None and infer([]) == [] and infer(iter([])) == []
 
@@ -139,7 +154,7 @@ def test_a_wrong_type_is_a_type_error(case: Case, infer: Inferencer) -> None:
             infer([case.good, case.with_array(wrong)])
 
 
-ALL = ("forgery", "stereo", "dense")
+ALL = ("forgery", "stereo", "video", "dense")
 # What does not fit, its code, and who takes such an argument.
 WRONG: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"device": "abacus"}, "unknown-device", ALL),
@@ -149,7 +164,7 @@ WRONG: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"workers": 0}, "out-of-range", ("forgery", "dense")),
     ({"batch_size": -1}, "out-of-range", ("forgery",)),
     ({"precision": "fp8"}, "out-of-range", ALL),
-    ({"checkpoint": "gone.safetensors", "network": None}, "bad-checkpoint", ("forgery", "stereo")),
+    ({"checkpoint": "gone.safetensors", "network": None}, "bad-checkpoint", ("forgery", "stereo", "video")),
     ({"checkpoint": "gone.safetensors"}, "bad-checkpoint", ("dense",)),
 ]
 
@@ -187,8 +202,9 @@ def test_precision_is_by_autocast(case: Case, precision: str) -> None:
 
 
 def test_networks_are_packed(case: Case, infer: Inferencer) -> None:
-    if case.kind in (ForgeryInferencer, StereoInferencer):
-        network = Judge() if case.kind is ForgeryInferencer else Match()
+    networks = {ForgeryInferencer: Judge, StereoInferencer: Match, VideoInferencer: Blind}
+    if case.kind in networks:
+        network = networks[case.kind]()
         network.layer = nn.Linear(4, 4)
         case.make(network=network)
         assert "forward" in vars(network.layer)
@@ -265,7 +281,7 @@ def test_files_that_do_not_fit_are_told_by_code(tmp_path: Path) -> None:
         assert (caught.value.code, caught.value.value) == (code, value)
 
 
-@pytest.mark.parametrize("case", ["forgery", "stereo", "dense"], indirect=True)
+@pytest.mark.parametrize("case", ALL, indirect=True)
 def test_a_limit_that_is_no_number_is_a_type_error(case: Case) -> None:
     with pytest.raises(TypeError):
         case.make(max_pixels=None)

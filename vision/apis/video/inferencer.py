@@ -24,7 +24,7 @@ from vision.apis.base import (
 )
 from vision.apis.video.order import FrameOrder
 from vision.apis.video.source import MAX_FPS, VideoFrame
-from vision.apis.video.state import StreamOwner, checked_state, weights_digest
+from vision.apis.video.state import StreamOwner, checked_state, is_finite, moved, weights_digest
 from vision.apis.video.tracking import LOW_SCORE, Tracker
 from vision.device import usable_device
 from vision.errors import UsageError, notice_of
@@ -232,7 +232,7 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
             if (memory is None) != (state["memory"] is None):
                 raise ValueError("of a network with a memory, or without one")
             if memory is not None:
-                memory.load_state_dict(state["memory"])
+                memory.load_state_dict(moved(state["memory"], self.device))
         with parts.loading("order"):
             order = FrameOrder.from_state(state["order"])
         with parts.loading("tracks"):
@@ -269,8 +269,9 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
         with torch.no_grad(), autocast(self.device, self.precision):
             found = self.network.detect(image, self._memory, max_size=self.max_size, threshold=least)
         if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
-            # What is in the memory now would spoil all frames to come.
-            self._memory = self.network.new_memory(self.seed)
+            if self._memory is not None and not is_finite(self._memory.state_dict()):
+                # It would spoil all frames to come.
+                self._memory = self.network.new_memory(self.seed)
             return None
         return _within(found, image.shape[0], image.shape[1], least)
 

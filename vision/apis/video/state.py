@@ -100,6 +100,20 @@ def weights_digest(network: Any) -> str:
     return digest.hexdigest()
 
 
+def moved(state: Any, device: torch.device) -> Any:
+    """A state whose tensors are where the network runs: files are read to the CPU."""
+    if isinstance(state, dict):
+        return {name: moved(value, device) for name, value in state.items()}
+    return state.to(device) if isinstance(state, torch.Tensor) else state
+
+
+def is_finite(state: Any) -> bool:
+    """Whether all numbers of a memory's state are numbers."""
+    if isinstance(state, dict):
+        return all(map(is_finite, state.values()))
+    return bool(state.isfinite().all()) if isinstance(state, torch.Tensor) else True
+
+
 def write_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     """Write a state to a file, whole or not at all.
 

@@ -24,6 +24,9 @@ MEMORY_LEVEL, MEMORY_STRIDE = 1, 16
 # Nothing below it is ever an answer: thousands of points would only be compared with each other.
 _LEAST_SCORE = 0.01
 
+# What says that the network gave no numbers; compared with a threshold they would seem to be nothing found.
+_UNDEFINED = Detections(np.full((1, 4), np.nan, np.float32), np.full(1, np.nan, np.float32), np.zeros(1, np.int64))
+
 
 class VideoNetwork(nn.Module):
     """Backbone, pyramid and head; between them the middle level is enhanced by pixels of earlier frames.
@@ -108,6 +111,8 @@ class VideoNetwork(nn.Module):
         bank = None if memory is None or self.memory is None else memory.pixel
         keys = bank.sample() if bank is not None and len(bank) else None
         output = self.predict(levels, keys)
+        if not bool(output.logits.isfinite().all()):
+            return _UNDEFINED  # nothing of it is remembered
         lowest = threshold if bank is None else min(threshold, self.settings["write_threshold"])
         found = self._chosen(output, max(lowest, _LEAST_SCORE), image.shape[-2:])
         if bank is not None and self.memory is not None:

@@ -45,5 +45,6 @@ class FrameDetector(Protocol):
             threshold: least score.
 
         Returns:
-            In pixels of the frame given, the highest score first.
+            In pixels of the frame given, the highest score first; values that are not a number where the network gave
+            such.
         """
