@@ -12,7 +12,7 @@ import torch
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-@pytest.mark.parametrize("name", ["neighborhood-attention.md", "dinat.md", "stereo.md"])
+@pytest.mark.parametrize("name", ["neighborhood-attention.md", "dinat.md", "stereo.md", "video.md"])
 def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
     blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))

@@ -1,5 +1,9 @@
 # The second phase: the same network on all data, the held out sequence and pictures without people among them.
-_base_ = ["../_base_/models/mamba_people_nano.py", "../_base_/datasets/people_clips.py"]
+_base_ = [
+    "../_base_/models/mamba_people_nano.py",
+    "../_base_/datasets/people_clips.py",
+    "../_base_/datasets/people_video.py",
+]
 
 load_from = "work_dirs/mamba-people-nano_single/iter_3000.pth"
 

@@ -1,6 +1,10 @@
 # How the shipped weights began: single frames, no memory, nothing of the sequence that is held out. The start is a
-# detector of COCO's classes that is free to use (see the card of the weights); tools/convert_nanodet.py writes that file.
-_base_ = ["../_base_/models/mamba_people_nano.py", "../_base_/datasets/people_clips.py"]
+# detector of COCO's classes that is free to use (see the card of the weights), as tools/convert_nanodet.py writes it.
+_base_ = [
+    "../_base_/models/mamba_people_nano.py",
+    "../_base_/datasets/people_clips.py",
+    "../_base_/datasets/people_video.py",
+]
 
 load_from = "work_dirs/nanodet-g_person.pth"
 

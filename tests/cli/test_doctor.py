@@ -18,6 +18,7 @@ from vision.cli.main import main
 from vision.cli.models import list_models
 from vision.models.forgery.network import forgery_models
 from vision.models.stereo.network import match_stereo_models
+from vision.models.video import video_models
 
 
 def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,8 +32,20 @@ def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     assert by_name["versions", "torch"]["detail"].startswith(torch.__version__.split("+")[0])
     assert torch.backends.cpu.get_cpu_capability() in by_name["hardware", "cpu"]["detail"]
     shown = {name for section, name in by_name if section == "weights"}
-    assert shown == {*forgery_models(), *match_stereo_models()}
+    assert shown == {*forgery_models(), *match_stereo_models(), *video_models()}
     assert {finding["state"] for finding in findings} <= {"ok", "missing", "absent"}
+
+
+def test_doctor_says_what_video_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = {(finding.section, finding.name): finding for finding in doctor.examine()}
+    assert [findings["versions", name].state for name in ("av", "supervision", "trackers")] == ["ok"] * 3
+    assert findings["video", "h264"].state == "ok"
+    import av
+
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
+    assert doctor._encoder().state == "absent" and "libx264" in doctor._encoder().detail
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert doctor._encoder().state == "absent" and "av cannot be imported" in doctor._encoder().detail
 
 
 def test_doctor_table_and_exit_code(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +173,14 @@ def test_models_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--json"]) == 0
     models = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
     by_task = {
-        task: {n for n, model in models.items() if model["task"] == task} for task in ("forgery", "classification")
+        task: {n for n, model in models.items() if model["task"] == task}
+        for task in ("forgery", "classification", "video")
     }
-    assert by_task == {"forgery": set(forgery_models()), "classification": set(VARIANTS)}
+    assert by_task == {
+        "forgery": set(forgery_models()),
+        "classification": set(VARIANTS),
+        "video": {"mamba_people_nano"},
+    }
     assert models["dual_frequency_paper"]["parameters"] == 1_442_442
     assert models["dual_frequency_paper"]["weights"] is None
     assert models["dinat_tiny"]["gmacs"] == 4.3 and models["dinat_tiny"]["published_top1"] == 82.7

@@ -154,6 +154,29 @@ MASK2FORMER = {
     "mask2former_dinat-large_90k_cityscapes-512x1024": _mask2former(90_000, (512, 1024), 100),
 }
 
+
+class Video(NamedTuple):
+    """A training of MAMBA on ImageNet VID with ResNet-101; the authors' tests are offline.
+
+    Attributes:
+        ap50: on the validation videos, in percent.
+        pixel, instance: which memories it has.
+        references: of each key frame in training.
+    """
+
+    ap50: float
+    pixel: bool
+    instance: bool
+    references: int
+
+
+VIDEO = {
+    "faster-rcnn_r101-dc5_3e_vid": Video(75.4, False, False, 0),
+    "mamba-pixel_r101-dc5_3e_vid-offline": Video(81.8, True, False, 2),
+    "mamba-instance_r101-dc5_3e_vid-offline": Video(83.7, False, True, 2),
+    "mamba-full_r101-dc5_3e_vid-offline": Video(84.6, True, True, 2),
+}
+
 RECIPES = {**CLASSIFICATION, **DETECTION, **SEGMENTATION, **MASK2FORMER}
 PATHS = {path.stem: path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts}
 # Trainings of our own, on data of our own or the user's.
@@ -283,9 +306,58 @@ def test_rates_of_other_trainings_are_for_their_own_batches(name: str) -> None:
     cfg = engine.load_config(PATHS[name])
     if cfg.get("train_dataloader") is None:
         return
-    processes = 2 if "nano_synthetic" in name else 8 if "samples" in name else 1
+    processes = 2 if "nano_synthetic" in name else 8 if "samples" in name or "e_vid" in name else 1
     scaling = {"enable": False, **cfg.auto_scale_lr}
     assert scaling == {"enable": False, "base_batch_size": processes * cfg.train_dataloader.batch_size}
+
+
+@pytest.mark.parametrize("name", VIDEO)
+def test_video_detectors(name: str) -> None:
+    recipe, (cfg, model) = VIDEO[name], built(name)
+    detector = model.detector
+    assert (model.pixel is not None, hasattr(detector.roi_head, "new_banks")) == (recipe.pixel, recipe.instance)
+    banks = [] if model.pixel is None else [model.new_memory().pixel]
+    if model.pixel is not None:
+        assert (model.pixel.memory.layer.num_heads, model.pixel.memory.pixels_per_box) == (16, 100)
+        assert tuple(model.pixel.memory.layer.fc_embed.weight.shape) == (512, 512)
+    if recipe.instance:
+        head = detector.roi_head.bbox_head
+        banks += model.new_memory().instance
+        assert (len(head.aggregator), head.topk) == (2, 75)
+        assert [(layer.num_heads, layer.fc.in_features) for layer in head.aggregator] == [(16, 1024)] * 2
+    assert {(bank.max_length, bank.key_length) for bank in banks} == ({(20_000, 2_000)} if banks else set())
+    assert sum(p.numel() for p in detector.backbone.parameters()) == 42_500_160  # ResNet-101 without its classifier
+    last = detector.backbone.layer4[1].conv2
+    assert (last.stride, last.dilation, detector.backbone.layer4[0].conv2.stride) == ((1, 1), (2, 2), (1, 1))
+
+
+@pytest.mark.parametrize("name", VIDEO)
+def test_trainings_of_video_detectors(name: str) -> None:
+    recipe, (cfg, _) = VIDEO[name], built(name)
+    optimizer, (warmup, steps) = cfg.optim_wrapper.optimizer, cfg.param_scheduler
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay, optimizer.momentum) == ("SGD", 1e-3, 1e-4, 0.9)
+    assert cfg.optim_wrapper.clip_grad.max_norm == 35
+    assert (cfg.train_cfg.max_epochs, steps.milestones, steps.gamma) == (3, [2], 0.1)
+    # Eight processes of a key frame each.
+    assert (cfg.train_dataloader.batch_size, cfg.auto_scale_lr.base_batch_size) == (1, 8)
+    for part in cfg.train_dataloader.dataset.datasets:
+        sampling = part.pipeline[0]
+        assert (sampling.type, sampling.num_ref_imgs) == ("BilateralUniformSample", recipe.references)
+        assert sampling.get("frame_range", 1000) == 1000
+    (resize,) = [step for step in cfg.test_dataloader.dataset.pipeline[0].transforms if step.type == "Resize"]
+    assert (tuple(resize.scale), resize.keep_ratio) == ((1000, 600), True)
+    # What the figure was measured with; a detector without memory sees no reference.
+    offline = recipe.pixel or recipe.instance
+    assert cfg.model.get("mode", "causal") == ("offline" if offline else "causal")
+    assert cfg.test_dataloader.dataset.get("num_references", 0) == (14 if offline else 0)
+    trained = PATHS[name.removesuffix("-offline")].read_text()
+    assert trained.startswith(f"# Published: {recipe.ap50} AP50")
+    assert ("tested offline" in trained) == offline
+
+
+def test_the_longer_training_of_a_video_detector() -> None:
+    cfg = engine.load_config(PATHS["mamba-full_r101-dc5_6e_vid"])
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[1].milestones) == (6, [4])
 
 
 def test_dffreq() -> None:

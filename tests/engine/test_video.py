@@ -56,7 +56,9 @@ def weights_of(config: Path, path: Path, meta: dict[str, Any] | None = None) -> 
     state = build_model(engine.load_config(config)).state_dict()
     # Random weights spread, so that scores differ.
     noisy = {key: value + 0.1 * torch.randn_like(value) if "fc_" in key else value for key, value in state.items()}
-    torch.save({"state_dict": noisy, "meta": meta or {}}, path)
+    from mmengine.logging import HistoryBuffer  # in every checkpoint of mmengine
+
+    torch.save({"state_dict": noisy, "meta": meta or {}, "message_hub": {"loss": HistoryBuffer([1.0], [1])}}, path)
     return path
 
 

@@ -27,7 +27,9 @@ Record = dict[str, Any]
 class Result(Protocol):
     """What an inferencer returns: data, with an error where there is no result. It may have `warnings`, too."""
 
-    error: str | None
+    @property
+    def error(self) -> str | None:
+        """Why there is no result, in one line."""
 
     def to_dict(self) -> Record:
         """Flat and JSON-ready, always with the same fields."""
@@ -188,10 +190,8 @@ class Reporter:
             has_rate: whether to show results per second.
         """
         is_long = total is None or total > 1 or is_slow
-        if not is_long or not sys.stderr.isatty() or (self.command.jsonl and sys.stdout.isatty()):
-            yield Progress(lambda: None, None)
-            return
-        with _bar(total, label, part, has_rate) as progress:
+        is_hidden = self.command.jsonl and sys.stdout.isatty()
+        with progress_bar(total, label, part, has_rate, is_wanted=is_long and not is_hidden) as progress:
             yield progress
 
     def _print_now(self, record: Record) -> None:
@@ -218,7 +218,13 @@ def record_of(result: Result) -> Record:
 
 
 @contextmanager
-def _bar(total: int | None, label: str, part: str, has_rate: bool) -> Iterator[Progress]:
+def progress_bar(
+    total: int | None, label: str, part: str = "parts", has_rate: bool = False, is_wanted: bool = True
+) -> Iterator[Progress]:
+    """A bar on stderr, if that is a terminal; `is_wanted` is whether nothing else scrolls through it."""
+    if not is_wanted or not sys.stderr.isatty():
+        yield Progress(lambda: None, None)
+        return
     # Imported late: rich takes longer to import than a small run takes without a bar.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -12,6 +12,7 @@ from torch import nn
 
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint, read_training_checkpoint
 from vision.device import usable_device
+from vision.engine.compat import MissingOpError, allow_mmengine_checkpoints
 from vision.engine.config import load_config
 from vision.engine.image_pipeline import image_steps, kind_of, names_and_colors, test_dataset
 from vision.engine.openmmlab import build_model, registries_of, scope_of
@@ -121,8 +122,6 @@ class ConfigDetector:
             ImageError: the array is no image.
             UsageError: the model needs an op that mmcv lacks here.
         """
-        from vision.engine.compat import MissingOpError
-
         with registries_of(self._scope):
             data = self._prepared(checked_array(frame, "frame"), max_size)
             try:
@@ -187,6 +186,8 @@ def _state_for(model: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
 
 def _classes_of_checkpoint(path: str | Path, metadata: dict[str, Any]) -> tuple[str, ...]:
     """Names that mmengine stored with the weights; none in files of weights alone."""
+    # Torch forgets what it was told once another reader has finished with the same types.
+    allow_mmengine_checkpoints()
     try:
         content = None if metadata else read_training_checkpoint(path)
     except CheckpointError:  # of other types than mmengine's; the weights were read without them

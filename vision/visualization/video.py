@@ -16,12 +16,13 @@ from vision.visualization.canvas import BACKGROUND
 _GAP = 8
 
 
-def draw_frame(image: np.ndarray, result: VideoResult) -> np.ndarray:
+def draw_frame(image: np.ndarray, result: VideoResult, held: bool = False) -> np.ndarray:
     """A copy of a frame with boxes, names, scores and track numbers; colors go by track, else by class.
 
     Args:
         image: uint8 RGB `[H, W, 3]`.
         result: what was found in it.
+        held: whether the result is that of an earlier frame: of its boxes the corners alone are drawn, and no scores.
 
     Raises:
         UsageError: the package supervision is not installed.
@@ -37,6 +38,10 @@ def draw_frame(image: np.ndarray, result: VideoResult) -> np.ndarray:
     side = min(image.shape[:2])
     thickness = max(1, round(side / 240))
     scale = float(np.clip(side / 900, 0.3, 2.0))
+    if held:
+        corners = sv.BoxCornerAnnotator(thickness=thickness, corner_length=max(4, side // 40))
+        drawn = corners.annotate(drawn, found, custom_color_lookup=colors)
+        return np.ascontiguousarray(drawn[..., ::-1])
     drawn = sv.BoxAnnotator(thickness=thickness).annotate(drawn, found, custom_color_lookup=colors)
     labels = sv.LabelAnnotator(
         text_scale=scale, text_thickness=max(1, round(scale * 1.5)), text_padding=max(2, round(6 * scale)),

@@ -181,16 +181,20 @@ class OpenCVFile(Source):
         capture = open_video(self.name)
         try:
             while capture.grab():
-                number = self.read
+                number = self.read + self.skipped
+                if not wanted(number):
+                    self.read += 1
+                    continue
+                time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                there, frame = capture.retrieve()
+                if not there:
+                    self.skip(number, "damaged")
+                    continue
                 self.read += 1
-                if wanted(number):
-                    time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                    there, frame = capture.retrieve()
-                    if there:
-                        yield VideoFrame(number, time, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+                yield VideoFrame(number, time, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
         finally:
             capture.release()
-        missing = (self.count or 0) - self.read
+        missing = (self.count or 0) - self.read - self.skipped
         if missing > COUNT_MARGIN:
             text = f"{self.name}: {self.read} of {self.count} frames could be read; the others are damaged or cut off"
             self.end("frames-missing", text)

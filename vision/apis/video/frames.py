@@ -78,7 +78,7 @@ class VideoFrames:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of the first frame."""
+        """(height, width) of the first frame; before it is read, what the header says, also of frames to be turned."""
         return self._source.size
 
     @property
@@ -125,9 +125,10 @@ class VideoFrames:
 
     def _frames(self, wanted: Choice) -> Iterator[VideoFrame]:
         self._source.begin()
+        is_first = True
         for frame in self._source.frames(wanted):
-            if self._source.size is None:
-                self._source.size = (frame.image.shape[0], frame.image.shape[1])
+            if is_first:  # headers may name another size: that before phones' frames are turned upright
+                self._source.size, is_first = (frame.image.shape[0], frame.image.shape[1]), False
             yield frame
         if not self._source.read:
             name = self._source.name
@@ -194,12 +195,16 @@ class Camera(Source):
             self.fps = rate if 0 < rate < MAX_FPS else self.fps
             began = clock.monotonic()
             while capture.grab():
-                number, time = self.read, clock.monotonic() - began
+                number, time = self.read + self.skipped, clock.monotonic() - began
+                if not wanted(number):
+                    self.read += 1
+                    continue
+                there, frame = capture.retrieve()
+                if not there:
+                    self.skip(number, "damaged")
+                    continue
                 self.read += 1
-                if wanted(number):
-                    there, frame = capture.retrieve()
-                    if there:
-                        yield VideoFrame(number, time, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+                yield VideoFrame(number, time, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
         finally:
             capture.release()
         self.end("source-gone", f"camera {self._number} gives no more frames after {self.read}")

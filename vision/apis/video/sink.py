@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -54,7 +54,9 @@ class VideoSink:
         temporary = self._stack.enter_context(replacing_path(path, ".mp4"))
         try:
             with naming(path):
-                self._container = self._av.open(str(temporary), "w", format="mp4", options=_CONTAINER)
+                file = self._stack.enter_context(temporary.open("wb"))
+                self._file = _CheckedFile(file)
+                self._container = self._av.open(self._file, "w", format="mp4", options=_CONTAINER)
         except BaseException as error:
             self._stack.__exit__(type(error), error, error.__traceback__)
             raise
@@ -82,6 +84,7 @@ class VideoSink:
                 frame.pts, frame.time_base = self._ticks, Fraction(1, _TICKS)
                 for packet in self._stream.encode(frame):
                     self._container.mux(packet)
+            self._file.check()
         except OSError as error:
             self._give_up(error)
             raise OSError(error.errno, error.strerror, os.fspath(self.path)) from None
@@ -97,6 +100,7 @@ class VideoSink:
                 for packet in self._stream.encode():
                     self._container.mux(packet)
             self._container.close()
+            self._file.check()
         except OSError as error:
             self._give_up(error)
             raise OSError(error.errno, error.strerror, os.fspath(self.path)) from None
@@ -141,6 +145,29 @@ class VideoSink:
             self._container.close()
         with suppress(type(error)):
             self._stack.__exit__(type(error), error, None)
+
+
+class _CheckedFile:
+    """A file for FFmpeg to write, which remembers what went wrong: FFmpeg says nothing of errors in its last writes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+        self.seek, self.tell = file.seek, file.tell
+
+    def write(self, data: bytes) -> int:
+        if self._error is None:
+            try:
+                self._file.write(data)
+                self._file.flush()  # what waits in a buffer could fail when nobody asks any more
+            except OSError as error:
+                self._error = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self._error is not None:
+            raise self._error
 
 
 def h264_library() -> Any:

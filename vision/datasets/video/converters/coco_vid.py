@@ -41,12 +41,14 @@ class Frame:
         file_name: of its image, from the folder of all images, with slashes.
         size: height and width.
         boxes: what is on it.
+        is_degraded: whether it is blurred, out of focus or the like on purpose; None says nothing about it.
     """
 
     number: int
     file_name: str
     size: tuple[int, int]
     boxes: Sequence[Box] = ()
+    is_degraded: bool | None = None
 
 
 class CocoVidWriter:
@@ -81,7 +83,7 @@ class CocoVidWriter:
         objects: dict[Hashable, int] = {}
         for frame in sorted(frames, key=lambda frame: frame.number):
             height, width = frame.size
-            image = {
+            image: dict[str, Any] = {
                 "id": len(self._images) + 1,
                 "video_id": video["id"],
                 "frame_id": frame.number,
@@ -90,6 +92,8 @@ class CocoVidWriter:
                 "width": width,
                 "is_vid_train_frame": frame.number in chosen,
             }
+            if frame.is_degraded is not None:
+                image["degraded"] = frame.is_degraded
             self._images.append(image)
             for box in frame.boxes:
                 self._add_box(box, image, objects)

@@ -11,19 +11,11 @@ import cv2
 import numpy as np
 from torch.utils.data import get_worker_info
 
-from vision.datasets.scene.pool import TexturePool
 from vision.datasets.video.base import VideoDataset
 from vision.datasets.video.records import Problems, Record, frame_record, instance_record, video_record
-from vision.datasets.video.synthetic.clip import Clip, ClipMaker
-from vision.datasets.video.synthetic.cutouts import Cutouts
-from vision.datasets.video.synthetic.scenery import Backgrounds, list_photos
-from vision.datasets.video.synthetic.shapes import SHAPES
+from vision.datasets.video.synthetic.clip import Clip
+from vision.datasets.video.synthetic.maker import LEAST_VISIBLE, clip_maker, require
 from vision.datasets.video.synthetic.shots import FAULTS
-from vision.errors import UsageError
-
-PEOPLE = ("person",)
-_CLASSES = {"shapes": SHAPES[:4], "people": PEOPLE}
-_SMALLEST = 32
 
 
 class SyntheticVideo(VideoDataset):
@@ -69,7 +61,7 @@ class SyntheticVideo(VideoDataset):
         faults: Sequence[str] = FAULTS,
         objects: tuple[int, int] | None = None,
         restless: float | None = None,
-        min_visibility: float = 0.15,
+        min_visibility: float = LEAST_VISIBLE,
         people: str | Path | None = None,
         backgrounds: str | Path | None = None,
         photo_share: float = 0.7,
@@ -79,26 +71,30 @@ class SyntheticVideo(VideoDataset):
         cache_mb: float = 512.0,
         **arguments: Any,
     ) -> None:
-        names = _class_names(classes)
-        _check(num_videos, num_frames, size, degraded, faults, min_visibility, objects, people, names)
-        self.num_videos, self.num_frames = num_videos, num_frames
-        self.size = (int(size[0]), int(size[1]))
-        self.seed, self.min_visibility = seed, min_visibility
-        pool = TexturePool(seed, num_textures, size=texture_size)
-        photos = [] if backgrounds is None else list_photos(backgrounds)
-        self.maker = ClipMaker(
-            names,
-            self.size,
-            Backgrounds(pool, photos, photo_share),
+        self.maker = clip_maker(
+            size,
+            classes,
             degraded,
             faults,
             objects,
             restless,
-            None if people is None else Cutouts(people),
+            people,
+            backgrounds,
+            photo_share,
+            seed,
+            num_textures,
+            texture_size,
         )
+        require(
+            ("num_videos", num_videos, num_videos >= 1, "at least 1"),
+            ("num_frames", num_frames, num_frames >= 1, "at least 1"),
+            ("min_visibility", min_visibility, 0 <= min_visibility <= 1, "0 to 1"),
+        )
+        self.num_videos, self.num_frames = num_videos, num_frames
+        self.size, self.seed, self.min_visibility = self.maker.size, seed, min_visibility
         self._clips: OrderedDict[int, Clip] = OrderedDict()
         self._kept = max(1, int(cache_mb * 2**20 / (3 * num_frames * self.size[0] * self.size[1])))
-        arguments["metainfo"] = {**(arguments.get("metainfo") or {}), "classes": names}
+        arguments["metainfo"] = {**(arguments.get("metainfo") or {}), "classes": self.maker.classes}
         super().__init__(serialize_data=False, **arguments)
 
     def load_videos(self, classes: tuple[str, ...] | None, problems: Problems) -> tuple[list[Record], tuple[str, ...]]:
@@ -158,42 +154,3 @@ class LoadSyntheticFrame:
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results
-
-
-def _class_names(classes: str | Sequence[str]) -> tuple[str, ...]:
-    names = _CLASSES.get(classes, (classes,)) if isinstance(classes, str) else tuple(classes)
-    if names != PEOPLE and (not names or not set(names) <= set(SHAPES) or len(set(names)) < len(names)):
-        raise UsageError(
-            f"classes is {classes!r}; expected 'shapes', 'people', or some of {', '.join(SHAPES)}",
-            code="out-of-range",
-            value=classes,
-        )
-    return names
-
-
-def _check(
-    num_videos: int,
-    num_frames: int,
-    size: tuple[int, int],
-    degraded: float,
-    faults: Sequence[str],
-    min_visibility: float,
-    objects: tuple[int, int] | None,
-    people: str | Path | None,
-    names: tuple[str, ...],
-) -> None:
-    """Raise a UsageError for what is out of its range."""
-    least, most = objects or (0, 0)
-    checks = [
-        ("num_videos", num_videos, num_videos >= 1, "at least 1"),
-        ("num_frames", num_frames, num_frames >= 1, "at least 1"),
-        ("size", tuple(size), len(size) == 2 and min(size) >= _SMALLEST, f"height and width of at least {_SMALLEST}"),
-        ("degraded", degraded, 0 <= degraded <= 1, "0 to 1"),
-        ("faults", tuple(faults), bool(faults) and set(faults) <= set(FAULTS), f"some of {', '.join(FAULTS)}"),
-        ("min_visibility", min_visibility, 0 <= min_visibility <= 1, "0 to 1"),
-        ("objects", objects, 0 <= least <= most, "the least and the largest number, from 0"),
-        ("people", people, people is None or names == PEOPLE, "None, or classes to be 'people'"),
-    ]
-    for name, value, is_good, expected in checks:
-        if not is_good:
-            raise UsageError(f"{name} is {value!r}; expected {expected}", code="out-of-range", value=value)
