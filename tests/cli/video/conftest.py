@@ -61,16 +61,16 @@ def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return image
 
 
-def write_clip(path: Path, images: Iterable[np.ndarray], fps: int = 25, codec: str = "libx264") -> Path:
-    """An H.264 file of these frames, every fifth of which can be decoded by itself."""
-    with av.open(str(path), "w") as container:
+def write_clip(path: Path, images: Iterable[np.ndarray], gop: int = 5, options: dict[str, str] | None = None) -> Path:
+    """An H.264 file of these frames, 25 per second; one in `gop` can be decoded by itself."""
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = None
         for image in images:
             if stream is None:
-                stream = container.add_stream(codec, rate=fps)
+                stream = container.add_stream("libx264", rate=25)
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = "yuv420p"
-                stream.codec_context.gop_size = 5
+                stream.codec_context.gop_size = gop
                 stream.codec_context.max_b_frames = 0
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         assert stream is not None

@@ -144,8 +144,8 @@ class PacketSource(Source):
         if pixels > self.max_pixels:
             sizes = f"{codec.width} x {codec.height} pixels; the limit is {self.max_pixels:,} (max_pixels)"
             raise UsageError(f"video {self.name!r} has frames of {sizes}", code="too-many-pixels", value=pixels)
-        # Several frames at once, in threads of FFmpeg's own.
-        stream.thread_type = "AUTO"
+        # Not several frames at once: an error would come frames later, and with the last one the rest would be lost.
+        stream.thread_type = "SLICE"
         self.fps = _usable_rate(stream.average_rate or stream.guessed_rate)
         self.size = (codec.height, codec.width) if pixels else None
         seconds = None if container.duration is None else container.duration / 1e6

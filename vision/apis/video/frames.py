@@ -154,6 +154,19 @@ class ImageFiles(Source):
         if not self._paths:
             raise UsageError(f"no images in folder {name!r}; expected one per frame", code="no-frames", value=name)
         self.count = len(self._paths)
+        keys = [natural_key(file.stem)[0] for file in self._paths]
+        self._twice = [
+            path.name for path, key, last in zip(self._paths[1:], keys[1:], keys, strict=False) if key == last
+        ]
+
+    def notices(self) -> list[Notice]:
+        """As `Source.notices`, and files of one number: 1.png and 01.png."""
+        found = super().notices()
+        if self._twice:
+            what = "1 file has" if len(self._twice) == 1 else f"{len(self._twice)} files have"
+            text = f"{self.name}: {what} the number of another one, the first is {self._twice[0]}; each was taken"
+            found.append(Notice(text, "frame-twice", self._twice[0]))
+        return found
 
     def frames(self, wanted: Choice) -> Iterator[VideoFrame]:
         """As `Source.frames`; what is not wanted is not read."""
