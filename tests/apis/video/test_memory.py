@@ -186,6 +186,7 @@ def test_memory_of_the_process_is_flat_however_long_the_video_is() -> None:
         tracemalloc.stop()
     # One box of one frame kept, as a Python object, is a hundred bytes.
     assert after - before < 600 * 40
+    assert [len(video.state()["order"][name]) for name in ("steps", "first_steps")] == [9, 9]
 
 
 def test_the_state_of_a_network_that_remembers_stays_as_large() -> None:
