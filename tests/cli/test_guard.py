@@ -83,7 +83,8 @@ def test_every_tool_ends_so() -> None:
         for path in sorted((ROOT / "tools").glob("*.py"))
         if "\ndef main(" in path.read_text() and "\n@program\ndef main(" not in path.read_text()
     ]
-    assert set(unguarded) <= {"test.py", "train.py"}  # of the framework, which handles signals in its own way
+    # Of the framework, which handles signals in its own way; and a worker that another interpreter runs, without us.
+    assert set(unguarded) <= {"test.py", "train.py", "hog_people.py"}
 
 
 class Full:

@@ -1,5 +1,5 @@
-# Generated clips of four kinds of shapes, small enough for a CPU, in which many frames are blurred, out of focus, noisy
-# or hidden on purpose. Each process makes a frame once and keeps it.
+# Generated clips of striped and dotted disks, small enough for a CPU, of which half of the frames are blurred by motion
+# or out of focus on purpose: disks can be found there, but hardly told apart. Each process makes a frame once.
 train_frames = [
     dict(type="LoadSyntheticFrame"),
     dict(type="LoadTrackAnnotations"),
@@ -14,7 +14,15 @@ test_pipeline = [
     dict(type="TransformBroadcaster", transforms=train_frames[:2]),
     dict(type="PackTrackInputs", meta_keys=("video_name", "degraded")),
 ]
-clips = dict(type="SyntheticVideo", size=(120, 160), num_frames=24, degraded=0.4)
+clips = dict(
+    type="SyntheticVideo",
+    classes=("striped disk", "dotted disk"),
+    size=(120, 160),
+    num_frames=24,
+    objects=(2, 4),
+    degraded=0.5,
+    faults=("motion", "defocus"),
+)
 train_dataloader = dict(
     batch_size=4,
     num_workers=0,
@@ -27,7 +35,7 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type="VideoSampler"),
     batch_sampler=dict(type="VideoBatchSampler"),
-    dataset={**clips, "num_videos": 40, "seed": 2, "pipeline": test_pipeline, "test_mode": True},
+    dataset={**clips, "num_videos": 20, "seed": 2, "pipeline": test_pipeline, "test_mode": True},
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type="VIDMetric")
