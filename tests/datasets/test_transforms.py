@@ -25,7 +25,8 @@ def test_every_transform_that_is_exported_has_its_name() -> None:
     transforms = {
         name: kind
         for name, kind in exported.items()
-        if isinstance(kind, type) and "__call__" in vars(kind) and "Dataset" not in name
+        # Those of mmdet's pipelines derive from mmcv's base, which calls `transform`.
+        if isinstance(kind, type) and vars(kind).keys() & {"__call__", "transform"} and "Dataset" not in name
     }
     assert set(transforms) == set(transform_names())
     assert isinstance(build_transform({"type": "CenterCrop", "size": 8}), transforms["CenterCrop"])
@@ -51,6 +52,7 @@ def test_transforms_of_mmcv_keep_their_names() -> None:
         "import vision.registry, mmcv.transforms\n"
         "from mmengine.registry import TRANSFORMS\n"
         "print(TRANSFORMS.get('RandomFlip').__module__.partition('.')[0])\n"
-        "print(any(kind.__module__.startswith('vision') for kind in TRANSFORMS.module_dict.values()))\n"
+        "print(sorted(k for k, v in TRANSFORMS.module_dict.items() if v.__module__.startswith('vision')))\n"
     )
-    assert run(code) == "mmcv\nFalse\n"
+    # Those of mmdet's pipelines for videos, whose names nobody else has.
+    assert run(code) == "mmcv\n['BilateralUniformSample', 'DegradeFrames', 'LoadSyntheticFrame']\n"

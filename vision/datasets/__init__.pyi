@@ -13,6 +13,7 @@ from .augment import (
     SomeOf,
 )
 from .classification import TimmImageDataset
+from .color import RandomColor
 from .forgery import BalancedSourceSampler, ForgeryDataset, Sample, list_samples
 from .stereo import (
     CREStereoDataset,
@@ -82,6 +83,7 @@ __all__ = [
     "PerView",
     "RandomApply",
     "RandomBlur",
+    "RandomColor",
     "RandomCrop",
     "RandomDefocus",
     "RandomErase",

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from torch.utils.data import get_worker_info
 
+from vision.datasets.transforms import register_transform
 from vision.datasets.video.base import VideoDataset
 from vision.datasets.video.records import Problems, Record, frame_record, instance_record, video_record
 from vision.datasets.video.synthetic.clip import Clip
@@ -144,6 +145,7 @@ class SyntheticVideo(VideoDataset):
         return record
 
 
+@register_transform
 class LoadSyntheticFrame:
     """Transform that makes the pixels of a frame of `SyntheticVideo`: `img` uint8 BGR, as mmdet's loaders give it."""
 
