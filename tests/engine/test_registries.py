@@ -72,7 +72,8 @@ def test_the_earlier_runtime_configs_go_on_working(name: str) -> None:
         "    assert MODELS.get('ForgeryDetector') and MODELS.get('StereoMatcher') and DATASETS.get('SintelDataset')\n"
     )
     scope = "mmengine" if name == "default" else name
-    assert run(code) == f"{scope} IterTimerHook\n"
+    # The last line: mmdet of the newer stack prints remarks of its own when it is imported.
+    assert run(code).splitlines()[-1] == f"{scope} IterTimerHook"
 
 
 def test_another_class_of_the_same_name_is_refused() -> None:
@@ -145,7 +146,8 @@ def test_every_config_of_a_task_builds_without_mmdet_and_mmseg(task: str, tmp_pa
 
 @pytest.mark.parametrize("name", ["vision.registry", f"{REGISTRIES}.dense"])
 def test_a_script_that_imports_a_registry_can_import_mmdet(name: str, tmp_path: Path) -> None:
-    assert run(f"import {name}, mmcv.ops, mmdet.models; print(mmcv.ops.nms.__name__)", tmp_path) == "nms\n"
+    said = run(f"import {name}, mmcv.ops, mmdet.models; print(mmcv.ops.nms.__name__)", tmp_path)
+    assert said.splitlines()[-1] == "nms"
 
 
 def test_a_script_can_build_a_runner_of_a_config(tmp_path: Path) -> None:
