@@ -65,13 +65,10 @@ class MambaBBoxHead(ConvFCBBoxHead):
             Scores `[N, classes + 1]` and deltas `[N, 4 * classes]`, either None where the head lacks that branch.
         """
         x = self._pooled(x)
-        seen = None if ref_x is None else self._pooled(ref_x)
+        seen = x.new_empty(0, x.shape[1]) if ref_x is None else self._pooled(ref_x)
         for layer, aggregator in zip(self.shared_fcs, self.aggregator, strict=True):
-            x = layer(x)
-            if seen is not None:
-                seen = layer(seen)
-                x = aggregator(x, seen)
-                seen = F.relu(seen)
+            x, seen = layer(x), layer(seen)
+            x, seen = aggregator(x, seen), F.relu(seen)
             x = F.relu(x)  # a new tensor: the attention of before still needs its input for the gradients
         return self._branches(x)
 

@@ -84,9 +84,27 @@ def test_small_golden_numbers() -> None:
 
 def test_a_memory_of_no_rows_of_any_width_changes_nothing() -> None:
     x = torch.randn(4, 8, requires_grad=True)
-    layer = EnhancementLayer(8, 2)
+    layer = EnhancementLayer(8, 2).eval()
     assert layer(x, torch.empty(0, 0)) is x
     assert layer(x, torch.empty(0, 8)) is x
+
+
+def test_in_training_without_memory_every_parameter_has_a_gradient_of_zero() -> None:
+    """Distributed training hangs or fails where a parameter has none."""
+    x = torch.randn(2, 4, 8, requires_grad=True)
+    layer = EnhancementLayer(8, 2).train()
+    layer.fc.bias.requires_grad_(False)
+    out = layer(x, torch.empty(2, 0, 8))
+    assert torch.equal(out, x)
+    out.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, torch.ones_like(x))
+    gradients = {name: p.grad for name, p in layer.named_parameters()}
+    assert gradients.pop("fc.bias") is None
+    assert len(gradients) == 7 and all(g is not None and not g.any() for g in gradients.values())
+    half = layer(x.detach().half(), torch.empty(0, 8))
+    assert half.dtype == torch.half and torch.equal(half, x.detach().half())
+    with torch.no_grad():
+        assert layer(x, torch.empty(0, 8)) is x
 
 
 def test_parameters_are_named_as_the_authors_do() -> None:

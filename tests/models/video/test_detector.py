@@ -51,6 +51,18 @@ def test_losses_are_finite_and_reach_all_that_learns(kind: str, video_detector: 
     assert not silent, silent
 
 
+def test_losses_without_references_reach_all_that_learns(
+    kind: str, video_detector: Make, clip: Make, batch: Make
+) -> None:
+    """Else training in several processes fails, or needs find_unused_parameters."""
+    model = video_detector(kind).train()
+    losses = model.loss(*batch(clip(0, [3], key_frames_inds=[0], ref_frames_inds=[])))
+    sum(term.sum() for term in terms(losses)).backward()
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    assert not [name for name, gradient in gradients.items() if gradient is None]
+    assert not any(g.any() for name, g in gradients.items() if "aggregator" in name or name.startswith("pixel."))
+
+
 def test_losses_are_those_of_key_frames_and_depend_on_references_where_there_is_memory(
     kind: str, video_detector: Make, clip: Make, batch: Make
 ) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from heads.one_stage import dense_loss
+from vision.errors import UsageError
 from vision.models import CheckpointError
 from vision.models.video.checkpoint import VARIANTS, video_detector
 from vision.models.video.network import MEMORY_LEVEL, VideoNetwork
@@ -62,7 +63,7 @@ def test_as_many_keys_as_wanted() -> None:
     model.network.memory.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[1].shape)))
     model(clips(3))
     model(clips(1))
-    assert seen == [(2, 10, 16)]
+    assert seen == [(2, 10, 16), (0, 16)]
 
 
 def test_the_memory_alone_can_be_trained() -> None:
@@ -70,8 +71,18 @@ def test_the_memory_alone_can_be_trained() -> None:
     sum(model(clips(2), BOXES, LABELS, IGNORED, mode="loss").values()).backward()
     with_gradient = {name for name, value in model.named_parameters() if value.grad is not None}
     assert with_gradient and all(name.startswith("network.memory.") for name in with_gradient)
+    with pytest.raises(UsageError, match="no reference frames to remember"):
+        model(clips(1), BOXES, LABELS, IGNORED, mode="loss")
     with pytest.raises(ValueError, match="has no memory"):
         VideoTrainer(VideoNetwork(memory=None, **SMALL), train_memory_only=True)
+
+
+def test_without_references_everything_learns_and_the_memory_gets_zeros() -> None:
+    model = trainer()
+    sum(model(clips(1), BOXES, LABELS, IGNORED, mode="loss").values()).backward()
+    gradients = {name: value.grad for name, value in model.named_parameters()}
+    assert all(gradient is not None for gradient in gradients.values())
+    assert not any(gradient.any() for name, gradient in gradients.items() if ".memory." in name)
 
 
 def test_unknown_modes_are_named() -> None:

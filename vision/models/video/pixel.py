@@ -74,8 +74,10 @@ class PixelLevel(nn.Module):
         keys = [None if one is None else self._random_pixels(one) for one in references]
         enhanced = list(maps)
         for level in self.strides:
+            # Without references, too: the layer is then part of the graph, as distributed training expects.
+            none = maps[level].new_empty(0, maps[level].shape[1])
             rows = [
-                row if key is None else self.memory(row, key)
+                self.memory(row, none if key is None else key)
                 for row, key in zip(maps[level].split(1), keys, strict=True)
             ]
             enhanced[level] = torch.cat(rows)

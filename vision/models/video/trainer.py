@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from heads.one_stage import dense_loss
+from vision.errors import UsageError
 from vision.models.training import Batch, built, stacked
 from vision.models.video.checkpoint import start_from
 from vision.models.video.network import MEMORY_LEVEL, VideoNetwork
@@ -51,7 +52,7 @@ class VideoTrainer(BaseModel):
             start_from(made, start)
         if mode not in MODES:
             raise ValueError(f"mode must be 'causal' or 'offline', got {mode!r}")
-        self.mode, self.keys_per_frame = mode, keys_per_frame
+        self.mode, self.keys_per_frame, self.train_memory_only = mode, keys_per_frame, train_memory_only
         self.streams = VideoStreams(self.network.new_memory)
         if train_memory_only:
             if self.network.memory is None:
@@ -126,7 +127,17 @@ class VideoTrainer(BaseModel):
         levels = self.network.project(clips.flatten(0, 1).float())
         apart = [level.unflatten(0, (count, frames)) for level in levels]
         keys = None
-        if frames > 1 and self.network.memory is not None:
+        if self.network.memory is not None and frames == 1:
+            if self.train_memory_only and self.training:
+                raise UsageError(
+                    "train_memory_only is set, and the clips have no reference frames to remember; "
+                    "let the training data have num_refs from 1 on",
+                    code="conflicting-arguments",
+                    value=frames,
+                )
+            # Nothing to see; distributed training still finds every parameter in the graph.
+            keys = levels[MEMORY_LEVEL].new_empty(0, levels[MEMORY_LEVEL].shape[1])
+        elif self.network.memory is not None:
             # Random pixels of the whole references: keys of true boxes would tell the answer (see the paper's author).
             pixels = apart[MEMORY_LEVEL][:, 1:].flatten(3).transpose(2, 3).flatten(1, 2)
             wanted = min(self.keys_per_frame * (frames - 1), pixels.shape[1])
