@@ -47,7 +47,8 @@ class VideoDetector(BaseMOTModel):
         init_cfg: passed to mmengine's `BaseModel`.
 
     Raises:
-        UsageError: the detector is neither of one stage nor of two, or an argument is out of its range.
+        UsageError: the detector is neither of one stage nor of two, trains in a way of its own (as DETR, panoptic and
+            one-stage instance segmentation do), or an argument is out of its range.
     """
 
     def __init__(
@@ -88,6 +89,11 @@ class VideoDetector(BaseMOTModel):
             self.streams.clear()
         super().train(mode)
         return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the detector, for `SetEpochInfoHook`: some of mmdet's begin with another loss."""
+        if hasattr(self.detector, "set_epoch"):
+            self.detector.set_epoch(epoch)
 
     def loss(self, inputs: Tensor, data_samples: list[TrackDataSample], **kwargs: Any) -> dict[str, Tensor]:
         """The detector's losses on key frames, which see their reference frames.

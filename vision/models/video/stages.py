@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from heads.memory import StreamMemory
 from vision.errors import UsageError
-from vision.models.video.openmmlab import DetDataSample
+from vision.models.video.openmmlab import BaseDetector, DetDataSample, SingleStageDetector, TwoStageDetector
 from vision.models.video.pixel import Maps
 
 
@@ -27,17 +27,25 @@ class References(NamedTuple):
 
 
 def strides_of(detector: nn.Module) -> list[int]:
-    """Pixels of the input per pixel of every feature map.
+    """Pixels of the input per pixel of every feature map; of those that its second stage sees, where the first is mute.
 
     Raises:
-        UsageError: the detector's head does not say them.
+        UsageError: the detector's heads do not say them.
     """
     head = getattr(detector, "rpn_head", None) or getattr(detector, "bbox_head", None)
-    strides = getattr(getattr(head, "prior_generator", None), "strides", None)
+    extractor = getattr(getattr(detector, "roi_head", None), "bbox_roi_extractor", None)
+    if isinstance(extractor, nn.ModuleList):  # of a cascade
+        extractor = extractor[0]
+    # Guided anchors have two generators, cascades of first stages one in each.
+    owners = [one for one in (head, *getattr(head, "stages", ())) if one is not None]
+    generators = [getattr(one, name, None) for one in owners for name in ("prior_generator", "square_anchor_generator")]
+    told = [getattr(one, "strides", None) for one in generators] + [getattr(extractor, "featmap_strides", None)]
+    strides = next((one for one in told if one is not None), None)
     if strides is None:
         raise UsageError(
-            f"{type(detector).__name__} has no rpn_head or bbox_head with a prior_generator, which says the strides of "
-            "its feature maps: pixels of boxes cannot be found; set pixel=None",
+            f"{type(detector).__name__} has no rpn_head or bbox_head with a prior_generator, nor a roi_head with a "
+            "bbox_roi_extractor, which say the strides of its feature maps: pixels of boxes cannot be found; "
+            "set pixel=None",
             code="bad-config",
             value=type(detector).__name__,
         )
@@ -94,18 +102,51 @@ def detections(detector: Any, maps: Maps, sample: DetDataSample, memory: StreamM
 
 
 def check_stages(detector: nn.Module) -> None:
-    """See that a detector is of one of the two kinds.
+    """See that a detector is of one of the two kinds, and that nothing of it would be passed over.
 
     Raises:
-        UsageError: it is of another.
+        UsageError: it is of another kind, computes losses or detections in a way of its own, or has a box head with
+            memory that its second stage never gives a memory to.
     """
+    kind = type(detector).__name__
     if not _has_two_stages(detector) and not hasattr(getattr(detector, "bbox_head", None), "predict"):
         raise UsageError(
-            f"detector {type(detector).__name__} has neither an rpn_head and a roi_head nor a bbox_head: choose a "
+            f"detector {kind} has neither an rpn_head and a roi_head nor a bbox_head: choose a "
             "detector of one or two stages, such as FasterRCNN, RetinaNet or RTMDet",
             code="bad-config",
-            value=type(detector).__name__,
+            value=kind,
         )
+    own = _own_methods(detector)
+    if own:
+        raise UsageError(
+            f"detector {kind} has a {' and a '.join(own)} of its own, beside those of its heads, which a video "
+            "detector would pass over: choose one that has mmdet's of one or two stages, such as FasterRCNN, "
+            "MaskRCNN, RetinaNet or RTMDet",
+            code="bad-config",
+            value=kind,
+        )
+    forgetful = None if remembers_instances(detector) else _head_with_memory(detector)
+    if forgetful is not None:
+        second = type(getattr(detector, "roi_head", None)).__name__
+        raise UsageError(
+            f"the detector has a {forgetful}, to which its {second} gives no memory: set roi_head=dict("
+            "type='MambaRoIHead', ...), or take a box head without memory",
+            code="bad-config",
+            value=second,
+        )
+
+
+def _own_methods(detector: nn.Module) -> list[str]:
+    """Which of "loss" and "predict" a detector of mmdet does not have from mmdet's classes of one or two stages."""
+    if not isinstance(detector, BaseDetector):
+        return []
+    known = TwoStageDetector if _has_two_stages(detector) else SingleStageDetector
+    return [name for name in ("loss", "predict") if getattr(type(detector), name) is not getattr(known, name)]
+
+
+def _head_with_memory(detector: nn.Module) -> str | None:
+    heads = (type(one).__name__ for one in detector.modules() if hasattr(one, "forward_memory"))
+    return next(heads, None)
 
 
 def _has_two_stages(detector: nn.Module) -> bool:
