@@ -112,6 +112,8 @@ def test_lists(imagenet: Path) -> None:
         ("x/v0 1 0 4\nx/v0 1 3\n", r"list\.txt, line 2: 'x/v0 1 3' names no video"),
         ("x/v0 1 -3 4\n", "line 1"),
         ("\n", "lists no video"),
+        ("x/v0 1 0 4\n../../y 1 3 4\n", r"line 2: '\.\./\.\./y' leads out of the folder of the videos"),
+        ("/srv/x/v0 1 3 4\n", "line 1: '/srv/x/v0' leads out of the folder of the videos"),
         ("q 1 2 3\n", r"lists 1 videos such as q, and none of them is among 2 such as train/.*v0"),
     ],
 )

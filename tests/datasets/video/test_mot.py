@@ -164,6 +164,8 @@ def test_halves_of_a_sequence(write_sequence: Callable[..., Path]) -> None:
         ("1,1,8,9,6,5,1,1.5,1\n", INFO, "is no box"),
         ("1,1,8,9,6,5\n", "imDir=img1\n", r"seqinfo\.ini cannot be read"),
         ("1,1,8,9,6,5\n", "[Sequence]\nimDir=frames\n", "no frames in frames; expected images"),
+        ("1,1,8,9,6,5\n", "[Sequence]\nimDir=../MOT17-02/img1\n", "leads out of the sequence; expected a folder in it"),
+        ("1,1,8,9,6,5\n", "[Sequence]\nimDir=/srv/img1\n", "imDir of seqinfo.ini, '/srv/img1', leads out"),
     ],
 )
 def test_damaged_files_are_named(line: str, info: str, message: str, write_sequence: Callable[..., Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from pathlib import PurePosixPath
 
 from vision.errors import UsageError
 from vision.lists import read_list
@@ -75,6 +76,13 @@ def _lines(path: str | os.PathLike[str]) -> list[tuple[str, list[int]]]:
             raise UsageError(
                 f"{os.fspath(path)}, line {place}: {line.strip()[:80]!r} names no video; expected its folder and three "
                 "numbers, such as train/ILSVRC2015_VID_train_0000/ILSVRC2015_train_00000000 1 10 300",
+                code="bad-annotations",
+                value=os.fspath(path),
+            )
+        if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
+            raise UsageError(
+                f"{os.fspath(path)}, line {place}: {folder[:80]!r} leads out of the folder of the videos; expected one "
+                "such as train/ILSVRC2015_VID_train_0000/ILSVRC2015_train_00000000",
                 code="bad-annotations",
                 value=os.fspath(path),
             )

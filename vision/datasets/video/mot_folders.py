@@ -167,6 +167,13 @@ def _sequence_info(folder: Path) -> dict[str, Any]:
 
 
 def _frame_files(folder: Path, name: str) -> list[Path]:
+    if Path(name).is_absolute() or ".." in Path(name).parts:  # files of strangers lead nowhere else
+        raise UsageError(
+            f"{folder}: imDir of seqinfo.ini, {name!r}, leads out of the sequence; expected a folder in it, "
+            "such as img1",
+            code="bad-annotations",
+            value=name,
+        )
     frames = folder / name
     found = [path for path in frames.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES] if frames.is_dir() else []
     if not found:

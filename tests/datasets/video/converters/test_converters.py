@@ -109,6 +109,17 @@ def test_imagenet_vid(tmp_path: Path, convert: Convert, capsys: Capture) -> None
     assert [one["occluded"] for one in cars].index(True) == 3 and [one["generated"] for one in cars].index(True) == 4
 
 
+def test_imagenet_vid_says_which_frames_are_missing(tmp_path: Path, convert: Convert, capsys: Capture) -> None:
+    vid_tree(tmp_path)
+    for number in (5, 6, 10):
+        (tmp_path / f"Annotations/VID/train/ILSVRC2015_VID_train_0000/a/{number:06d}.xml").unlink()
+    code, content = convert("imagenet_vid", tmp_path)
+    said = capsys.readouterr().err
+    assert code == 0 and content["videos"][0]["vid_train_frames"] == [2]
+    assert "3 frames are missing between others, such as frame 5 of train/ILSVRC2015_VID_train_0000/a" in said
+    assert "1 frames are marked for training and are not there, such as frame 10 of train/" in said
+
+
 def test_imagenet_vid_validation_keeps_the_order_of_the_list(tmp_path: Path, convert: Convert) -> None:
     vid_tree(tmp_path)
     code, content = convert("imagenet_vid", tmp_path, "--split", "val")

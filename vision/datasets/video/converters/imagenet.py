@@ -42,8 +42,10 @@ def convert_vid(root: str | os.PathLike[str], split: str, listed: str | None, co
     for name in conversion.track(list(videos)):
         files = conversion.try_to(files_below, folder / name, ".xml")
         frames = [_frame(file, folder, place, conversion) for place, file in enumerate(files or ())]
-        if any(frames):
-            writer.add_video(name, [frame for frame in frames if frame], videos[name])
+        kept = [frame for frame in frames if frame]
+        if kept:
+            _tell_missing(name, {frame.number for frame in kept}, videos[name], conversion)
+            writer.add_video(name, kept, videos[name])
     return writer
 
 
@@ -87,6 +89,15 @@ def _frame(file: Path, folder: Path, place: int, conversion: Conversion, others:
             kept.append(replace(box, name=name))
     number = int(file.stem) if file.stem.isdecimal() else place
     return Frame(number, f"{_name(file, folder)}.JPEG", size, kept)
+
+
+def _tell_missing(name: str, there: set[int], marked: Sequence[int] | None, conversion: Conversion) -> None:
+    """Count frames that the list names, or that others are numbered around, and that have no annotations."""
+    gone = sorted(set(range(min(there), max(there))) - there)
+    conversion.problems.add("frames are missing between others", f"frame {(gone or [0])[0]} of {name}", len(gone))
+    gone = sorted(set(marked or ()) - there)
+    example = f"frame {(gone or [0])[0]} of {name}"
+    conversion.problems.add("frames are marked for training and are not there", example, len(gone))
 
 
 def _read_sized(file: Path) -> tuple[tuple[int, int], Sequence[Box]]:
