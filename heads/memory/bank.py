@@ -65,6 +65,8 @@ class MemoryBank:
     def update(self, features: Tensor) -> None:
         """Take in rows `[n, C]`, in their own precision and on their own device; no rows change nothing.
 
+        Where the precision changes, as when a stream goes on in another one, all rows take that which holds both.
+
         Raises:
             UsageError: not rows of floating-point features, or unlike those that are here.
         """
@@ -72,6 +74,9 @@ class MemoryBank:
         count = len(features)
         if count == 0:
             return
+        if self._rows is not None and self._length:
+            common = torch.promote_types(self._rows.dtype, features.dtype)
+            self._rows, features = self._rows.to(common), features.to(common)
         if count > self.max_length:  # nothing old would be left but by chance
             features = features[self._choice(count, self.max_length, features.device)]
             count, self._length = self.max_length, 0
@@ -167,10 +172,10 @@ class MemoryBank:
             )
         if self._rows is None or self._length == 0 or len(features) == 0:
             return
-        kept, new = ((t.shape[1], t.dtype, str(t.device)) for t in (self._rows, features))
+        kept, new = ((t.shape[1], str(t.device)) for t in (self._rows, features))
         if kept != new:
             raise UsageError(
-                f"new rows of (channels, dtype, device) {new} do not fit the {kept} of the memory bank; "
+                f"new rows of (channels, device) {new} do not fit the {kept} of the memory bank; "
                 "reset it before a stream of another kind",
                 code="bad-array",
                 value=new,

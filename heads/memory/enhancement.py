@@ -45,6 +45,7 @@ class EnhancementLayer(nn.Module):
                 f"memory must be [M, C] or have the leading sizes of the features {tuple(x.shape)}, "
                 f"got {tuple(memory.shape)}"
             )
+        memory = memory.to(x.dtype)  # it may be of a stream that began in another precision
         # With one memory for all, all rows are queries of one batch: its keys and values are made once.
         batch, rows = (1, x.shape[:-1].numel()) if memory.dim() == 2 else (x.shape[:-2].numel(), x.shape[-2])
         q = self._split(self.fc_embed(x).reshape(batch, rows, self.embed_dim))

@@ -291,8 +291,25 @@ def test_what_is_no_row_of_features_is_refused(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [torch.zeros(1, 3), torch.zeros(1, 2, dtype=torch.float16), torch.zeros(1, 2, device="meta")]
+    ("first", "then", "common"),
+    [
+        (torch.float16, torch.float32, torch.float32),
+        (torch.float32, torch.bfloat16, torch.float32),
+        (torch.float16, torch.bfloat16, torch.float32),
+    ],
 )
+def test_where_the_precision_changes_nothing_is_lost(
+    first: torch.dtype, then: torch.dtype, common: torch.dtype
+) -> None:
+    bank = MemoryBank(max_length=4, key_length=4)
+    for dtype, value in ((first, 0.125), (then, 60000.0), (then, 60000.0)):  # the bank is full at the third
+        bank.update(torch.full((2, 3), value).to(dtype))
+    rows = bank.state_dict()["features"]
+    assert rows.dtype == common and len(rows) == 4
+    assert set(rows.flatten().tolist()) <= {0.125, float(torch.tensor(60000.0).to(then))}
+
+
+@pytest.mark.parametrize("other", [torch.zeros(1, 3), torch.zeros(1, 2, device="meta")])
 def test_rows_of_another_kind_are_refused_until_a_reset(other: Tensor) -> None:
     bank = MemoryBank()
     bank.update(torch.zeros(1, 2))

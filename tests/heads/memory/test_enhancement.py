@@ -135,3 +135,9 @@ def test_half_precision_stays_near() -> None:
         assert out.dtype == dtype
         torch.testing.assert_close(out.double(), expected, rtol=0.05, atol=0.05)
         layer.double()
+
+
+def test_a_memory_of_another_precision_is_read() -> None:
+    layer = make_layer(8, 2)
+    x, memory = torch.randn(5, 8).double(), torch.randn(7, 8).bfloat16()
+    torch.testing.assert_close(layer(x, memory), layer(x, memory.double()))
