@@ -38,8 +38,8 @@ def test_labels_of_boxes_at_the_edges_are_in_the_frame() -> None:
     # A box of its text at each of the two upper corners, a few pixels from the edges.
     for part in (black[:, :80], black[:, 80:]):
         rows, columns = part.any(1).nonzero()[0], part.any(0).nonzero()[0]
-        assert 1 <= rows[0] and 5 <= rows[-1] - rows[0] <= 20
-        assert 1 <= columns[0] and columns[-1] <= 78
+        assert rows[0] >= 1 and 5 <= rows[-1] - rows[0] <= 20
+        assert columns[0] >= 1 and columns[-1] <= 78
 
 
 def test_labels_do_not_cover_each_other() -> None:

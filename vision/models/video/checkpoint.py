@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
-from vision.errors import UsageError
-from vision.models.table import VIDEO, default_model, find_model, model_names
+from vision.models.table import VIDEO, default_model, find_model, model_names, require_model
 from vision.models.video.network import VideoNetwork
 
 # Arguments of `VideoNetwork` by variant; shipped files say more in their metadata.
@@ -45,10 +44,7 @@ def video_detector(name: str = default_model(VIDEO), checkpoint: str | Path | No
         UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model.
     """
-    row = find_model(name, VIDEO)
-    if row is None:
-        message = f"unknown video model {name!r}; available: {', '.join(video_models())}"
-        raise UsageError(message, code="unknown-model", value=name)
+    row = require_model(name, VIDEO)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
         return VideoNetwork(**VARIANTS[row.variant], variant=row.variant).eval()
