@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from vision.apis import VideoInferencer
 from vision.checkpoint import CheckpointError, read_checkpoint, write_safetensors
+from vision.errors import UsageError
 from vision.models.video.checkpoint import VARIANTS, video_detector
 from vision.models.video.network import VideoNetwork
 
@@ -99,7 +101,9 @@ def test_a_network_without_memory_is_published_as_one(tmp_path: Path) -> None:
     assert run(tmp_path / "single.pth", tmp_path / "mine.safetensors") == 0
     for file in (tmp_path / "single.pth", tmp_path / "mine.safetensors"):
         read = video_detector("mamba_people_nano", file)
-        assert read.memory is None and read.new_memory().pixel is None
+        assert read.memory is None and read.new_memory() is None
+        with pytest.raises(UsageError, match="mode is 'offline', but mamba_people_nano remembers nothing"):
+            VideoInferencer(checkpoint=file, mode="offline", track=False)
         assert (
             torch.equal(read.backbone.stem.weight, network.backbone.stem.weight.half().float()) or file.suffix == ".pth"
         )
