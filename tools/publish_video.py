@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 
-from vision.checkpoint import load_strict, write_safetensors
+from vision.checkpoint import write_safetensors
 from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
-from vision.models.video.checkpoint import VARIANTS, checked_classes, read_network
-from vision.models.video.network import VideoNetwork
+from vision.models.video.checkpoint import VARIANTS, checked_classes, network_of, read_network
 
 
 @program
@@ -56,7 +55,7 @@ def publish(
     settings: dict[str, Any],
     classes: Sequence[str] | None = None,
 ) -> None:
-    """Write the weights of a checkpoint with the settings that they were chosen for.
+    """Write the weights of a checkpoint, with or without a memory, and the settings that they were chosen for.
 
     Args:
         checkpoint: of tools/train.py.
@@ -66,15 +65,15 @@ def publish(
         classes: names in the order of the labels; None takes those that the checkpoint names, else the variant's.
 
     Raises:
-        UsageError: the checkpoint cannot be read, is of another network, or has another number of classes.
+        UsageError: the checkpoint cannot be read, is of another network, or has another number of classes; or a
+            setting is out of its range.
     """
     state, metadata = read_network(checkpoint)
     if classes is not None:
         metadata["classes"] = checked_classes(classes, "--classes")
-    arguments = {**VARIANTS[variant], "classes": metadata.get("classes", VARIANTS[variant]["classes"])}
-    load_strict(VideoNetwork(**arguments), state, checkpoint)
+    network = network_of(variant, state, metadata | {"settings": settings}, checkpoint)
     half = {key: value.to(torch.float16) for key, value in state.items()}
-    write_safetensors(output, half, {"variant": variant, "classes": list(arguments["classes"]), "settings": settings})
+    write_safetensors(output, half, {"variant": variant, "classes": list(network.classes), "settings": settings})
 
 
 if __name__ == "__main__":

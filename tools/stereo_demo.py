@@ -6,8 +6,6 @@ Without images of your own it renders a scene, whose true disparity is known, so
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 from vision.apis import StereoInferencer, StereoResult
 from vision.cli.process import program
 from vision.datasets import SyntheticStereo
+from vision.files import free_places
 from vision.geometry import StereoCalibration, depth_of, point_cloud, write_ply
 from vision.metrics.stereo.errors import stereo_errors
 from vision.models.table import STEREO, default_model
@@ -56,7 +55,7 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
         OSError: `output` cannot be written.
     """
     output.mkdir(parents=True, exist_ok=True)
-    place = free_places(output)
+    place = free_places(output, FILES)
     truth = None
     if not views:
         views, truth = render_scene(place)
@@ -76,16 +75,6 @@ def run(views: list[str], output: Path, checkpoint: str | None = None) -> None:
         )
     print(f"  images: {place['stereo.png']}, {place['points.png']}")
     print(f"  disparity {place['disparity.pfm']}, point cloud for MeshLab, CloudCompare ... {place['points.ply']}")
-
-
-def free_places(output: Path) -> dict[str, Path]:
-    """Name -> path of the files of this run: numbered beside those of earlier runs, and the views if they are there."""
-    for number in itertools.count(1):
-        mark = f"-{number}" if number > 1 else ""
-        places = {name: (output / name).with_stem(f"{Path(name).stem}{mark}") for name in FILES}
-        if not any(os.path.lexists(path) for path in places.values()):
-            break
-    return places
 
 
 def render_scene(place: dict[str, Path]) -> tuple[list[str], np.ndarray]:

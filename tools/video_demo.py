@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from vision.apis.video import VideoFrames, VideoInferencer, VideoResult, VideoSi
 from vision.cli.process import program
 from vision.datasets.video.synthetic import Clip
 from vision.datasets.video.synthetic.maker import clip_maker
+from vision.files import free_places
 from vision.metrics.video.boxes import box_iou
 from vision.visualization import contact_sheet, draw_frame, save_image
 
@@ -49,7 +49,7 @@ def run(video: str | None, output: Path, checkpoint: str | None = None) -> None:
         OSError: `output` cannot be written.
     """
     output.mkdir(parents=True, exist_ok=True)
-    place = free_places(output)
+    place = free_places(output, FILES)
     clip = None
     if video is None:
         video, clip = str(place["clip.mp4"]), draw_clip(place["clip.mp4"])
@@ -68,16 +68,6 @@ def run(video: str | None, output: Path, checkpoint: str | None = None) -> None:
     save_image(contact_sheet(shown), place["sheet.png"])
     tell(video, results, clip)
     print(f"  video: {place['found.mp4']}, contact sheet: {place['sheet.png']}")
-
-
-def free_places(output: Path) -> dict[str, Path]:
-    """Name -> path of the files of this run: numbered beside those of earlier runs."""
-    for number in itertools.count(1):
-        mark = f"-{number}" if number > 1 else ""
-        places = {name: (output / name).with_stem(f"{Path(name).stem}{mark}") for name in FILES}
-        if not any(os.path.lexists(path) for path in places.values()):
-            break
-    return places
 
 
 def draw_clip(path: Path) -> Clip:

@@ -196,7 +196,9 @@ def _read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _classes_of(content: Any) -> dict[str, Any]:
     for key in ("meta", "dataset_meta"):
         content = content.get(key) if isinstance(content, dict) else None
-    classes = content.get("classes") if isinstance(content, dict) else None
+    known = content if isinstance(content, dict) else {}
+    # mmdet 3.0's release candidates wrote it in capitals.
+    classes = next((known[name] for name in ("classes", "CLASSES") if known.get(name) is not None), None)
     return {} if classes is None else {"classes": classes}
 
 

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import io
+import itertools
 import os
 import re
 import secrets
@@ -121,6 +122,16 @@ def new_folder(path: StrPath) -> Iterator[Path]:
         temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def free_places(folder: StrPath, names: Sequence[str]) -> dict[str, Path]:
+    """Name -> path in a folder of files that belong together: all with one number where any is there already."""
+    for number in itertools.count(1):
+        mark = f"-{number}" if number > 1 else ""
+        places = {name: (Path(folder) / name).with_stem(f"{Path(name).stem}{mark}") for name in names}
+        if not any(os.path.lexists(path) for path in places.values()):
+            break
+    return places
 
 
 @contextlib.contextmanager

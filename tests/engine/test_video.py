@@ -184,3 +184,20 @@ def test_what_is_no_detector_is_refused(tmp_path: Path, plain: Path) -> None:
     plain.write_text(PLAIN.replace('model = dict(\n    type="RetinaNet"', 'model = dict(\n    type="NoSuchNet"'))
     with pytest.raises(UsageError, match="NoSuchNet"):
         load_video_detector(plain)
+
+
+@pytest.mark.parametrize(
+    ("meta", "names"),
+    [
+        ({"classes": ("a", "b")}, ("a", "b", "class 2")),
+        ({"CLASSES": ("a", "b")}, ("a", "b", "class 2")),  # as mmdet 3.0's release candidates wrote it
+        ({"classes": "a"}, ("a", "class 1", "class 2")),
+        ({"classes": (1, 2)}, ("cat", "dog", "class 2")),
+        ({}, ("cat", "dog", "class 2")),
+    ],
+)
+def test_classes_are_those_that_a_checkpoint_names(
+    plain: Path, tmp_path: Path, meta: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    detector = load_video_detector(plain, weights_of(plain, tmp_path / "named.pth", {"dataset_meta": meta}))
+    assert detector.classes == names

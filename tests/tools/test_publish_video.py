@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from vision.apis import VideoInferencer
 from vision.checkpoint import CheckpointError, read_checkpoint, write_safetensors
+from vision.errors import UsageError
 from vision.models.video.checkpoint import VARIANTS, video_detector
 from vision.models.video.network import VideoNetwork
 
@@ -89,6 +91,38 @@ def test_classes_can_be_named(own: Path, tmp_path: Path, capsys: pytest.CaptureF
         assert run(own, tmp_path / "wrong.safetensors", "--classes", *wrong) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "wrong.safetensors").exists()
+
+
+def test_a_network_without_memory_is_published_as_one(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = VideoNetwork(**{**VARIANTS["people-nano"], "memory": None})
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "meta": {"iter": 3}}, tmp_path / "single.pth")
+    assert run(tmp_path / "single.pth", tmp_path / "mine.safetensors") == 0
+    for file in (tmp_path / "single.pth", tmp_path / "mine.safetensors"):
+        read = video_detector("mamba_people_nano", file)
+        assert read.memory is None and read.new_memory() is None
+        with pytest.raises(UsageError, match="mode is 'offline', but mamba_people_nano remembers nothing"):
+            VideoInferencer(checkpoint=file, mode="offline", track=False)
+        assert (
+            torch.equal(read.backbone.stem.weight, network.backbone.stem.weight.half().float()) or file.suffix == ".pth"
+        )
+
+
+def test_half_a_memory_is_refused(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    del content["state_dict"]["network.memory.layer.fc.bias"]
+    torch.save(content, tmp_path / "half.pth")
+    assert run(tmp_path / "half.pth", tmp_path / "mine.safetensors") == 2
+    assert "half.pth is of another model" in capsys.readouterr().err
+
+
+def test_settings_out_of_range_are_refused(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(checkpoint, tmp_path / "mine.safetensors", "--nms", "1.5") == 2
+    assert "has nms = 1.5; expected a number from 0.0 to 1.0" in capsys.readouterr().err
+    assert not (tmp_path / "mine.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from vision.checkpoint import CheckpointError, load_strict, read_checkpoint, read_training_checkpoint
+from vision.checkpoint import load_strict, read_checkpoint
 from vision.device import usable_device
-from vision.engine.compat import MissingOpError, allow_mmengine_checkpoints
+from vision.engine.compat import MissingOpError
 from vision.engine.config import load_config
 from vision.engine.image_pipeline import image_steps, kind_of, names_and_colors, test_dataset
 from vision.engine.openmmlab import build_model, registries_of, scope_of
@@ -52,14 +52,14 @@ def load_video_detector(
     _check_scope(cfg)
     with one_line(cfg.filename):
         model = build_model(cfg)
+    metadata: dict[str, Any] = {}
     if checkpoint is not None:
         state, metadata = read_checkpoint(checkpoint)
         load_strict(model, _state_for(model, state), checkpoint)
     network = getattr(model, "network", None)
     if isinstance(network, VideoNetwork):
         return network.eval().to(device)
-    named = () if checkpoint is None else _classes_of_checkpoint(checkpoint, metadata)
-    return ConfigDetector(cfg, model.to(device), device, named)
+    return ConfigDetector(cfg, model.to(device), device, _class_names(metadata.get("classes")))
 
 
 class ConfigDetector:
@@ -190,21 +190,9 @@ def _state_for(model: nn.Module, state: dict[str, Any]) -> dict[str, Any]:
     return {f"network.{key}": value for key, value in state.items()} if is_bare else state
 
 
-def _classes_of_checkpoint(path: str | Path, metadata: dict[str, Any]) -> tuple[str, ...]:
-    """Names that mmengine stored with the weights; none in files of weights alone."""
-    # Torch forgets what it was told once another reader has finished with the same types.
-    allow_mmengine_checkpoints()
-    try:
-        content = None if metadata else read_training_checkpoint(path)
-    except CheckpointError:  # of other types than mmengine's; the weights were read without them
-        content = None
-    known = metadata
-    for key in () if content is None else ("meta", "dataset_meta"):
-        content = content.get(key) if isinstance(content, dict) else None
-        known = content if isinstance(content, dict) else {}
-    # mmdet 3.0's release candidates wrote it in capitals.
-    names = known.get("classes") or known.get("CLASSES") or ()
-    names = (names,) if isinstance(names, str) else names
+def _class_names(known: Any) -> tuple[str, ...]:
+    """Names that a checkpoint says it has; none where it says none, or something else."""
+    names = (known,) if isinstance(known, str) else known
     is_usable = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     return tuple(names) if is_usable else ()
 

@@ -78,6 +78,19 @@ def find_model(name: str, *tasks: str) -> ModelRow | None:
     return next((row for row in MODELS if row.name == name and (not tasks or row.task in tasks)), None)
 
 
+def require_model(name: str, *tasks: str) -> ModelRow:
+    """The row of a model of the tasks, the first of which gives messages its name.
+
+    Raises:
+        UsageError: of code "unknown-model".
+    """
+    row = find_model(name, *tasks)
+    if row is None:
+        message = f"unknown {tasks[0]} model {name!r}; available: {', '.join(model_names(*tasks))}"
+        raise UsageError(message, code="unknown-model", value=name)
+    return row
+
+
 def model_names(*tasks: str) -> list[str]:
     """Names of all models of the tasks, in the table's order."""
     return [row.name for row in MODELS if row.task in tasks]

@@ -46,6 +46,7 @@ def draw_frame(image: np.ndarray, result: VideoResult, held: bool = False) -> np
     labels = sv.LabelAnnotator(
         text_scale=scale, text_thickness=max(1, round(scale * 1.5)), text_padding=max(2, round(6 * scale)),
         text_color=sv.Color.BLACK,
+        smart_position=True,  # within the frame, and not one over another
     )  # fmt: skip
     drawn = labels.annotate(drawn, found, labels=_texts(result), custom_color_lookup=colors)
     return np.ascontiguousarray(drawn[..., ::-1])

@@ -37,14 +37,8 @@ train_dataloader = dict(
     batch_sampler=dict(type="VideoBatchSampler"),
     dataset=dict(type="VideoConcat", datasets=[vid, det]),
 )
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type="VideoSampler"),
-    batch_sampler=dict(type="VideoBatchSampler"),
-    dataset={**vid, "ann_file": "annotations/imagenet_vid_val.json", "pipeline": test_pipeline, "test_mode": True},
-)
+val_dataset = {**vid, "ann_file": "annotations/imagenet_vid_val.json", "pipeline": test_pipeline, "test_mode": True}
+val_dataloader = {**train_dataloader, "dataset": val_dataset}
 test_dataloader = val_dataloader
 val_evaluator = dict(type="VIDMetric")
 test_evaluator = val_evaluator

@@ -231,4 +231,4 @@ def test_weights_of_another_model(clip: Path, tmp_path: Path, monkeypatch: pytes
     err = capsys.readouterr().err
     assert "dual_frequency_demo.safetensors" in err and err.count("\n") == 1
     assert main(["video", str(clip), "--model", "match_stereo_nano"]) == 2
-    assert "unknown model 'match_stereo_nano'; expected one of mamba_people_nano" in capsys.readouterr().err
+    assert "unknown video model 'match_stereo_nano'; available: mamba_people_nano" in capsys.readouterr().err

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from vision.apis.containers import DEMUXERS, check_container, open_video
+from vision.apis.video.grabbing import grabbed
 from vision.apis.video.source import DEFAULT_FPS, MAX_FPS, Choice, Source, VideoFrame
 from vision.errors import UsageError
 
@@ -181,21 +182,7 @@ class OpenCVFile(Source):
     def frames(self, wanted: Choice) -> Iterator[VideoFrame]:
         """As `Source.frames`; frames that OpenCV skips are known at the end, by their number."""
         capture = open_video(self.name)
-        try:
-            while capture.grab():
-                number = self.read + self.skipped
-                if not wanted(number):
-                    self.read += 1
-                    continue
-                time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                there, frame = capture.retrieve()
-                if not there:
-                    self.skip(number, "damaged")
-                    continue
-                self.read += 1
-                yield VideoFrame(number, time, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-        finally:
-            capture.release()
+        yield from grabbed(self, capture, wanted, lambda: capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         missing = (self.count or 0) - self.read - self.skipped
         if missing > COUNT_MARGIN:
             text = f"{self.name}: {self.read} of {self.count} frames could be read; the others are damaged or cut off"

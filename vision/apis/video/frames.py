@@ -13,6 +13,7 @@ import numpy as np
 
 from vision.apis.base import check_least
 from vision.apis.video.decoding import SCHEMES, PacketSource, packet_source
+from vision.apis.video.grabbing import grabbed
 from vision.apis.video.source import MAX_FPS, Choice, Source, VideoFrame
 from vision.errors import Notice, UsageError
 from vision.files import natural_key
@@ -197,29 +198,15 @@ class Camera(Source):
     def frames(self, wanted: Choice) -> Iterator[VideoFrame]:
         """As `Source.frames`."""
         capture = cv2.VideoCapture(self._number)
-        try:
-            if not capture.isOpened():
-                message = (
-                    f"camera {self._number} cannot be opened; expected the number of a camera that nobody else uses"
-                )
-                raise UsageError(message, code="no-camera", value=self._number)
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what waits is old by the time it is asked for
-            rate = capture.get(cv2.CAP_PROP_FPS)
-            self.fps = rate if 0 < rate < MAX_FPS else self.fps
-            began = clock.monotonic()
-            while capture.grab():
-                number, time = self.read + self.skipped, clock.monotonic() - began
-                if not wanted(number):
-                    self.read += 1
-                    continue
-                there, frame = capture.retrieve()
-                if not there:
-                    self.skip(number, "damaged")
-                    continue
-                self.read += 1
-                yield VideoFrame(number, time, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-        finally:
+        if not capture.isOpened():
             capture.release()
+            message = f"camera {self._number} cannot be opened; expected the number of a camera that nobody else uses"
+            raise UsageError(message, code="no-camera", value=self._number)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what waits is old by the time it is asked for
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if 0 < rate < MAX_FPS else self.fps
+        began = clock.monotonic()
+        yield from grabbed(self, capture, wanted, lambda: clock.monotonic() - began)
         self.end("source-gone", f"camera {self._number} gives no more frames after {self.read}")
 
 

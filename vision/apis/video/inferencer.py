@@ -30,7 +30,7 @@ from vision.device import usable_device
 from vision.errors import UsageError, notice_of
 from vision.images import MAX_PIXELS, ImageError
 from vision.layers import pack_for_inference
-from vision.models.table import VIDEO, find_model, model_names, require_weights
+from vision.models.table import VIDEO, find_model, require_model, require_weights
 from vision.models.video.protocol import FrameDetector
 from vision.models.video.roles import MODES
 from vision.structures.video import NO_TRACK, Detections, VideoResult
@@ -295,12 +295,8 @@ def _within(found: Detections, height: int, width: int, least: float) -> Detecti
 
 
 def _named(model: str, checkpoint: str | Path | None) -> FrameDetector:
-    row = find_model(model, VIDEO)
-    if row is None:
-        names = ", ".join(model_names(VIDEO)) or "none"
-        raise UsageError(f"unknown model {model!r}; expected one of {names}", code="unknown-model", value=model)
     require_weights(model, checkpoint, VIDEO)
-    return row.build(checkpoint)  # type: ignore[return-value]
+    return require_model(model, VIDEO).build(checkpoint)  # type: ignore[return-value]
 
 
 def _ready(network: FrameDetector, device: torch.device) -> FrameDetector:

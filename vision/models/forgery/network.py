@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from backbones.checkpoint import convert_state_dict
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
-from vision.errors import UsageError
 from vision.models.forgery.calibration import ForgeryCalibration
 from vision.models.forgery.parts import build_part
-from vision.models.table import FORGERY, ModelRow, find_model, model_names
+from vision.models.table import FORGERY, ModelRow, model_names, require_model
 from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
 
 # What `backbone` and `head` are made of. Models with shipped weights carry the same in their file's metadata.
@@ -64,10 +63,7 @@ def forgery_detector(name: str, checkpoint: str | Path | None = None) -> Forgery
         UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model.
     """
-    row = find_model(name, FORGERY)
-    if row is None:
-        message = f"unknown forgery model {name!r}; available: {', '.join(forgery_models())}"
-        raise UsageError(message, code="unknown-model", value=name)
+    row = require_model(name, FORGERY)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
         return build_network(_VARIANTS[row.variant]).eval()

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
-from vision.errors import UsageError
 from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
 from vision.models.stereo.sizes import MIN_SIZE as MIN_SIZE
 from vision.models.stereo.sizes import MULTIPLE as MULTIPLE
 from vision.models.stereo.variants import VARIANTS
-from vision.models.table import FLOW, STEREO, default_model, find_model, find_variant, model_names
+from vision.models.table import FLOW, STEREO, default_model, find_variant, model_names, require_model
 from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
 
 # What `MatchStereo.forward` gives; training needs more.
@@ -123,10 +122,7 @@ def match_stereo(name: str = default_model(STEREO), checkpoint: str | Path | Non
         UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model or variant.
     """
-    row = find_model(name, STEREO, FLOW)
-    if row is None:
-        message = f"unknown stereo model {name!r}; available: {', '.join(match_stereo_models())}"
-        raise UsageError(message, code="unknown-model", value=name)
+    row = require_model(name, STEREO, FLOW)
     model = MatchStereo.from_variant(row.variant, stereo=not row.is_flow)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is not None:

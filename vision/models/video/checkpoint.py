@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,7 @@ import torch
 from torch import Tensor
 
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
-from vision.errors import UsageError
-from vision.models.table import VIDEO, default_model, find_model, model_names
+from vision.models.table import VIDEO, default_model, find_model, model_names, require_model
 from vision.models.video.network import VideoNetwork
 
 # Arguments of `VideoNetwork` by variant; shipped files say more in their metadata.
@@ -44,17 +44,12 @@ def video_detector(name: str = default_model(VIDEO), checkpoint: str | Path | No
         UsageError: unknown name.
         CheckpointError: the file is missing, corrupt, or of another model.
     """
-    row = find_model(name, VIDEO)
-    if row is None:
-        message = f"unknown video model {name!r}; available: {', '.join(video_models())}"
-        raise UsageError(message, code="unknown-model", value=name)
+    row = require_model(name, VIDEO)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
         return VideoNetwork(**VARIANTS[row.variant], variant=row.variant).eval()
     state, metadata = read_network(source)
-    network = _network(row.variant, metadata, source)
-    load_strict(network, state, source)
-    return network.eval()
+    return network_of(row.variant, state, metadata, source).eval()
 
 
 def read_network(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -124,8 +119,21 @@ def _with_classes(start: Tensor, classes: tuple[str, ...], learned: Tensor, know
     return torch.cat([torch.stack([row.to(start) for row in rows]), learned[count:].to(start)])
 
 
-def _network(variant: str, metadata: dict[str, Any], source: str | Path) -> VideoNetwork:
-    """The variant, with the classes and the settings of inference that the file names."""
+def network_of(
+    variant: str, state: Mapping[str, Tensor], metadata: Mapping[str, Any], source: str | Path
+) -> VideoNetwork:
+    """The variant with these weights, and with the classes and the settings of inference that their file names.
+
+    Weights without any of a memory are those of a network that was trained without one.
+
+    Args:
+        variant: of the network.
+        state, metadata: from `read_network`.
+        source: the file, for messages.
+
+    Raises:
+        CheckpointError: they are of another network, or a setting is out of its range.
+    """
     settings = metadata.get("settings", {})
     if not isinstance(settings, dict) or not set(settings) <= set(_SETTINGS):
         raise CheckpointError(f"checkpoint {source} has settings {settings!r}; expected some of {', '.join(_SETTINGS)}")
@@ -134,4 +142,8 @@ def _network(variant: str, metadata: dict[str, Any], source: str | Path) -> Vide
         if isinstance(value, bool) or not isinstance(value, type(low)) or not low <= value <= high:
             raise CheckpointError(f"checkpoint {source} has {name} = {value!r}; expected a number from {low} to {high}")
     arguments = {**VARIANTS[variant], "classes": metadata.get("classes", VARIANTS[variant]["classes"])}
-    return VideoNetwork(**arguments, settings=settings, variant=variant)
+    if not any(key.startswith("memory.") for key in state):
+        arguments["memory"] = None
+    network = VideoNetwork(**arguments, settings=settings, variant=variant)
+    load_strict(network, state, source)
+    return network

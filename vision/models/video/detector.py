@@ -193,7 +193,7 @@ class VideoDetector(BaseMOTModel):
         found.video_data_samples = [sample[i] for i in keys]
         return found
 
-    def _memory_of(self, frame: DetDataSample) -> StreamMemory:
+    def _memory_of(self, frame: DetDataSample) -> StreamMemory | None:
         known = frame.metainfo
         if "frame_id" not in known:
             raise UsageError(

@@ -83,9 +83,9 @@ class VideoNetwork(nn.Module):
         """`project`, then `predict`."""
         return self.predict(self.project(images), keys)
 
-    def new_memory(self, seed: int = 0) -> StreamMemory:
-        """What a stream of frames begins with: nothing remembered."""
-        return StreamMemory(None if self.memory is None else MemoryBank(**self.bank, seed=seed), ())
+    def new_memory(self, seed: int = 0) -> StreamMemory | None:
+        """What a stream of frames begins with: nothing remembered; None for a network without memory."""
+        return None if self.memory is None else StreamMemory(MemoryBank(**self.bank, seed=seed), ())
 
     @torch.inference_mode()
     def detect(

@@ -16,12 +16,12 @@ class VideoStreams:
     """One memory per video, empty at its frame 0; nothing that one video leaves behind reaches another.
 
     Args:
-        new_memory: makes an empty memory.
+        new_memory: makes an empty memory, or None for a network that remembers nothing.
     """
 
-    def __init__(self, new_memory: Callable[[], StreamMemory]) -> None:
+    def __init__(self, new_memory: Callable[[], StreamMemory | None]) -> None:
         self._new_memory = new_memory
-        self._memories: OrderedDict[Hashable, StreamMemory] = OrderedDict()
+        self._memories: OrderedDict[Hashable, StreamMemory | None] = OrderedDict()
         self._last_frames: dict[Hashable, int] = {}
         self._has_warned = False
         self.limit = MIN_STREAMS
@@ -29,7 +29,7 @@ class VideoStreams:
     def __len__(self) -> int:
         return len(self._memories)
 
-    def memory_of(self, video: Hashable, frame: int) -> StreamMemory:
+    def memory_of(self, video: Hashable, frame: int) -> StreamMemory | None:
         """The memory that a frame is to read and then write: a new one at frame 0 or where the video is not known.
 
         A frame that comes again, or after later ones, reads what they left; this is said once.

@@ -107,7 +107,7 @@ class VideoTrainer(BaseModel):
         for i in keys:
             known = sample[i].metainfo
             memory = self.streams.memory_of(known.get("video_id", 0), int(known["frame_id"]))
-            if self.mode == "offline" and known["frame_id"] == 0:
+            if memory is not None and self.mode == "offline" and known["frame_id"] == 0:
                 for reference in references:
                     self._detect(frames[reference], memory)
             found = self._detect(frames[i], memory)

@@ -221,3 +221,17 @@ def test_muted_colors_keep_their_gray_and_lose_a_part_of_the_rest():
 def test_a_clip_knows_its_length_and_classes():
     clip = maker(PEOPLE).make((0,), 3)
     assert isinstance(clip, Clip) and len(clip) == 3 and clip.classes == PEOPLE
+
+
+@pytest.mark.parametrize("seed", [13, 34, 37])  # whose first casts stay out of sight
+def test_a_clip_shows_at_least_one_of_its_people(seed):
+    clip = maker(PEOPLE).make((seed,), 4)
+    assert max(clip.objects(number).visibility.max(initial=0) for number in range(4)) >= 0.15
+
+
+def test_a_clip_of_nobody_is_not_made_again_and_again(monkeypatch):
+    nobody = maker(PEOPLE, objects=(0, 0))
+    calls, prepare = [], nobody.prepare
+    monkeypatch.setattr(nobody, "prepare", lambda rng, length: calls.append(1) or prepare(rng, length))
+    clip = nobody.make((0,), 2)
+    assert all(len(clip.objects(number).boxes) == 0 for number in range(2)) and calls == [1]

@@ -14,7 +14,11 @@ from vision.datasets.video.synthetic.motion import Camera
 from vision.datasets.video.synthetic.scenery import Backgrounds
 from vision.datasets.video.synthetic.shapes import clutter
 from vision.datasets.video.synthetic.shots import FAULTS, Sensor, Shot, plan_shots
-from vision.datasets.video.synthetic.stage import Objects, Stage, Veil
+from vision.datasets.video.synthetic.stage import NOTHING, Objects, Stage, Veil
+
+# An object of which a smaller share is seen is neither to be found nor wrong if it is found.
+LEAST_VISIBLE = 0.15
+_ATTEMPTS = 20
 
 
 class Clip:
@@ -52,6 +56,12 @@ class Clip:
         if number not in self._objects:
             self._objects[number] = self.stage.objects(number)
         return self._objects[number]
+
+    def shows_what_is_cast(self) -> bool:
+        """Whether any frame has an object to be found, or there is none in the clip."""
+        if all(actor.label == NOTHING for actor in self.stage.actors):
+            return True
+        return any((self.objects(number).visibility >= LEAST_VISIBLE).any() for number in range(len(self)))
 
     def frames(self) -> np.ndarray:
         """All frames, uint8 RGB `[T, H, W, 3]`."""
@@ -102,11 +112,18 @@ class ClipMaker:
         return self.backgrounds.pool
 
     def make(self, seed: Sequence[int], length: int) -> Clip:
-        """The clip of a seed; the same seed gives the same clip."""
-        rng = np.random.default_rng([*seed])
-        stage, shots = self.prepare(rng, length)
-        sensor = Sensor(rng, self.size)
-        return Clip(stage, shots, sensor, self.classes, seed)
+        """The clip of a seed; the same seed gives the same clip.
+
+        Whoever is cast may stay beside the frame, or behind something, for as long as the clip lasts; another one is
+        made then.
+        """
+        for attempt in range(_ATTEMPTS):
+            rng = np.random.default_rng([*seed, 2, attempt] if attempt else [*seed])
+            stage, shots = self.prepare(rng, length)
+            clip = Clip(stage, shots, Sensor(rng, self.size), self.classes, seed)
+            if clip.shows_what_is_cast():
+                break
+        return clip
 
     def prepare(self, rng: np.random.Generator, length: int) -> tuple[Stage, list[Shot]]:
         """The stage of a clip, with all that moves on it, and how each frame is taken."""

@@ -14,8 +14,8 @@ from torch.utils.data import get_worker_info
 from vision.datasets.transforms import register_transform
 from vision.datasets.video.base import VideoDataset
 from vision.datasets.video.records import Problems, Record, frame_record, instance_record, video_record
-from vision.datasets.video.synthetic.clip import Clip
-from vision.datasets.video.synthetic.maker import LEAST_VISIBLE, clip_maker, require
+from vision.datasets.video.synthetic.clip import LEAST_VISIBLE, Clip
+from vision.datasets.video.synthetic.maker import clip_maker, require
 from vision.datasets.video.synthetic.shots import FAULTS
 
 

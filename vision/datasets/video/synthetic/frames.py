@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vision.datasets.video.synthetic.maker import LEAST_VISIBLE, clip_maker, require
+from vision.datasets.video.synthetic.clip import LEAST_VISIBLE
+from vision.datasets.video.synthetic.maker import clip_maker, require
 
 
 class MadeFrame(NamedTuple):

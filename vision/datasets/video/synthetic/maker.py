@@ -14,8 +14,6 @@ from vision.datasets.video.synthetic.shots import FAULTS
 from vision.errors import UsageError
 
 PEOPLE = ("person",)
-# An object of which a smaller share is seen is neither to be found nor wrong if it is found.
-LEAST_VISIBLE = 0.15
 _CLASSES = {"shapes": SHAPES[:4], "people": PEOPLE}
 _SMALLEST = 32
 

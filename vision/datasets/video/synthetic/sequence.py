@@ -8,8 +8,7 @@ from pathlib import Path
 import cv2
 
 from vision.datasets.video.converters.coco_vid import Box, CocoVidWriter, Frame
-from vision.datasets.video.synthetic.clip import Clip
-from vision.datasets.video.synthetic.maker import LEAST_VISIBLE
+from vision.datasets.video.synthetic.clip import LEAST_VISIBLE, Clip
 from vision.files import StrPath, new_folder, write_bytes, write_text
 
 ANNOTATIONS = "annotations.json"
