@@ -155,9 +155,9 @@ def argument_parser() -> argparse.ArgumentParser:
         "--origin",
         metavar="PIXEL",
         type=number,
-        default=1.0,
-        help="coordinate of the first pixel in MOT files of --detections: 1 in those of MOTChallenge and of `vision "
-        "video` (default), 0 in some of other tools",
+        default=0.0,
+        help="coordinate of the first pixel in MOT files of --detections: 0 as `vision video` writes it (default), 1 "
+        "in those of MOTChallenge",
     )
     parser.add_argument("--model", metavar="NAME", help="run a model of `vision models` itself")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")

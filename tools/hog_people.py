@@ -1,6 +1,6 @@
 """Find people with OpenCV's HOG detector, a baseline; needs OpenCV 4 alone, since OpenCV 5 dropped it.
 
-Prints MOT's columns: frame from 1, -1, x, y, width, height in pixels from 1, score (margin of the classifier). With a
+Prints MOT's columns: frame from 1, -1, x, y, width, height in pixels from 0, score (margin of the classifier). With a
 folder or a list of images on standard input instead of a video, frames are counted in their order.
 Dalal and Triggs, Histograms of Oriented Gradients for Human Detection, CVPR 2005.
 """
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         # A stride of 8 pixels and steps of 5 % are the finest in common use; all that is found is kept, by its score.
         boxes, scores = hog.detectMultiScale(frame, hitThreshold=0, winStride=(8, 8), padding=(8, 8), scale=1.05)
         for (x, y, width, height), score in zip(boxes, scores, strict=True):
-            print(f"{number},-1,{x + 1},{y + 1},{width},{height},{float(score):.6f},-1,-1,-1")
+            print(f"{number},-1,{x},{y},{width},{height},{float(score):.6f},-1,-1,-1")
         print(f"frame {number}", file=sys.stderr)
     return 0
 

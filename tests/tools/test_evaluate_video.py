@@ -47,7 +47,7 @@ def table(text: str) -> dict[str, list[str]]:
     return {line[0]: line[1:] for line in lines[2:]}
 
 
-def write_lines(path: Path, frames: tuple[int, ...], first: int = 6) -> None:
+def write_lines(path: Path, frames: tuple[int, ...], first: int = 5) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"{number},-1,{first},{first},10,20,0.9,-1,-1,-1\n" for number in frames))
 
@@ -68,12 +68,12 @@ def test_detections_by_sequence_and_in_all(root: Path, tmp_path: Path, capsys: C
 
 def test_several_files_of_one_sequence(root: Path, tmp_path: Path, capsys: Capture) -> None:
     write_lines(tmp_path / "one.txt", (1, 2, 3))
-    write_lines(tmp_path / "two.txt", (1,), first=5)
+    write_lines(tmp_path / "two.txt", (1,), first=6)
     assert run(root, "--sequences", "b", "--detections", tmp_path / "one.txt", f"x={tmp_path / 'two.txt'}") == 0
     rows = table(capsys.readouterr().out)
     assert rows["one, all"][2] == "1.000" and rows["x, all"][4] == "0.333"
-    # As files whose first pixel is 0, unlike those of MOTChallenge, the second is the better one.
-    assert run(root, "--sequences", "b", "--origin", 0, "--detections", tmp_path / "one.txt", tmp_path / "two.txt") == 0
+    # As a file of MOTChallenge, whose first pixel is 1, the second is the better one.
+    assert run(root, "--sequences", "b", "--origin", 1, "--detections", tmp_path / "one.txt", tmp_path / "two.txt") == 0
     rows = table(capsys.readouterr().out)
     assert rows["one, all"][3] != "1.000" and rows["two, all"][5] == "0.333"
 
@@ -93,7 +93,7 @@ def test_hog_on_the_same_frames(root: Path, tmp_path: Path, capsys: Capture) -> 
         "assert sys.argv[1].endswith('hog_people.py') and sys.argv[2] == '-'\n"
         "for number, name in enumerate(sys.stdin, 1):\n"
         "    assert name.endswith(f'img1/{number}.png\\n')\n"
-        "    print(f'{number},-1,4.75,4.25,12.5,25,1.5,-1,-1,-1')",
+        "    print(f'{number},-1,3.75,3.25,12.5,25,1.5,-1,-1,-1')",
     )
     assert run(root, "--hog-python", python) == 0
     rows = table(capsys.readouterr().out)
@@ -128,7 +128,7 @@ def test_the_worker_wants_opencv_4(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     writer.release()
     assert worker["main"]([str(video)]) == 0
     lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
-    assert [line[:6] for line in lines] == [["1", "-1", "2", "3", "3", "4"], ["2", "-1", "2", "3", "3", "4"]]
+    assert [line[:6] for line in lines] == [["1", "-1", "1", "2", "3", "4"], ["2", "-1", "1", "2", "3", "4"]]
     assert [float(line[6]) for line in lines] == pytest.approx([10, 200], abs=4)
 
 

@@ -40,7 +40,7 @@ def test_all_outputs_of_one_run(video: Video, clip: Path, capsys: Capture) -> No
     assert [row[0] for row in rows] == list(range(1, 13))
     assert [row[6] for row in rows] == pytest.approx([0.5 + number / 100 for number in range(12)])
     assert {tuple(row[7:]) for row in rows} == {(-1, -1, -1)}
-    assert np.abs(np.subtract(rows[3][2:6], [14, 31, SIDE, SIDE])).max() <= 2
+    assert np.abs(np.subtract(rows[3][2:6], [13, 30, SIDE, SIDE])).max() <= 2
     tracks = [-1 if record["objects"][0]["track"] is None else record["objects"][0]["track"] for record in records]
     assert [row[1] for row in rows] == tracks and tracks[0] == -1 and len(set(tracks[1:])) == 1
     assert len(frames_in(Path("found.mp4"))) == 12

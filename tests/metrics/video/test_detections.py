@@ -23,11 +23,11 @@ def write(path: Path, text: str) -> Path:
 
 def test_mot_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "3,-1,10,20,5,6,0.9,-1,-1,-1\n1,4,1.5,2,3,4,0.25,-1,-1,-1\n3,2,0,0,9,9,1\n")
-    found = read_detections(path, ["person"], origin=0)
+    found = read_detections(path, ["person"])
     assert sorted(found) == [0, 2]  # places, from 0
     assert found[2].boxes.tolist() == [[10, 20, 15, 26], [0, 0, 9, 9]]
     assert found[2].scores.tolist() == pytest.approx([0.9, 1]) and found[0].labels.tolist() == [0]
-    assert read_detections(path, ["person"])[0].boxes.tolist() == [[0.5, 1, 3.5, 5]]
+    assert read_detections(path, ["person"], origin=1)[0].boxes.tolist() == [[0.5, 1, 3.5, 5]]
 
 
 def test_json_lines_are_those_of_results(tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_sequences_of_coco_vid(tmp_path: Path) -> None:
 def test_frames_without_detections_count(tmp_path: Path) -> None:
     write(tmp_path / "s/gt.txt", "1,1,1,1,10,20,1\n2,1,1,1,10,20,1\n4,1,1,1,10,20,1\n")
     sequences = mot_sequences(tmp_path / "s")
-    found = parse_detections("a.txt", "1,-1,1,1,10,20,0.9\n", ["person"])
+    found = parse_detections("a.txt", "1,-1,0,0,10,20,0.9\n", ["person"])
     scores = score_detections(sequences, {"s": found}, ["person"])
     assert scores.subsets["all"].frames == 4 and scores.subsets["all"].boxes == 3
     assert scores.subsets["all"].mean()["voc_ap50"] == pytest.approx(1 / 3)
     with pytest.raises(UsageError, match="no detections of the sequence s; there are t"):
         score_detections(sequences, {"t": found}, ["person"])
-    late = parse_detections("a.txt", "5,-1,1,1,10,20,0.9\n", ["person"])
+    late = parse_detections("a.txt", "5,-1,0,0,10,20,0.9\n", ["person"])
     with pytest.raises(UsageError, match="detections on frame 5 of s, counted from 1, which has 4 frames"):
         score_detections(sequences, {"s": late}, ["person"])
 
@@ -131,6 +131,6 @@ def test_degraded_frames_are_judged_apart(tmp_path: Path) -> None:
     write(tmp_path / "s/gt.txt", "1,1,1,1,10,20,1\n2,1,1,1,10,20,1\n")
     [one] = mot_sequences(tmp_path / "s")
     blurred = TrueSequence(one.name, one.source, one.truth, frozenset({1}))
-    found = parse_detections("a.txt", "2,-1,1,1,10,20,0.9\n", ["person"])
+    found = parse_detections("a.txt", "2,-1,0,0,10,20,0.9\n", ["person"])
     scores = score_detections([blurred], {"s": found}, ["person"])
     assert scores.subsets["degraded"].mean()["voc_ap50"] == 1 and scores.subsets["all"].mean()["voc_ap50"] == 0.5

@@ -30,7 +30,7 @@ what is written:
                  width, height, objects (box: left, top, right, bottom in pixels; score; label; track, or null),
                  seconds, warnings, error
   --mot FILE     MOTChallenge's columns, a line per detection: frame (from 1), track (-1: none), left, top, width,
-                 height in pixels of the input, of which the first is 1, 1, score, -1, -1, -1
+                 height in pixels of the input, score, -1, -1, -1
   --state FILE   memory and tracks as the run ends, also by Ctrl-C: --resume FILE goes on there. Of the same file or
                  folder, the frames that were done are passed over; another one begins at its first frame
 What is there is replaced only with --overwrite, and an input never. Ctrl-C leaves a video that plays, and complete

@@ -53,15 +53,15 @@ def score_detections(
     return video_scores(frames, classes)
 
 
-def read_detections(path: str | os.PathLike[str], classes: Sequence[str], origin: float = 1.0) -> dict[int, Detections]:
+def read_detections(path: str | os.PathLike[str], classes: Sequence[str], origin: float = 0.0) -> dict[int, Detections]:
     """Detections of one video by the place of the frame, from 0.
 
     Args:
         path: MOT's columns (`--mot` of `vision video`), which know no classes: all are of the first; or a .jsonl with
             a line per frame (`--jsonl`), of which other classes than those named are left out.
         classes: what labels name; where there is one, "person" and "pedestrian" are the same.
-        origin: coordinate of the frame's first pixel in MOT's columns: 1 in files of MOTChallenge and in what
-            `vision video` writes, 0 in some of other tools.
+        origin: coordinate of the frame's first pixel in MOT's columns: 0 as `vision video` writes it, 1 in files of
+            MOTChallenge.
 
     Raises:
         UsageError: it cannot be read, or a line is another; the message names it.
@@ -70,7 +70,7 @@ def read_detections(path: str | os.PathLike[str], classes: Sequence[str], origin
     return parse_detections(os.fspath(path), text, classes, origin)
 
 
-def parse_detections(name: str, text: str, classes: Sequence[str], origin: float = 1.0) -> dict[int, Detections]:
+def parse_detections(name: str, text: str, classes: Sequence[str], origin: float = 0.0) -> dict[int, Detections]:
     """The same of a text; what ends in .jsonl by its name is JSON."""
     rows: dict[int, list[tuple[list[float], float, int]]] = {}
     is_json = Path(name).suffix.lower() == ".jsonl"
