@@ -22,6 +22,7 @@ clips = dict(
     objects=(2, 4),
     degraded=0.5,
     faults=("motion", "defocus"),
+    severity=(1.2, 1.8),
 )
 train_dataloader = dict(
     batch_size=4,

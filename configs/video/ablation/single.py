@@ -40,7 +40,7 @@ model = dict(
     ),
 )
 
-max_iters = 300
+max_iters = 900
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters)
 # Tested once, at the end.
 val_cfg = val_dataloader = val_evaluator = None
@@ -53,7 +53,7 @@ optim_wrapper = dict(
 param_scheduler = dict(type="OneCycleLR", eta_max=1e-3, pct_start=0.1, total_steps=max_iters, by_epoch=False)
 default_hooks = dict(
     logger=dict(interval=50, log_metric_by_epoch=False),
-    checkpoint=dict(by_epoch=False, interval=300, max_keep_ckpts=1),
+    checkpoint=dict(by_epoch=False, interval=max_iters, max_keep_ckpts=1),
 )
 log_processor = dict(by_epoch=False)
 randomness = dict(seed=0)

@@ -13,7 +13,7 @@ from vision.datasets.video.synthetic.cutouts import Cutouts
 from vision.datasets.video.synthetic.motion import Camera
 from vision.datasets.video.synthetic.scenery import Backgrounds
 from vision.datasets.video.synthetic.shapes import clutter
-from vision.datasets.video.synthetic.shots import FAULTS, Sensor, Shot, plan_shots
+from vision.datasets.video.synthetic.shots import FAULTS, SEVERITY, Sensor, Shot, plan_shots
 from vision.datasets.video.synthetic.stage import NOTHING, Objects, Stage, Veil
 
 # An object of which a smaller share is seen is neither to be found nor wrong if it is found.
@@ -84,6 +84,7 @@ class ClipMaker:
         restless: 0 for a camera that stands still, 1 for one held in the hand; None for both kinds.
         cutouts: people cut out of photographs, to show beside those that are drawn.
         backgrounds: makes what is behind.
+        severity: least and largest strength of the faults.
     """
 
     def __init__(
@@ -96,12 +97,14 @@ class ClipMaker:
         objects: tuple[int, int] | None = None,
         restless: float | None = None,
         cutouts: Cutouts | None = None,
+        severity: tuple[float, float] = SEVERITY,
     ) -> None:
         self.classes = classes
         self.size = size
         self.backgrounds = backgrounds
         self.degraded = degraded
         self.faults = tuple(faults)
+        self.severity = severity
         self.objects = objects or ((1, 9) if classes == ("person",) else (2, 5))
         self.restless = restless
         self.cutouts = cutouts
@@ -141,7 +144,7 @@ class ClipMaker:
         else:
             stage.actors += cast.shapes(count, self.classes)
         stage.actors += cast.clutter(people)
-        shots = plan_shots(rng, length, self.size, self.degraded, self.faults)
+        shots = plan_shots(rng, length, self.size, self.degraded, self.faults, self.severity)
         stage.actors += self._veils(rng, shots)
         return stage, shots
 

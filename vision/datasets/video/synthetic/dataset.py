@@ -16,7 +16,7 @@ from vision.datasets.video.base import VideoDataset
 from vision.datasets.video.records import Problems, Record, frame_record, instance_record, video_record
 from vision.datasets.video.synthetic.clip import LEAST_VISIBLE, Clip
 from vision.datasets.video.synthetic.maker import clip_maker, require
-from vision.datasets.video.synthetic.shots import FAULTS
+from vision.datasets.video.synthetic.shots import FAULTS, SEVERITY
 
 
 class SyntheticVideo(VideoDataset):
@@ -44,6 +44,8 @@ class SyntheticVideo(VideoDataset):
         texture_size: side of a texture in texels.
         cache_mb: memory in each worker for the frames of the last clips, 3 bytes per pixel; what is still there costs
             no time, so that, if all clips fit, the second epoch is fast.
+        severity: least and largest strength of the faults, up to 2; at 1 a camera jerks by 13 % of the frame's height,
+            and a blur's deviation is 3.3 % of it.
         arguments: of `VideoDataset`: pipeline, test_mode, num_references.
 
     Raises:
@@ -70,6 +72,7 @@ class SyntheticVideo(VideoDataset):
         num_textures: int = 120,
         texture_size: int = 256,
         cache_mb: float = 512.0,
+        severity: tuple[float, float] = SEVERITY,
         **arguments: Any,
     ) -> None:
         self.maker = clip_maker(
@@ -85,6 +88,7 @@ class SyntheticVideo(VideoDataset):
             seed,
             num_textures,
             texture_size,
+            severity,
         )
         require(
             ("num_videos", num_videos, num_videos >= 1, "at least 1"),

@@ -12,6 +12,8 @@ import numpy as np
 from vision.pixels import CHROMA, jpeg
 
 FAULTS = ("motion", "defocus", "noise", "occlusion")
+# Strength of faults, least and largest.
+SEVERITY = (0.6, 1.0)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Shot:
 
 
 def plan_shots(
-    rng: np.random.Generator, length: int, size: tuple[int, int], degraded: float, faults: Sequence[str]
+    rng: np.random.Generator,
+    length: int,
+    size: tuple[int, int],
+    degraded: float,
+    faults: Sequence[str],
+    severity: tuple[float, float] = SEVERITY,
 ) -> list[Shot]:
     """The shots of a clip, of which `degraded` of all, rounded, are degraded, in runs of 2 to 6 frames.
 
@@ -52,7 +59,7 @@ def plan_shots(
         light = np.exp(gain + flicker * math.sin(2 * math.pi * frame / period + start))
         shots.append(Shot(exposure, (0.0, 0.0), focus, noise, (float(light[0]), float(light[1]), float(light[2]))))
     for run, fault in _runs(rng, length, degraded, faults):
-        strength = rng.uniform(0.6, 1.0)
+        strength = rng.uniform(*severity)
         for frame in run:
             shots[frame] = _spoil(rng, shots[frame], fault, strength, size)
     return shots
@@ -75,7 +82,7 @@ def _runs(rng: np.random.Generator, length: int, degraded: float, faults: Sequen
 
 
 def _spoil(rng: np.random.Generator, shot: Shot, fault: str, strength: float, size: tuple[int, int]) -> Shot:
-    """A shot with a fault, `strength` 0..1."""
+    """A shot with a fault of that strength: at 1 a jerk of 13 % of the height, or a blur of 3.3 %."""
     height = size[0]
     strength *= rng.uniform(0.8, 1.0)
     if fault == "motion":
@@ -85,7 +92,7 @@ def _spoil(rng: np.random.Generator, shot: Shot, fault: str, strength: float, si
     if fault == "defocus":
         return replace(shot, defocus=max(shot.defocus, 0.033 * strength * height), fault=fault)
     if fault == "noise":
-        dark = 1 - 0.75 * strength
+        dark = max(1 - 0.75 * strength, 0.1)
         gain = (shot.gain[0] * dark, shot.gain[1] * dark, shot.gain[2] * dark)
         return replace(shot, gain=gain, noise=max(shot.noise, 16.0 * strength), fault=fault)
     return replace(shot, fault=fault)
