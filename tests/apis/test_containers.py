@@ -102,3 +102,12 @@ def test_transport_streams_are_known_by_their_packets() -> None:
     packet = b"\x47" + b"\0" * 187
     assert is_container(packet * 4) and is_container((b"\0\1\2\3" + packet) * 4)
     assert not is_container(packet + b"\0" * 600) and not is_container(b"\x47")
+
+
+def test_a_file_whose_disk_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(containers, "open_regular", fail)
+    with pytest.raises(UsageError, match=r"video 'a\.mp4' cannot be read .Input/output error.; expected a video file"):
+        open_video("a.mp4")

@@ -105,6 +105,9 @@ def _head(path: str) -> bytes:
             reason = f"video {path!r} is no file; expected a video file or a folder of images"
             raise UsageError(reason, code="unreadable-video", value=path) from None
         raise UsageError(f"video {path!r}: {error.reason}", code="unreadable-video", value=path) from None
+    except OSError as error:  # of a disk that fails, or a file that is there and cannot be read
+        reason = f"video {path!r} cannot be read ({error.strerror}); expected a video file or a folder of images"
+        raise UsageError(reason, code="unreadable-video", value=path) from None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.cli.video.conftest import SIDE, FindsWhite, frames_in, picture, write_clip
+from vision.cli.video.drawn import DrawnVideo
 
 Capture = pytest.CaptureFixture[str]
 Video = Callable[..., int]
@@ -138,3 +139,22 @@ def test_overwrite_replaces_what_is_there(video: Video, clip: Path) -> None:
     assert video(clip, "-o", "found.mp4", "--mot", "mot.txt", "--state", "run.state", "--overwrite") == 0
     assert len(frames_in(Path("found.mp4"))) == len(mot("mot.txt")) == 12
     assert Path("run.state").stat().st_size > 100
+
+
+def test_a_clock_that_begins_anew_does_not_squeeze_the_video() -> None:
+    # As recordings that were put together have it: 12 frames at 0 to 0.44 s, and 12 more at the same times.
+    times = [*range(12), *range(12)]
+    sink = SimpleNamespace(times=[], write=lambda image, time: sink.times.append(time))
+    drawn = DrawnVideo(sink, 1 / 25)
+    for number, time in enumerate(times):
+        drawn.add(number, time / 25, picture(number), None, is_held=False)
+    assert sink.times == pytest.approx([number / 25 for number in range(24)])
+
+
+def test_times_that_jitter_stay_as_they_are() -> None:
+    times = [0.0, 0.04, 0.03, 0.12, 0.16]
+    sink = SimpleNamespace(times=[], write=lambda image, time: sink.times.append(time))
+    drawn = DrawnVideo(sink, 1 / 25)
+    for number, time in enumerate(times):
+        drawn.add(number, time, picture(number), None, is_held=False)
+    assert sink.times == pytest.approx(times)

@@ -24,6 +24,7 @@ __all__ = ["VideoFrame", "VideoFrames"]
 REFERENCES = 14  # frames of the whole video that are remembered first, as published for MAMBA
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WHITE_SAMPLES = 8
+MAX_CAMERA = 2**31 - 1  # OpenCV counts in 32 bits
 
 
 class VideoFrames:
@@ -133,8 +134,8 @@ class VideoFrames:
             yield frame
         if not self._source.read:
             name = self._source.name
-            many = f" {self._source.skipped} were damaged;" if self._source.skipped else ""
-            message = f"{name!r} gives no frame that can be used;{many} expected at least one"
+            many = f"; {self._source.lost()}" if self._source.skipped else ""
+            message = f"{name!r} gives no frame that can be used{many}; expected at least one"
             raise UsageError(message, code="no-frames", value=name)
 
 
@@ -192,7 +193,9 @@ class Camera(Source):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"camera {number}")
-        check_least(0, source=number)
+        if not 0 <= number <= MAX_CAMERA:
+            message = f"source is {number}; expected the number of a camera, 0 to {MAX_CAMERA}"
+            raise UsageError(message, code="out-of-range", value=number)
         self._number = number
 
     def frames(self, wanted: Choice) -> Iterator[VideoFrame]:

@@ -83,7 +83,10 @@ class Source(ABC):
         """What is odd about what was read so far."""
         found = [self._ended] if self._ended is not None else []
         if self.skipped:
-            what = "1 frame" if self.skipped == 1 else f"{self.skipped} frames"
-            text = f"{self.name}: {what} could not be decoded and left out, the first was {self._first_skipped}"
-            found.insert(0, Notice(text, "frames-skipped", self.skipped))
+            found.insert(0, Notice(f"{self.name}: {self.lost()}", "frames-skipped", self.skipped))
         return found
+
+    def lost(self) -> str:
+        """How many frames could not be decoded, and why the first could not."""
+        what = "1 frame" if self.skipped == 1 else f"{self.skipped} frames"
+        return f"{what} could not be decoded and left out, the first was {self._first_skipped}"

@@ -11,6 +11,8 @@ from vision.apis.video.sink import VideoSink
 from vision.structures.video import VideoResult
 from vision.visualization.video import draw_frame
 
+_JITTER = 2.0  # frames by which time stamps may be early without being those of another clock
+
 
 class DrawnVideo:
     """Draws frame after frame and counts them.
@@ -53,7 +55,7 @@ class DrawnVideo:
         drawn = image
         if result is not None and result.error is None:
             drawn = draw_frame(image, _moved(result, image), held=is_held)
-        now = self._step * number if time is None else time - self._first(time - self._step * number)
+        now = self._now(number, time)
         self._fill(number - self._next, now, drawn if self._shown is None else self._shown)
         self._sink.write(drawn, now)
         self._shown, self._next, self._time = drawn, number + 1, now + self._step
@@ -63,11 +65,16 @@ class DrawnVideo:
         if self._shown is not None:
             self._fill(frames, self._time + self._step * frames, self._shown)
 
-    def _first(self, time: float) -> float:
-        """The time at which the video begins: one that goes on from another begins at 0, too."""
+    def _now(self, number: int, time: float | None) -> float:
+        """The time of a frame in the video, which begins at 0, also one that goes on from another."""
+        if time is None:
+            return self._step * number
         if self._start is None:
-            self._start = time
-        return self._start
+            self._start = time - self._step * number
+        if time - self._start < self._time - _JITTER * self._step:
+            # The clock began anew, as in recordings that were put together: the video goes on where it was.
+            self._start = time - self._time - self._step * (number - self._next)
+        return time - self._start
 
     def _fill(self, frames: int, until: float, image: np.ndarray) -> None:
         for place in range(frames):

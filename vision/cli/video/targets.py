@@ -25,8 +25,10 @@ def check_targets(command: argparse.Namespace, source: Source) -> None:
     for option, path in (("-o", command.output), ("--mot", command.mot), ("--state", command.state)):
         if path is None:
             continue
-        if path == STDIN:
-            raise UsageError(f"{option} '-' names no file; expected one, or see --jsonl for lines on standard output")
+        if path in (STDIN, ""):
+            raise UsageError(
+                f"{option} {path!r} names no file; expected one, or see --jsonl for lines on standard output"
+            )
         if option == "-o" and os.path.splitext(path)[1].lower() not in VIDEO_SUFFIXES:
             raise UsageError(
                 f"-o {path!r} is no name of a video; expected one that ends in {', '.join(VIDEO_SUFFIXES)}"
