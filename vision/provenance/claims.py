@@ -49,6 +49,7 @@ class GeneratorClaim:
         seed: digits, or what the program writes in their place.
         prompt: its text, at most 10,000 letters; reported on request only.
         evidence: where it was read, such as "AUTOMATIC1111 parameters"; for people.
+        edited: whether it says that an image was edited, rather than made.
     """
 
     generator: str
@@ -57,6 +58,7 @@ class GeneratorClaim:
     seed: str | None = None
     prompt: str | None = None
     evidence: str = ""
+    edited: bool = False
 
 
 @dataclass(frozen=True)
