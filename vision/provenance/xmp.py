@@ -39,7 +39,7 @@ def read_xmp(found: Found) -> None:
         _read_packet(packet, found)
     types = found.values.get(SOURCE_TYPE, [])
     if types:
-        types.sort(key=_rank)
+        types.sort(key=source_type_rank)
         if len({_term(value) for value in types}) > 1:
             found.note(f"source types contradict each other: {', '.join(types[:10])}")
         del types[1:]
@@ -96,7 +96,8 @@ def _term(value: str) -> str:
     return value.rstrip("/# ").replace(":", "/").replace("#", "/").rpartition("/")[2].lower()
 
 
-def _rank(value: str) -> int:
+def source_type_rank(value: str) -> int:
+    """Smaller the nearer a term of the vocabulary is to "made by a model", larger towards "taken by a camera"."""
     term = _term(value)
     if term in _MADE:
         return _MADE.index(term)
