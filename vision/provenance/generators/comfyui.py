@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
 
@@ -192,11 +193,12 @@ def _of_editor(nodes: list[dict[str, Any]]) -> tuple[str | None, str | None, str
 
 
 def _of_fragment(texts: Texts) -> GeneratorClaim | None:
-    """A graph that was cut off, or is no whole JSON for another reason."""
+    """A graph that was cut off, or is no whole JSON for another reason: which text is the prompt cannot be told."""
     for text in texts.plain:
         if re.search(r'"class_type"\s*:\s*"', text) or re.search(r'"last_node_id"\s*:', text):
             seed = re.search(r'"(?:noise_)?seed"\s*:\s*(\d{1,40})\b', text)
             model = re.search(r'"(?:ckpt_name|unet_name)"\s*:\s*"([^"\\]{1,200})"', text)
-            prompt = re.search(r'"text"\s*:\s*"([^"\\]{1,10000})', text)
-            return claim_of("ComfyUI", _EVIDENCE, model and model[1], prompt and prompt[1], seed and seed[1])
+            has_prompt = re.search(r'"text"\s*:\s*"[^"]', text) is not None
+            claim = claim_of("ComfyUI", _EVIDENCE, model and model[1], None, seed and seed[1])
+            return replace(claim, has_prompt=has_prompt)
     return None

@@ -25,7 +25,7 @@ _SYSTEMS = {
     r"microsoft designer": "Microsoft Designer",
     r"microsoft_responsible_ai_image_provenance": "Microsoft",
     r"paint cocreator": "Microsoft Paint",
-    r"google (?:imagen|gemini|ai)|imagen[ -]\d|imagefx|gemini[ -]\d[\w. -]*|nano banana(?: pro)?": "Google AI",
+    r"google (?:imagen|gemini|ai)|imagefx|gemini[ -]\d[\w. -]*|nano banana(?: pro)?": "Google AI",
     r"apple image playground|image playground": "Apple Image Playground",
     r"meta ai|imagined with ai": "Meta AI",
     r"ideogram(?:\.ai)?": "Ideogram",
@@ -65,9 +65,9 @@ _FLUX = re.compile(r"AI generated;(?P<mode>[\w ]*);?(?P<model>[\w .-]*)", re.IGN
 _GROK = re.compile(r"Signature: ?[A-Za-z0-9+/]{40,}={0,2}(?![^\s;])")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _JOB = re.compile(rf"\bJob ID: ?{_UUID.pattern}", re.IGNORECASE)
-_MIDJOURNEY = re.compile(r"(?<!\S)--(?:v|version|niji|ar|aspect|stylize|s|chaos|c|style|q|quality|sref|raw)(?= |$)")
-_VERSION = re.compile(r"(?<!\S)--(?P<kind>v|version|niji) (?P<number>\d[\d.]{0,4})(?= |$)")
-_SEED = re.compile(r"(?<!\S)--seed (\d{1,20})(?= |$)")
+_MIDJOURNEY = re.compile(r"(?<!\S)--(?:v|version|niji|ar|aspect|stylize|s|chaos|c|style|q|quality|sref|raw)(?=[ ;,]|$)")
+_VERSION = re.compile(r"(?<!\S)--(?P<kind>v|version|niji) (?P<number>\d[\d.]{0,4})(?=[ ;,]|$)")
+_SEED = re.compile(r"(?<!\S)--seed (\d{1,20})(?=[ ;,]|$)")
 _MOCHI = re.compile(r"Generator: ?Mochi Diffusion")
 _ONLY_VERSION = re.compile(r"[\sv\d.,-]*")
 _KEYWORDS = ("software", "source", "title")
@@ -97,6 +97,8 @@ def read_label(texts: Texts) -> GeneratorClaim | None:
 
 def aigc_label(texts: Texts) -> dict[str, str]:
     """The label of GB 45438, wherever it stands: Label, ContentProducer, ProduceID ...; empty if there is none."""
+    if not any("Label" in text for text in texts.fields.values()):  # JSON is not parsed in vain
+        return {}
     for value in (texts.fields.get("xmp_aigc"), texts.keyed.get("aigc"), *texts.documents):
         label = as_dict(value)
         label = as_dict(label.get("AIGC")) or label

@@ -31,6 +31,9 @@ GENERATOR_KEYWORDS = frozenset(
 _KEYWORD = re.compile(
     f"(?:^|; )({'|'.join(sorted(map(re.escape, GENERATOR_KEYWORDS), key=len, reverse=True))}): ?", re.IGNORECASE
 )
+# Whose texts are names, which any keyword ends; a prompt goes on until one that generators use.
+_NAMES = ("software", "title", "source", "seed", "use_stable_diffusion_model", "stable diffusion model")
+_OTHER_KEYWORD = re.compile(r"; [^;:]{1,79}: ")
 _NO_TEXT = (SOURCE_TYPE, MANIFEST, NOTES, PNG_TEXT)
 _OF_WORKFLOWS = re.compile(r"\s*(prompt|workflow)\s*:\s*(?=\{)", re.IGNORECASE)
 
@@ -67,6 +70,9 @@ class Texts:
             if end is None:  # plain text, up to the next keyword
                 following = _KEYWORD.search(text, keyword.end())
                 end = len(text) if following is None else following.start()
+                if keyword[1].lower() in _NAMES:
+                    other = _OTHER_KEYWORD.search(text, keyword.end(), end)
+                    end = end if other is None else other.start()
             pairs.setdefault(keyword[1].lower(), text[keyword.end() : end])
             position = end
         return pairs

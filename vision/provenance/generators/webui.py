@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from vision.provenance.claims import GeneratorClaim
-from vision.provenance.generators.texts import Texts, as_dict, as_list, claim_of, parsed
+from vision.provenance.generators.texts import Texts, as_dict, as_list, claim_of, parsed, seed_of
 
 _NAMES = (
     *("Steps", "Sampler", "CFG scale", "Guidance Scale", "Seed", "Size", "Model hash", "Model", "Schedule type"),
@@ -70,7 +70,7 @@ def _read_line(text: str, program: str | None) -> GeneratorClaim | None:
     start = _start(places)
     settings = text[start:]
     values = {name: _value(settings, name) for name in _NAMES}
-    if values["Seed"] is None and values["Sampler"] is None and _CIVITAI not in settings:
+    if seed_of(values["Seed"]) is None and values["Sampler"] is None and _CIVITAI not in settings:
         return None
     program = program or _program(settings, values["Version"])
     negative = _NEGATIVE.search(text, 0, start)
