@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("c2pa")
-
 from tools.sign_demo import SOURCE_TYPES, Identity, make_identity, make_manifest, sign
 from vision.provenance.claims import SignedClaim
 from vision.provenance.signed import TrustSettings, read_signed

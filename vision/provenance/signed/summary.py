@@ -44,12 +44,8 @@ _MEANINGS = {
 
 def summarize(answer: dict[str, Any]) -> SignedClaim:
     """What `child.validate` answered, in plain words; whatever its parts are, this does not fail."""
-    reason = answer.get("stopped") or answer.get("error")
-    if reason or answer.get("state") not in ("Trusted", "Valid", "Invalid"):
-        why = _line(reason or "the library gave no answer")
-        return SignedClaim(
-            INVALID, remarks=(why if answer.get("stopped") else f"the manifest store is damaged: {why}",)
-        )
+    if answer.get("state") not in ("Trusted", "Valid", "Invalid"):
+        return SignedClaim(INVALID, remarks=(_failure(answer),))
     manifests = _dict(answer.get("manifests"))
     label = answer.get("active")
     active = _dict(manifests.get(label)) if isinstance(label, str) else {}
@@ -78,6 +74,15 @@ def summarize(answer: dict[str, Any]) -> SignedClaim:
         source_type=_source_type(chain),
         remarks=_lines(remarks),
     )
+
+
+def _failure(answer: dict[str, Any]) -> str:
+    error = _line(answer.get("error"))
+    if error.startswith("Remote: "):
+        return "the manifest is kept elsewhere and was not fetched"
+    if error:
+        return _line(f"the manifest store is damaged: {error}")
+    return _line(answer.get("stopped")) or "the C2PA library gave no answer"
 
 
 def _remarks(failures: list[Any]) -> Iterator[str]:
