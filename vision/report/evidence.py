@@ -69,7 +69,7 @@ def limits_of(record: Record, has_heatmap: bool) -> list[str]:
         )
     if has_heatmap:
         limits.append("What was edited: the heat map shows which parts moved the score, not the outline of an edit.")
-    return [*limits, "Whether what the image shows is true: a photograph may be staged, or told of wrongly."]
+    return [*limits, "Whether what the image shows is true: a photograph may be staged, or have a false caption."]
 
 
 def tone_of(record: Record) -> str:

@@ -139,7 +139,8 @@ def _history(record: Record) -> Facts:
     facts: list[tuple[str, Any]] = [("format", text_of(record, "format"))]
     width, height = number_of(record, "width"), number_of(record, "height")
     if width is not None and height is not None:
-        facts.append(("size", f"{width:.0f} × {height:.0f} pixels ({width * height / 1e6:.1f} megapixels)"))
+        millions = width * height / 1e6
+        facts.append(("size", f"{width:.0f} × {height:.0f} pixels" + f" ({millions:.1f} megapixels)" * (millions >= 0.1)))
     frames = number_of(record, "frames")
     if frames is not None and frames > 1:
         facts.append(("frames", f"{frames:,.0f}, of which the first was judged"))
