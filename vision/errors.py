@@ -42,6 +42,8 @@ CODES: dict[str, str] = {
     "no-encoder": "the video library was built without an H.264 encoder",
     "bad-video-name": "the name of a video to write has another suffix than .mp4, .m4v or .mov; the value is the name",
     "unknown-watermark": "no generator of this name writes a watermark that is known; the value is the name",
+    "report-exists": "there is a report in the folder already; the value is its name",
+    "unwritable-folder": "a folder for results cannot be made or written to; the value is the folder",
     "bad-image": "an image file cannot be used, for a reason that no other code names",
     "unreadable-file": "a file is missing, not regular, or may not be read",
     "not-an-image": "the file is no image of a known kind",
