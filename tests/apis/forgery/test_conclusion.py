@@ -60,7 +60,11 @@ def test_a_claim_without_a_signature_never_decides_alone() -> None:
     [
         (("real", "none", None, False), "real", "Probably real: the pixels look like a photograph."),
         (("ai-generated", "none", None, False), "ai-generated", "Probably AI-generated: the pixels look so."),
-        (("real", "none", None, True), "ai-generated", "AI-generated: it carries the invisible watermark of a generator."),
+        (
+            ("real", "none", None, True),
+            "ai-generated",
+            "AI-generated: it carries the invisible watermark of a generator.",
+        ),
         (
             ("ai-generated", "camera", "valid", False),
             "camera",
@@ -81,8 +85,8 @@ def test_a_claim_without_a_signature_never_decides_alone() -> None:
         (
             ("real", "camera", "invalid", False),
             "real",
-            "Probably real: the pixels look like a photograph. The file says that a camera took it, but its signature is "
-            "invalid.",
+            "Probably real: the pixels look like a photograph. The file says that a camera took it, but its "
+            "signature is invalid.",
         ),
         (
             ("inconclusive", "none", "valid", False),

@@ -1,4 +1,4 @@
-"""One conclusion about an image, in plain words, from its pixels, its declaration and its watermark: a table of rules."""
+"""One conclusion about an image in plain words, from pixels, declaration and watermark: a table of rules."""
 
 from __future__ import annotations
 
@@ -47,8 +47,11 @@ _CLAIMED = (None, UNTRUSTED, _SILENT)  # nobody known stands for it: it is shown
 # file that looks real are worth a second look, whereas a camera's name is too easily written to clear anything.
 _RULES = (
     _Rule(
-        *(UNCLEAR, "Unclear: a valid signature says that a camera took it, but it carries the watermark of a generator."),
-        *(CAMERA, _SIGNED, True),
+        UNCLEAR,
+        "Unclear: a valid signature says that a camera took it, but it carries the watermark of a generator.",
+        CAMERA,
+        _SIGNED,
+        watermark=True,
     ),
     _Rule(AI_GENERATED, "AI-generated: a valid signature says so.", AI_GENERATED, _SIGNED),
     _Rule(AI_EDITED, "Edited with AI: a valid signature says so.", AI_EDITED, _SIGNED),

@@ -9,7 +9,7 @@ import itertools
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,8 @@ class ForgeryCalibration:
 
     def replaced(self, entry: Mapping[str, float]) -> ForgeryCalibration:
         """With temperature, offset and thresholds of an entry of `by_quality` or `by_scale`."""
-        line = {name: entry[name] for name in _LINE}
-        return replace(self, **line, by_quality=(), by_scale=())
+        temperature, offset, low, high = (entry[name] for name in _LINE)
+        return ForgeryCalibration(temperature, offset, low, high, self.fpr_thresholds)
 
     def threshold_at(self, fpr: float) -> float:
         """Probability threshold of a false-positive rate, interpolated between the calibrated ones.
