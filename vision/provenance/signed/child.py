@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -59,6 +58,8 @@ def validate(path: str | os.PathLike[str], media_type: str, settings: dict[str, 
 
 
 def _answer(request: bytes, library: Path, seconds: float) -> dict[str, Any]:
+    import subprocess  # slow to import, and most files have no manifest store
+
     # The library looks for its native part in the current folder first, and where a variable says: a picture's
     # folder may hold a stranger's code.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("C2PA_")}
