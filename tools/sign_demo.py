@@ -43,6 +43,11 @@ class Identity(NamedTuple):
         """The certificate alone."""
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
+    def key_pem(self) -> bytes:
+        """The key alone."""
+        plain = serialization.NoEncryption()
+        return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+
 
 @program
 def main() -> int:
@@ -93,7 +98,11 @@ def sign_demo(
 
 
 def make_identity(
-    name: str, issuer: Identity | None = None, days: tuple[float, float] = (-1, 365), ocsp: str | None = None
+    name: str,
+    issuer: Identity | None = None,
+    days: tuple[float, float] = (-1, 365),
+    ocsp: str | None = None,
+    use: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
 ) -> Identity:
     """A certificate with a new key: of an authority where nobody issues it, else of a signer of claims.
 
@@ -102,6 +111,7 @@ def make_identity(
         issuer: who signs it; by default it signs itself.
         days: from now, between which it is valid.
         ocsp: address at which its revocation could be asked for.
+        use: what a signer may sign; claims, by default.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
@@ -123,7 +133,7 @@ def make_identity(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False)
     )
     if not is_authority:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), True)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([use]), True)
     if ocsp:
         place = x509.AccessDescription(x509.AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp))
         builder = builder.add_extension(x509.AuthorityInformationAccess([place]), False)
@@ -146,6 +156,7 @@ def sign(
     chain: Sequence[Identity],
     ingredients: Sequence[tuple[dict[str, Any], str, bytes]] = (),
     remote: str | None = None,
+    clock: str | None = None,
 ) -> bytes:
     """A signed copy of a file.
 
@@ -156,13 +167,11 @@ def sign(
         chain: the signer, then whoever stands between it and the authority.
         ingredients: each with its description, media type and file.
         remote: address of the manifest, which then is not in the file.
+        clock: address of an authority for time stamps (RFC 3161), which is asked for one.
     """
-    key = chain[0].key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     certificates = "".join(identity.pem() for identity in chain).encode()
-    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", certificates, key, None))
-    # Nothing is fetched here either, and no thumbnail is made.
+    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", certificates, chain[0].key_pem(), clock))
+    # No manifest is fetched here either, and no thumbnail is made.
     settings: dict[str, Any] = {
         "verify": {"verify_after_sign": False, "remote_manifest_fetch": False, "ocsp_fetch": False}
     }

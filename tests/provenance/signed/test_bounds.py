@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import _imagingmath
 
-from vision.provenance.signed import read_signed
+from vision.provenance.signed import child, read_signed
 from vision.provenance.signed.store import Store, find_store
 
 UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
@@ -170,10 +172,8 @@ raise C2paError(", ".join(said))"""
 
 
 def test_a_library_that_does_not_load_is_none(signing: Any, library: Library) -> None:
-    library("pass\nraise_at_import = 1")
     data = signing.sign()
-    from vision.provenance.signed import child
-
+    library("pass")
     folder = child.library_folder()
     assert folder is not None
     (folder / "__init__.py").write_text("raise OSError('GLIBC_2.99 not found')")
@@ -181,13 +181,14 @@ def test_a_library_that_does_not_load_is_none(signing: Any, library: Library) ->
 
 
 def test_code_beside_the_picture_is_not_loaded(signing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library looks for its native part in the current folder first; one that is no library would not load."""
-    for name in ("libc2pa_c.so", "libc2pa_c.dylib", "c2pa_c.dll", "json.py", "c2pa.py"):
-        (tmp_path / name).write_text("raise SystemExit('loaded a stranger\\'s code')")
-    data = signing.sign()
-    monkeypatch.setenv("C2PA_LIBRARY_NAME", str(tmp_path / "libc2pa_c.so"))
+    """The library looks for its native part in the current folder first; here lies another one under its names."""
+    for name in ("libc2pa_c.so", "libc2pa_c.dylib", "c2pa_c.dll"):
+        shutil.copy(_imagingmath.__file__, tmp_path / name)
+    for name in ("json.py", "c2pa.py"):
+        (tmp_path / name).write_text("raise SystemExit")
+    (tmp_path / "image.jpg").write_bytes(signing.sign())
+    monkeypatch.setenv("C2PA_LIBRARY_NAME", "libc2pa_c.so")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "image.jpg").write_bytes(data)
     claim = read_signed("image.jpg", signing.trust)
     assert claim is not None and claim.signature == "valid"

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from vision.provenance.signed.trust import TIME_STAMPS
 
-MEMORY = 1 << 30  # bytes, and three times the file
+MEMORY = 1 << 30  # bytes, and three times the file, of which a gigabyte counts
 SECONDS = 20.0  # and a second for each 20 MB of the file
 MAX_ANSWER = 16 << 20
 _WORKER = Path(__file__).with_name("worker.py")
@@ -52,16 +51,20 @@ def validate(path: str | os.PathLike[str], media_type: str, settings: dict[str, 
     request |= {
         "settings": settings,
         "time_stamps": TIME_STAMPS,
-        "memory": MEMORY + 3 * size,
+        "memory": MEMORY + 3 * min(size, 1 << 30),
         "seconds": int(2 * seconds),
     }
     return _answer(json.dumps(request).encode(), library, seconds)
 
 
 def _answer(request: bytes, library: Path, seconds: float) -> dict[str, Any]:
+    import subprocess  # slow to import, and most files have no manifest store
+
     # The library looks for its native part in the current folder first, and where a variable says: a picture's
     # folder may hold a stranger's code.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("C2PA_")}
+    # Each thread takes address space, of which there is little, by the number of cores.
+    environment |= {"RAYON_NUM_THREADS": "2", "MALLOC_ARENA_MAX": "2"}
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_WORKER)],
         stdin=subprocess.PIPE,

@@ -59,6 +59,8 @@ def summarize(answer: dict[str, Any]) -> SignedClaim:
     chain = list(_chain(active, manifests))
     remarks += _component_remarks(chain, manifests)
     names = _dict(active.get("signature"))
+    if names.get("time") and answer.get("is_time_trusted") is not True:
+        remarks.append("the time of signing is told by an authority on no trusted list")
     certificate = _dict(active.get("certificate"))
     return SignedClaim(
         signature,

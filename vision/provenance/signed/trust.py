@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from vision.errors import UsageError
@@ -84,4 +83,4 @@ def _bad(path: Path, why: str) -> UsageError:
 
 
 def _shipped(name: str) -> str:
-    return (files("vision.provenance.signed") / "trust" / f"{name}.pem").read_text("utf-8")
+    return Path(__file__).with_name("trust").joinpath(f"{name}.pem").read_text("utf-8")

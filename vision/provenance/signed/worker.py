@@ -61,6 +61,7 @@ def _validate(c2pa: Any, file: BinaryIO, request: dict[str, Any]) -> dict[str, A
     manifests = report.get("manifests") or {}
     labels = sorted(manifests, key=lambda label: label != active)[:MAX_MANIFESTS]
     results = report.get("validation_results") or {}
+    active_results = results.get("activeManifest") or {}
     deltas = [one.get("validationDeltas") or {} for one in results.get("ingredientDeltas") or ()]
     return _short(
         {
@@ -69,7 +70,10 @@ def _validate(c2pa: Any, file: BinaryIO, request: dict[str, Any]) -> dict[str, A
             "manifests": {label: _parts(manifests[label], certificates.get(label)) for label in labels},
             "left_out": len(manifests) - len(labels),
             "is_vouched": _is_vouched(c2pa, file, request, results),
-            "failures": (results.get("activeManifest") or {}).get("failure") or [],
+            "is_time_trusted": any(
+                one.get("code") == "timeStamp.trusted" for one in active_results.get("success") or ()
+            ),
+            "failures": active_results.get("failure") or [],
             "ingredient_failures": [failure for delta in deltas for failure in delta.get("failure") or ()],
         }
     )
