@@ -9,7 +9,7 @@ import pytest
 import pywt
 
 from vision.watermark.evidence import Extremes, aligned_extremes, shifted_extremes, traces
-from vision.watermark.messages import EIGHT_BIT, FLOAT, SWAPPED, Channel
+from vision.watermark.messages import EIGHT_BIT, FLOAT, SWAPPED, Channel, Watermark
 from vision.watermark.rows import matches, strongest_step, sums_of_steps
 
 RNG = np.random.default_rng(4)
@@ -57,7 +57,7 @@ def test_flat_areas_say_nothing(value: float) -> None:
     flat = np.full((40, 60), value, np.float32)
     for trace in traces(Extremes(flat, flat)):
         assert not trace.any()
-    assert matches(np.full(6, 1e-9), "101100", any_start=True) == 0
+    assert matches(np.full(6, 1e-9), Watermark("", "101100", ()), any_start=True) == 0
 
 
 @pytest.mark.parametrize(("shape", "length"), [((5, 9), 4), ((11, 7), 7), ((3, 2), 6), ((1, 1), 5)])
@@ -75,6 +75,15 @@ def test_sums_of_steps(shape: tuple[int, int], length: int) -> None:
 
 def test_matches_count_bits_that_agree() -> None:
     sums = np.array([3.0, -1.0, 0.0, 2.0, -5.0])  # 1, 0, nothing, 1, 0
-    assert matches(sums, "10110", any_start=False) == 4
-    assert matches(sums, "01101", any_start=False) == 0
-    assert matches(sums, "01101", any_start=True) == 4  # turned by one it is 10110
+    assert matches(sums, Watermark("", "10110", ()), any_start=False) == 4
+    assert matches(sums, Watermark("", "01101", ()), any_start=False) == 0
+    assert matches(sums, Watermark("", "01101", ()), any_start=True) == 4  # turned by one it is 10110
+
+
+def test_what_a_period_explains_is_not_counted() -> None:
+    """The first of two is 1 throughout, the second 1, 0, 0, 1: these four count, less their mean."""
+    mark = Watermark("", "11101011", (), period=2)
+    assert mark.counted.tolist() == [False, True] * 4
+    assert matches(np.array([9.0, 6, 9, 4, 9, 4, 9, 6]), mark, any_start=False) == 4
+    assert matches(np.array([9.0, 6, 9, 6, 9, 4, 9, 6]), mark, any_start=False) == 3
+    assert matches(np.array([9.0, 5, 9, 5, 9, 5, 9, 5]), mark, any_start=True) == 0

@@ -13,7 +13,7 @@ from PIL import Image
 from vision.images import ImageError
 from vision.watermark import MAX_FPR, WATERMARKS, WatermarkMatch, embed_watermark, find_watermark
 from vision.watermark.messages import Channel
-from vision.watermark.search import binomial_tail
+from vision.watermark.search import _Reading, binomial_tail
 
 CASES = [(mark.name, channel) for mark in WATERMARKS for channel in mark.channels]
 NAMES = [mark.name for mark in WATERMARKS]
@@ -34,7 +34,7 @@ def test_found_as_written(name: str, channel: Channel, pictures: list[np.ndarray
     for image in pictures:
         match = find_watermark(embed_watermark(image, name, channel))
         assert match is not None and match.name == name
-        assert match.bits == {"Stable Diffusion 1": 136, "Stable Diffusion 2": 32, "FLUX": 46}.get(name, 48)
+        assert match.bits == {"Stable Diffusion 1": 85, "Stable Diffusion 2": 32, "FLUX": 46}.get(name, 48)
         assert match.matched >= 0.97 * match.bits
 
 
@@ -145,6 +145,18 @@ def test_other_arrays_are_refused() -> None:
         find_watermark(np.zeros((7, 8, 3), np.uint8))
     with pytest.raises(ImageError, match="float32 array"):
         find_watermark(np.zeros((64, 64, 3), np.float32))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stripes_do_not_spell_a_text(name: str) -> None:
+    """Letters begin alike: what votes for the most frequent bit in each place of a byte agrees with 98 of 136 bits."""
+    mark = next(mark for mark in WATERMARKS if mark.name == name)
+    bits = np.array([int(bit) for bit in mark.message])
+    noise = np.random.default_rng(1).normal(0, 0.1, len(bits))
+    for period in {1, 2, 4, 8, 16, 17} & {period for period in range(1, 20) if len(bits) % period == 0}:
+        stripes = np.tile(np.sign(bits.reshape(-1, period).mean(axis=0) - 0.45), len(bits) // period)
+        for any_start in (False, True):
+            assert _Reading(mark, stripes + noise, any_start).match(2).fpr > 1e-4
 
 
 def test_threshold() -> None:

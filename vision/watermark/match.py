@@ -11,7 +11,7 @@ class WatermarkMatch:
 
     Attributes:
         name: the generator that writes it, such as "Stable Diffusion XL".
-        bits: length of its message.
+        bits: of its message; of a long text those that tell letters apart.
         matched: how many of these bits the image has.
         fpr: false-positive rate: the probability that an image without a watermark agrees with any known message in as
             many bits, or as unlikely a number, at any of the places that were tried.

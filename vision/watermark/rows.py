@@ -10,6 +10,8 @@ from functools import cache
 
 import numpy as np
 
+from vision.watermark.messages import Watermark
+
 _TIE = 1e-6  # less than this is what a transform leaves of zero
 
 
@@ -41,15 +43,17 @@ def strongest_step(sums: np.ndarray) -> tuple[int, float]:
     return step, float(strength[step])
 
 
-def matches(sums: np.ndarray, message: str, any_start: bool) -> int:
-    """Number of bits of the message that the sums `[length]` agree with; the most at any start if it is unknown.
+def matches(sums: np.ndarray, mark: Watermark, any_start: bool) -> int:
+    """Number of bits that count of a message with which the sums `[length]` agree; the most at any start if unknown.
 
     A sum of zero says nothing, which is no agreement.
     """
+    if mark.period is not None:  # what has the same period in the image is taken away
+        sums = sums - np.tile(sums.reshape(-1, mark.period).mean(axis=0), len(sums) // mark.period)
     signs = np.where(np.abs(sums) < _TIE, 0, np.sign(sums)).astype(np.int64)
-    bits = np.array([1 if bit == "1" else -1 for bit in message])
+    bits = np.array([1 if bit == "1" else -1 for bit in mark.message])
     starts = range(len(bits)) if any_start else range(1)
-    return max(int(np.count_nonzero(signs == np.roll(bits, -start))) for start in starts)
+    return max(int(np.count_nonzero((np.roll(signs, start) == bits) & mark.counted)) for start in starts)
 
 
 @cache

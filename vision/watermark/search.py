@@ -32,10 +32,10 @@ class _Reading:
 
     def match(self, num_stages: int) -> WatermarkMatch:
         """As if it were a watermark."""
-        length = len(self.mark.message)
-        matched = matches(self.sums, self.mark.message, self.any_start)
-        trials = num_stages * _READINGS * (length if self.any_start else 1)
-        return WatermarkMatch(self.mark.name, length, matched, min(1.0, trials * binomial_tail(length, matched)))
+        bits = int(np.count_nonzero(self.mark.counted))
+        matched = matches(self.sums, self.mark, self.any_start)
+        trials = num_stages * _READINGS * (len(self.mark.message) if self.any_start else 1)
+        return WatermarkMatch(self.mark.name, bits, matched, min(1.0, trials * binomial_tail(bits, matched)))
 
 
 def find_watermark(image: np.ndarray, thorough: bool = False) -> WatermarkMatch | None:
