@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from vision.provenance import declare, parse_generator
+from vision.provenance import declare, parse_generator, read_provenance
 from vision.provenance.claims import Declaration, GeneratorClaim, SignedClaim
 from vision.provenance.source_types import DECLARED_BY_TERM, declared_by_type, rank, term_of
 
@@ -170,13 +172,34 @@ def test_manifests_without_a_source_type_are_read_by_their_actions() -> None:
     def declared(**values: object) -> str:
         return declare({}, SignedClaim("valid", "S", **values)).declared  # type: ignore[arg-type]
 
-    assert declared(claim_generator="Photo Editor", actions=("c2pa.created by DALL·E",)) == "ai-generated"
+    assert declared(claim_generator="Photo Editor", actions=("c2pa.created: by DALL·E",)) == "ai-generated"
+    assert (
+        declared(claim_generator="Photo Editor", actions=("c2pa.opened", "c2pa.created: by GPT-4o")) == "ai-generated"
+    )
     assert (
         declared(claim_generator="Photo Editor", actions=("c2pa.opened", "c2pa.edited: Adobe Firefly")) == "ai-edited"
     )
     assert declared(claim_generator="Midjourney 6") == "ai-generated"
     assert declared(claim_generator="Photo Editor", actions=("c2pa.cropped",)) == "none"
     assert declared(claim_generator="ChatGPT", source_type=BASE + "humanEdits") == "none"
+
+
+def test_a_photograph_of_a_phone_declares_its_camera(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Apple", "iPhone 16"
+    file = pillow_heif.from_bytes(mode="RGB", size=(64, 64), data=bytes(64 * 64 * 3))
+    file.info["exif"] = exif.tobytes()
+    file.save(tmp_path / "a.heic")
+    metadata = read_provenance(tmp_path / "a.heic")
+    assert declare(metadata) == Declaration("camera", "EXIF make and model", None, ())
+    file.info["xmp"] = (
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        b'xmlns:p="http://ns.adobe.com/photoshop/1.0/" p:Credit="Edited with Google AI"/></rdf:RDF>'
+    )
+    file.save(tmp_path / "a.heic")
+    metadata = read_provenance(tmp_path / "a.heic")
+    assert declare(metadata, None, parse_generator(metadata)) == Declaration("ai-edited", "XMP credit", None, ())
 
 
 def test_what_says_nothing_is_remarked() -> None:
