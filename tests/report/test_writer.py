@@ -99,12 +99,24 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
     assert "nan" not in words
 
 
+def test_the_conclusion_is_told_in_full_where_there_is_one(tmp_path: Path) -> None:
+    record = {
+        "path": "a.jpg",
+        "verdict": "real",
+        "conclusion_kind": "unclear",
+        "conclusion": "Unclear: <why>. So it is.",
+    }
+    html = written(tmp_path, record)
+    assert words_of(html, "<article").startswith("a.jpg Table Unclear: <why>. So it is. Decides nothing")
+    assert "a.jpg Unclear a.jpg Table" in words_of(html, "<tbody>")
+
+
 def test_what_a_file_declares(tmp_path: Path) -> None:
     record = {"path": "a.jpg", "declared": "ai-edited", "signature": "untrusted", "signer": "Somebody"}
     record |= {"actions": ["c2pa.created", "c2pa.edited"], "prompt": None, "prompt_present": True}
     words = words_of(written(tmp_path, record))
     assert "declared ai-edited signature untrusted: it fits, but the signer is on no list of trusted ones" in words
-    assert "signer Somebody actions c2pa.created actions c2pa.edited prompt there is one" in words
+    assert "signer Somebody actions c2pa.created actions c2pa.edited prompt present" in words
 
 
 @pytest.mark.parametrize("bad", ["\ud800", "\udcff", "a\0b", "\u202egpj.exe", "\x1b]0;x\x07"])

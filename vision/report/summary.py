@@ -192,5 +192,5 @@ def _declaration(record: Record) -> Facts:
     for name, label in _DECLARATION:
         facts += [(label, line) for line in lines_of(record, name)]
     if truth_of(record, "prompt_present") and text_of(record, "prompt") is None:
-        facts.append(("prompt", "there is one; its text is shown on request"))
+        facts.append(("prompt", "present"))
     return facts
