@@ -40,20 +40,28 @@ def browser_program() -> str:
     return found
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip or fail here, in one place for all: so pytest makes one line of all that were skipped."""
+    if "browser" not in getattr(item, "fixturenames", ()):
+        return
+    missing = ""
+    try:
+        browser_program()
+    except LookupError as error:
+        missing = f"browser tests were skipped: {error}"
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(f"{missing}; with CI=true they must run", pytrace=False)
+    if missing:
+        pytest.skip(missing)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A running Chromium. It ends with its module: meanwhile asyncio.run fails in this process."""
-    try:
-        program = browser_program()
-    except LookupError as error:
-        message = f"browser tests were skipped: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{message}; with CI=true they must run", pytrace=False)
-        pytest.skip(message)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program)
+        running = playwright.chromium.launch(executable_path=browser_program())
         yield running
         running.close()
 

@@ -69,13 +69,16 @@ def test_a_record_of_today(tmp_path: Path) -> None:
         in words
     )
     assert "Whether it is a photograph that only looks generated" in words
-    assert not [word for word in ("None", "declare", "watermark", "heat map", "Decides nothing") if word in words]
-    assert (
-        "no-declared" in html
-        and "no-watermark" in html
-        and "no-size" not in html.split("<tbody>")[0].split("<table")[1]
-    )
+    assert not [word for word in ("None", "watermark of", "heat map") if word in words]
+    assert re.findall(r'<table[^>]*class="([^"]*)"', html) == ["no-watermark "]
     assert "model dual_frequency_demo" in words_of(html, "<header>")
+
+
+def test_fields_that_are_absent_are_left_out(tmp_path: Path) -> None:
+    html = written(tmp_path, {"path": "a.png", "verdict": "real", "probability": 0.1})
+    words = words_of(html, "<article")
+    assert not [word for word in ("None", "declare", "watermark", "heat map", "Decides nothing") if word in words]
+    assert re.findall(r'<table[^>]*class="([^"]*)"', html) == ["no-declared no-watermark no-quality no-size "]
 
 
 def test_an_image_that_was_not_judged(tmp_path: Path) -> None:
@@ -96,13 +99,12 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
     assert "nan" not in words
 
 
-def test_details_stand_beside_or_in_the_record(tmp_path: Path) -> None:
+def test_what_a_file_declares(tmp_path: Path) -> None:
     record = {"path": "a.jpg", "declared": "ai-edited", "signature": "untrusted", "signer": "Somebody"}
-    words = words_of(
-        written(tmp_path, record | {"details": {"actions": ["c2pa.created", "c2pa.edited"], "prompt": None}})
-    )
-    assert "signer Somebody actions c2pa.created actions c2pa.edited" in words
-    assert "prompt" not in words
+    record |= {"actions": ["c2pa.created", "c2pa.edited"], "prompt": None, "prompt_present": True}
+    words = words_of(written(tmp_path, record))
+    assert "declared ai-edited signature untrusted: it fits, but the signer is on no list of trusted ones" in words
+    assert "signer Somebody actions c2pa.created actions c2pa.edited prompt there is one" in words
 
 
 @pytest.mark.parametrize("bad", ["\ud800", "\udcff", "a\0b", "\u202egpj.exe", "\x1b]0;x\x07"])
@@ -150,12 +152,24 @@ def test_images_of_any_shape(tmp_path: Path, size: tuple[int, int]) -> None:
     assert 240 <= longest <= 480
 
 
-def test_conclusions_share_an_entry_when_there_are_too_many(tmp_path: Path) -> None:
-    html = written(tmp_path, *({"path": str(n), "conclusion": f"no. {n}"} for n in range(60)))
-    options = re.findall(r"<option[^>]*>([^<]*)", html)
-    assert options[:3] == ["all (60)", "no. 0 (1)", "no. 1 (1)"]
-    assert options[-1] == "other (20)" and len(options) == 42
-    assert re.findall(r'data-group="(\d+)"', html)[-2:] == ["40", "40"]
+@pytest.mark.parametrize(
+    ("record", "label"),
+    [
+        ({"verdict": "real"}, "real Probably real"),
+        ({"verdict": "inconclusive"}, "open Unclear"),
+        ({"verdict": "inconclusive", "conclusion_kind": "camera"}, "real Taken by a camera"),
+        ({"verdict": "real", "conclusion_kind": "ai-edited"}, "generated Edited with AI"),
+        ({"verdict": "real", "conclusion_kind": "unclear"}, "open Unclear"),
+        ({"verdict": None, "conclusion_kind": "ai-generated"}, "generated AI-generated"),
+        ({"verdict": None, "conclusion_kind": "unclear"}, "error Not judged"),
+        ({"verdict": "", "conclusion_kind": ""}, "error Not judged"),
+        ({"verdict": "<b>", "conclusion_kind": "<i>"}, "error Not judged"),
+    ],
+)
+def test_label_and_color_follow_the_conclusion(tmp_path: Path, record: dict[str, Any], label: str) -> None:
+    html = written(tmp_path, record)
+    assert {" ".join(found) for found in re.findall(r'class="badge (\w+)">([^<]*)', html)} == {label}
+    assert f"{label.partition(' ')[2]} (1)" in html
 
 
 def test_it_needs_nothing_beside_it(tmp_path: Path) -> None:

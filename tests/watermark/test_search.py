@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -148,3 +149,15 @@ def test_other_arrays_are_refused() -> None:
 
 def test_threshold() -> None:
     assert MAX_FPR == 1e-6
+
+
+@pytest.mark.parametrize("size", [(4096, 3072), (64, 196_608)])
+def test_memory_is_bounded(size: tuple[int, int]) -> None:
+    """One byte per pixel, not the twelve and more that floats of all colors would take."""
+    image = np.zeros((*size, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        find_watermark(image)
+        assert tracemalloc.get_traced_memory()[1] < size[0] * size[1] + 15e6
+    finally:
+        tracemalloc.stop()

@@ -72,23 +72,6 @@ def limits_of(record: Record, has_heatmap: bool) -> list[str]:
     return [*limits, "Whether what the image shows is true: a photograph may be staged, or have a false caption."]
 
 
-def tone_of(record: Record) -> str:
-    """What the conclusion leans to, for its color: "generated", "real", "open" or "error".
-
-    A valid signature outranks a watermark, and that the pixels. A contradiction leaves it open.
-    """
-    declared, signature = value_of(record, "declared"), value_of(record, "signature")
-    if signature == "valid" and declared in _DECLARED:
-        return "real" if declared == "camera" else "generated"
-    if truth_of(record, "conflict"):
-        return "open"
-    if value_of(record, "watermark") is not None:
-        return "generated"
-    if value_of(record, "verdict") is None:
-        return "error"
-    return {GENERATED: "generated", REAL: "real"}.get(str(record["verdict"]), "open")
-
-
 def _weigh_pixels(record: Record, found: Evidence) -> None:
     verdict, probability = value_of(record, "verdict"), number_of(record, "probability")
     if verdict is None or probability is None:
@@ -128,8 +111,10 @@ def _weigh_watermark(record: Record, found: Evidence) -> None:
     name, chance = text_of(record, "watermark"), number_of(record, "watermark_fpr")
     if name is None:
         return
+    length, matched = number_of(record, "watermark_bits"), number_of(record, "watermark_matched")
+    bits = "" if length is None or matched is None else f" ({matched:.0f} of its {length:.0f} bits)"
     odds = "" if chance is None else f" Of images without one, {_rate(chance)} would seem to carry it."
-    found.generated.append(f"The pixels carry the invisible watermark of {name}.{odds}")
+    found.generated.append(f"The pixels carry the invisible watermark of {name}{bits}.{odds}")
 
 
 def _rate(chance: float) -> str:

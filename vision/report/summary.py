@@ -6,7 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 from vision.provenance.fields import FIELDS
-from vision.report.evidence import SIGNATURES, Evidence, evidence_of, limits_of, tone_of
+from vision.report.evidence import SIGNATURES, Evidence, evidence_of, limits_of
 from vision.report.values import Record, bounded, lines_of, number_of, shortened, text_of, truth_of, value_of
 
 Facts = list[tuple[str, str]]
@@ -21,7 +21,16 @@ COLUMNS = {
     "quality": "JPEG quality",
     "size": "Size",
 }
-_VERDICTS = {"ai-generated": "AI-generated", "real": "Real", "inconclusive": "Inconclusive"}
+# Kind of conclusion, or verdict where a record has no conclusion -> label and tone.
+_KINDS = {
+    "ai-generated": ("AI-generated", "generated"),
+    "ai-edited": ("Edited with AI", "generated"),
+    "camera": ("Taken by a camera", "real"),
+    "real": ("Probably real", "real"),
+    "unclear": ("Unclear", "open"),
+    "inconclusive": ("Unclear", "open"),
+}
+_NOT_JUDGED = ("Not judged", "error")
 _DECLARATION = (
     ("declared_by", "said by"),
     ("signer", "signer"),
@@ -50,8 +59,9 @@ class Summary(NamedTuple):
 
     Attributes:
         name, folder: of the file.
-        conclusion: in words.
-        tone: "generated", "real", "open" or "error".
+        label: the conclusion in few words, of which there are few.
+        tone: what it leans to, for its color: "generated", "real", "open" or "error".
+        conclusion: in sentences.
         error: why there is no verdict.
         cells: of the table, one for each of `COLUMNS`.
         evidence: for and against.
@@ -64,8 +74,9 @@ class Summary(NamedTuple):
 
     name: str
     folder: str
-    conclusion: str
+    label: str
     tone: str
+    conclusion: str | None
     error: str | None
     cells: list[Cell]
     evidence: Evidence
@@ -85,14 +96,15 @@ def summary(record: Record, has_heatmap: bool = False) -> Summary:
     """
     path = str(record.get("path", ""))
     folder, name = (shortened(part) for part in os.path.split(path))
-    conclusion = _conclusion(record)
+    label, tone = _label(record)
     return Summary(
         name=name or folder,
         folder=folder,
-        conclusion=conclusion,
-        tone=tone_of(record),
+        label=label,
+        tone=tone,
+        conclusion=text_of(record, "conclusion"),
         error=text_of(record, "error"),
-        cells=_cells(record, path, conclusion),
+        cells=_cells(record, path, label),
         evidence=evidence_of(record),
         remarks=lines_of(record, "notes"),
         history=_history(record),
@@ -102,19 +114,20 @@ def summary(record: Record, has_heatmap: bool = False) -> Summary:
     )
 
 
-def _conclusion(record: Record) -> str:
-    """The record's own; the verdict on the pixels in records that have none."""
-    verdict = value_of(record, "verdict")
-    return text_of(record, "conclusion") or _VERDICTS.get(str(verdict), "Not judged")
+def _label(record: Record) -> tuple[str, str]:
+    kind, verdict = str(value_of(record, "conclusion_kind")), str(value_of(record, "verdict"))
+    if kind == "unclear" and verdict not in _KINDS:
+        return _NOT_JUDGED
+    return _KINDS.get(kind) or _KINDS.get(verdict, _NOT_JUDGED)
 
 
-def _cells(record: Record, path: str, conclusion: str) -> list[Cell]:
+def _cells(record: Record, path: str, label: str) -> list[Cell]:
     probability, quality = number_of(record, "probability"), number_of(record, "jpeg_quality")
     width, height = number_of(record, "width"), number_of(record, "height")
     has_size = width is not None and height is not None
     return [
         Cell(shortened(path)),
-        Cell(conclusion),
+        Cell(label),
         _number_cell(probability, ".3f"),
         Cell(_declared(record)),
         Cell(text_of(record, "watermark") or ""),
@@ -140,7 +153,9 @@ def _history(record: Record) -> Facts:
     width, height = number_of(record, "width"), number_of(record, "height")
     if width is not None and height is not None:
         millions = width * height / 1e6
-        facts.append(("size", f"{width:.0f} × {height:.0f} pixels" + f" ({millions:.1f} megapixels)" * (millions >= 0.1)))
+        facts.append(
+            ("size", f"{width:.0f} × {height:.0f} pixels" + f" ({millions:.1f} megapixels)" * (millions >= 0.1))
+        )
     frames = number_of(record, "frames")
     if frames is not None and frames > 1:
         facts.append(("frames", f"{frames:,.0f}, of which the first was judged"))
@@ -176,4 +191,6 @@ def _declaration(record: Record) -> Facts:
         facts.append(("signature", SIGNATURES.get(signature, signature)))
     for name, label in _DECLARATION:
         facts += [(label, line) for line in lines_of(record, name)]
+    if truth_of(record, "prompt_present") and text_of(record, "prompt") is None:
+        facts.append(("prompt", "there is one; its text is shown on request"))
     return facts

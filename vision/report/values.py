@@ -1,4 +1,4 @@
-"""Fields of a record, wherever they stand in it, and as numbers although a CSV file has them as text."""
+"""Fields of a record, of bounded length, and as numbers although a CSV file has them as text."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ MAX_TEXT = 20_000
 
 
 def value_of(record: Record, name: str) -> Any:
-    """A field, or the one of that name among the details; None where it is absent or empty."""
-    details = record.get("details")
+    """A field; None where it is absent or empty."""
     found = record.get(name)
-    if found is None and isinstance(details, Mapping):
-        found = details.get(name)
     return None if found in ("", [], ()) else found
 
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from vision.structures.heatmap import HeatMap
 
 REPORT_NAME = "report.html"
-# Conclusions that the filter offers; later ones, if somebody writes a new one for each image, share one entry.
-MAX_CONCLUSIONS = 40
-OTHER = "other"
 _CHUNK = 1 << 20
 
 
@@ -50,8 +47,7 @@ class ReportWriter:
         self.path = Path(folder, REPORT_NAME)
         self.overwrite = overwrite
         self.count = 0
-        self._conclusions: Counter[str] = Counter()
-        self._tones: dict[str, str] = {}
+        self._groups: Counter[tuple[str, str]] = Counter()  # label and tone
         self._columns: set[str] = set()
         self._stack = ExitStack()
         self._require_free()
@@ -127,7 +123,7 @@ class ReportWriter:
         context = {
             "run": dict(run_info or {}),
             "total": self.count,
-            "groups": [(name, count, self._tones[name]) for name, count in self._conclusions.items()],
+            "groups": [(label, count, tone) for (label, tone), count in self._groups.items()],
             "columns": COLUMNS,
             "absent": [name for name in COLUMNS if name not in self._columns],
             "rows": _chunks(self._rows),
@@ -140,11 +136,9 @@ class ReportWriter:
 
     def _group(self, parts: Summary) -> int:
         """Number of the filter's entry that the image belongs to."""
-        is_new = parts.conclusion not in self._conclusions
-        name = OTHER if is_new and len(self._conclusions) >= MAX_CONCLUSIONS else parts.conclusion
-        self._conclusions[name] += 1
-        self._tones.setdefault(name, "open" if name == OTHER else parts.tone)
-        return list(self._conclusions).index(name)
+        group = parts.label, parts.tone
+        self._groups[group] += 1
+        return list(self._groups).index(group)
 
     def _spool(self) -> TextIO:
         file = tempfile.TemporaryFile("w+", dir=self.path.parent, encoding="utf-8", newline="")  # noqa: SIM115

@@ -21,7 +21,7 @@ from vision.watermark.messages import Channel
 NUM_TRACES = 2
 # U of red, green and blue: 0.492 times what blue exceeds the luma by.
 U_WEIGHTS = (-0.492 * 0.299, -0.492 * 0.587, 0.492 * (1 - 0.114))
-_STRIP = 64  # rows of pixels at a time: floats of a whole image of 100 megapixels would take gigabytes
+_TILE = (8, 1024)  # blocks at a time: floats of a whole image of 100 megapixels would take gigabytes
 _ALL_BUT_FIRST = np.array([[0, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]], np.uint8)
 _LEAST_VARIANCE = 3.0  # about what rounding of pixels and a little noise add
 _LEAST_TRACE = 1e-3  # below is rounding, as of flat areas, which must not look like bits
@@ -45,19 +45,18 @@ def aligned_extremes(image: np.ndarray, channels: Sequence[Channel]) -> list[Ext
     Returns:
         For each channel those of `[H // 8, W // 8]` blocks.
     """
-    height, width = (side // PITCH * PITCH for side in image.shape[:2])
-    strips: list[list[Extremes]] = [[] for _ in channels]
-    for top in range(0, height, _STRIP):
-        half = _half(image[top : min(top + _STRIP, height), :width])
-        for channel, found in zip(channels, strips, strict=True):
+    rows, columns = (side // PITCH for side in image.shape[:2])
+    found = [Extremes(*np.empty((2, rows, columns), np.float32)) for _ in channels]
+    for top, left in product(range(0, rows, _TILE[0]), range(0, columns, _TILE[1])):
+        tile = np.s_[top : min(top + _TILE[0], rows), left : min(left + _TILE[1], columns)]
+        pixels = tuple(slice(PITCH * side.start, PITCH * side.stop) for side in tile)
+        half = _half(image[pixels])
+        for channel, extremes in zip(channels, found, strict=True):
             magnitude = _magnitude(half, channel)
             # Extremes of slices take a tenth of the time that those over axes of 4 do.
             parts = [magnitude[i::BLOCK, j::BLOCK] for i, j in product(range(BLOCK), repeat=2) if i or j]
-            found.append(Extremes(np.maximum.reduce(parts), np.minimum.reduce(parts)))
-    return [
-        Extremes(np.concatenate([part.largest for part in found]), np.concatenate([part.least for part in found]))
-        for found in strips
-    ]
+            extremes.largest[tile], extremes.least[tile] = np.maximum.reduce(parts), np.minimum.reduce(parts)
+    return found
 
 
 def shifted_extremes(image: np.ndarray, channels: Sequence[Channel]) -> Iterator[tuple[Channel, Extremes]]:

@@ -8,9 +8,6 @@ import numpy as np
 
 from vision.pixels import extend, halve
 
-# A halved image of less than half a crop would be mirrored more than seen.
-_LEAST_HALF = 2
-
 
 class Grid(NamedTuple):
     """Upper edges and left edges of a grid of square windows."""
@@ -45,7 +42,7 @@ def windows_of(image: np.ndarray, size: int, max_crops: int, thorough: bool = Fa
         thorough: all windows at half a window's distance, of the image and of a copy of half its size.
     """
     first = _windows(image, size, max_crops, thorough, 1.0)
-    if not thorough or min(image.shape[:2]) < _LEAST_HALF * size // 2:
+    if not thorough or min(image.shape[:2]) < size:  # what is halved to less than half a window would be mirrored more
         return first
     second = _windows(halve(image), size, max_crops, thorough, 0.5)
     positions = np.concatenate([first.positions, second.positions])

@@ -53,7 +53,9 @@ def _row(record: dict[str, Any], robust: bool) -> list[str]:
     """Cells for people: the conclusion in one word, and in the notes in full with all that the file says."""
     parts = [f"{label}: {_short(str(record[name]))}" for name, label in _PARTS if record[name]]
     metadata = [f"{field.label}: {_short(record[field.name])}" for field in FIELDS if record[field.name]]
-    notes = "; ".join([*filter(None, [record["conclusion"]]), *parts, *record["notes"], *metadata])
+    conclusion = record["conclusion"] or ""
+    remarks = [note for note in record["notes"] if note not in conclusion]  # it gives reasons in brackets
+    notes = f"{conclusion} {'; '.join([*parts, *remarks, *metadata])}".strip()
     stable = [("yes" if record["stable"] else "no")] if robust else []
     numbers = [f"{record['probability']:.3f}", f"{record['logit']:+.2f}", str(record["crops"])]
     return [record["conclusion_kind"], record["verdict"], *numbers, *stable, record["path"], notes]
