@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from vision.images import ImageError, check_header, common_white, decode_image, read_image
-from vision.images.heif_boxes import HeifError, read_items
+from vision.images.heif_boxes import HeifError, HeifItems, read_items
 
 pillow_heif = pytest.importorskip("pillow_heif")
 
@@ -235,19 +235,31 @@ def test_masks_count_as_tiles_do(tmp_path: Path) -> None:
     assert error.code == "image-too-complex" and "81,000,000 pixels, the image 262,144" in error.reason
 
 
+class Counting(HeifItems):
+    """Knows how often an item was asked for."""
+
+    calls = 0
+
+    def decoded_pixels(self, item: int, depth: int = 0) -> int:
+        self.calls += 1
+        return super().decoded_pixels(item, depth)
+
+
 def test_images_made_of_images_are_counted_once_each() -> None:
-    """A thousand parts of which each has a thousand: sums, not a walk over all of them."""
-    items = read_items(derived(b"grid", 1))
-    for item in range(1, 9):
-        items.kinds[item], items.sizes[item], items.parts[item] = b"grid", (8, 8), [item + 1] * 1000
-    items.parts[8] = [100]
-    items.sizes[100] = (8, 8)
-    assert items.decoded_pixels(1) == 64 * 1000**7
-    with pytest.raises(HeifError, match="each other"):
-        items.parts[8] = [101]
-        items.kinds[101], items.sizes[101], items.parts[101] = b"grid", (8, 8), [100]
-        items._counted.clear()
-        items.decoded_pixels(1)
+    """Twenty parts of which each has the same twenty, and so on: sums, not a walk over all of them."""
+    items = Counting(primary=0)
+    levels = [range(20 * level, 20 * level + 20) for level in range(6)]
+    for level, names in enumerate(levels):
+        for name in names:
+            items.kinds[name], items.sizes[name] = b"grid", (8, 8)
+            if level < 5:
+                items.parts[name] = list(levels[level + 1])
+    assert items.decoded_pixels(0) == 64 * 20**5
+    assert items.calls <= 1 + 20 + 4 * 400
+    deep = HeifItems(kinds=dict.fromkeys(range(99), b"grid"), sizes=dict.fromkeys(range(99), (8, 8)))
+    deep.parts = {name: [name + 1] for name in range(98)}
+    with pytest.raises(HeifError, match="made of each other"):
+        deep.decoded_pixels(0)
 
 
 @pytest.mark.parametrize(

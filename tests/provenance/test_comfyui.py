@@ -165,6 +165,10 @@ def test_custom_nodes_and_linked_texts() -> None:
 
 def test_the_negative_prompt_is_never_taken() -> None:
     graph = classic()
+    graph["3"]["inputs"] |= {"positive": ["20", 0], "negative": ["20", 1]}
+    graph["20"] = node("ControlNetApplyAdvanced", negative=["7", 0], positive=["6", 0], strength=1)
+    assert of_graph(graph) == EXPECTED
+    graph = classic()
     del graph["3"]["inputs"]["positive"]
     assert of_graph(graph)[2] == EXPECTED[2]
     del graph["6"]
