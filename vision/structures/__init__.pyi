@@ -1,6 +1,7 @@
 from .dense import DenseResult
 from .forgery import ForgeryResult
 from .heatmap import HeatMap
+from .history import ScaleEstimate
 from .stereo import StereoResult
 from .video import Detections, VideoResult
 from .watermark import WatermarkMatch
@@ -10,6 +11,7 @@ __all__ = [
     "Detections",
     "ForgeryResult",
     "HeatMap",
+    "ScaleEstimate",
     "StereoResult",
     "VideoResult",
     "WatermarkMatch",
