@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from vision.provenance.claims import GeneratorClaim
 from vision.provenance.generators.texts import Texts, as_dict, claim_of, one_line
@@ -56,7 +57,6 @@ _SYSTEMS = {
     r"runwayml|runway ml": "Runway",
     r"wombo(?: dream)?": "Wombo",
 }
-_SYSTEM = [(re.compile(rf"(?<![\w.])(?:{words})(?!\w)", re.IGNORECASE), name) for words, name in _SYSTEMS.items()]
 _GOOGLE = re.compile(r"(?P<how>made|created|generated|edited|enhanced) with google ai", re.IGNORECASE)
 _WITH_AI = re.compile(
     r"(?P<how>made|generated|edited) (?:with|by|using) (?:generative )?ai(?!\w| ?(?:cs|\d))", re.IGNORECASE
@@ -119,11 +119,17 @@ def known_system(text: str | None, whole: bool = False) -> str | None:
     if not text:
         return None
     text = text[:_LONGEST_NAME].strip()
-    for pattern, name in _SYSTEM:
+    for pattern, name in _systems():
         match = pattern.match(text) if whole else pattern.search(text)
         if match is not None and (not whole or _ONLY_VERSION.fullmatch(text, match.end())):
             return name
     return None
+
+
+@cache
+def _systems() -> list[tuple[re.Pattern[str], str]]:
+    """Compiled when a file has a text that could name one: most have none, and a command should start at once."""
+    return [(re.compile(rf"(?<![\w.])(?:{words})(?!\w)", re.IGNORECASE), name) for words, name in _SYSTEMS.items()]
 
 
 def _midjourney(texts: Texts) -> GeneratorClaim | None:
