@@ -38,7 +38,7 @@ def test_doctor_reports_every_part(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_doctor_says_what_video_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     findings = {(finding.section, finding.name): finding for finding in doctor.examine()}
-    assert [findings["versions", name].state for name in ("av", "supervision", "trackers")] == ["ok"] * 3
+    assert [findings["versions", name].state for name in ("av", "supervision", "trackers", "pillow-heif")] == ["ok"] * 4
     assert findings["video", "h264"].state == "ok"
     import av
 

@@ -72,14 +72,14 @@ def test_other_files_are_no_images(tmp_path: Path) -> None:
 def test_a_folder_never_loses_an_image_without_a_word(
     forgery: Callable[..., int], photos: Path, capsys: Capture
 ) -> None:
-    for name in ("c.heic", "sub/d.heic", "e.dng"):
+    for name in ("c.jxl", "sub/d.jxl", "e.dng"):
         (photos / name).touch()
     assert forgery(photos, "--json") == 1
     out, err = capsys.readouterr()
     assert len(json.loads(out)) == 3
     assert err == (
         "vision forgery: 3 images left out, which cannot be read here or whose names do not say that they are images: "
-        f"2 .heic, 1 .dng; such as {photos / 'c.heic'}\n"
+        f"2 .jxl, 1 .dng; such as {photos / 'c.jxl'}\n"
     )
     assert forgery(photos / "*.png", "--json") == 0  # nobody named the others
 

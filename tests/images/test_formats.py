@@ -155,10 +155,6 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (ftyp(b"mif1", b"mif1", b"heic"), "HEIC"),
-        (ftyp(b"msf1", b"msf1", b"hevc"), "HEIC"),
-        (ftyp(b"heix", b"mif1"), "HEIC"),
-        (ftyp(b"mif1", b"mif1"), "HEIC"),
         (ftyp(b"crx ", b"crx "), "Canon CR3"),
         (ftyp(b"isom", b"mp42"), "a video"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),

@@ -48,6 +48,7 @@ _PACKAGES = (
     _Package("av", ("av",), "video"),
     _Package("supervision", ("supervision",), "video"),
     _Package("trackers", ("trackers",), "video"),
+    _Package("pillow-heif", ("pillow-heif",), "heif"),
 )
 # Compiled modules of the suite, and what they are for. Without one, everything runs on its reference in PyTorch.
 EXTENSIONS = (("vision._C", "compiled operators"),)

@@ -14,7 +14,7 @@ from vision.images.errors import ImageError
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
-        *(".gif", ".jp2", ".j2k", ".jpx", ".avif", ".ppm", ".pgm", ".pbm", ".pnm"),
+        *(".gif", ".jp2", ".j2k", ".jpx", ".avif", ".heic", ".heif", ".hif", ".ppm", ".pgm", ".pbm", ".pnm"),
     }
 )
 _REASONS = {

@@ -18,7 +18,8 @@ from vision.images import jpeg, png
 from vision.images.animation import MAX_FRAMES, check_canvas, count_gif_frames
 from vision.images.deep import WHITE, DeepImage
 from vision.images.errors import ImageError, check_size, cut_off, decoding
-from vision.images.kinds import file_kind
+from vision.images.heif import open_heif
+from vision.images.kinds import file_kind, is_heif
 from vision.images.memory import decoding_turn
 from vision.images.pillow import open_image, orientation_of
 from vision.images.pnm import pnm_values, read_pnm_header
@@ -71,6 +72,8 @@ def load(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int, only_dee
             yield _load_png(path, file, prefix, max_pixels, only_deep, stack)
         elif prefix.startswith(b"\xff\xd8\xff"):
             yield Loaded(None, "JPEG") if only_deep else _load_jpeg(path, file, prefix, max_pixels, stack)
+        elif is_heif(prefix):
+            yield _load_heif(path, file, max_pixels, only_deep, stack)
         else:
             yield _load_other(path, file, prefix, max_pixels, only_deep, stack)
 
@@ -81,6 +84,8 @@ def check_header_of(path: str | os.PathLike[str], file: BinaryIO, max_pixels: in
     if prefix.startswith(_TIFF):
         with open_tiff(path, file) as tiff:
             check_size(path, *tiff.size, max_pixels)
+    elif is_heif(prefix):
+        open_heif(path, file, max_pixels)
     else:
         with open_image(path, file, prefix) as image:
             check_size(path, *image.size, max_pixels)
@@ -263,6 +268,17 @@ def _pillow_png(path: str | os.PathLike[str], file: BinaryIO, prefix: bytes, sta
     with decoding(path, "PNG"):
         image.load()
     return image
+
+
+def _load_heif(
+    path: str | os.PathLike[str], file: BinaryIO, max_pixels: int, only_deep: bool, stack: ExitStack
+) -> Loaded:
+    image = open_heif(path, file, max_pixels)
+    loaded = Loaded(None, "HEIF", min(MAX_FRAMES, image.frames))
+    if not only_deep or image.bits > 8:
+        stack.enter_context(decoding_turn(image.pixels))
+        loaded.content = image.decode()
+    return loaded
 
 
 def _load_tiff(

@@ -124,11 +124,15 @@ def quality_of(quantization: dict[int, list[int]] | None) -> int | None:
     table = np.asarray(quantization[min(quantization)])
     if table.shape != (64,):
         return None
+    # In relative terms: the coarse steps of high frequencies would drown the others.
+    return int(np.abs(np.log(standard_tables() / np.maximum(table, 1))).sum(axis=1).argmin()) + 1
+
+
+def standard_tables() -> np.ndarray:
+    """libjpeg's steps of luminance for qualities 1 to 100, rows of frequencies one after another: `[100, 64]`."""
     qualities = np.arange(1, 101)
     scale = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
-    standard = np.clip((_LUMINANCE * scale[:, None] + 50) // 100, 1, 255)
-    # In relative terms: the coarse steps of high frequencies would drown the others.
-    return int(qualities[np.abs(np.log(standard / np.maximum(table, 1))).sum(axis=1).argmin()])
+    return np.clip((_LUMINANCE * scale[:, None] + 50) // 100, 1, 255)
 
 
 def _note_scan(body: bytes, exact: np.ndarray) -> None:

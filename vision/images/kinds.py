@@ -37,12 +37,15 @@ def file_kind(file: BinaryIO) -> bytes:
     return prefix
 
 
+def is_heif(prefix: bytes) -> bool:
+    """Whether a file of this `file_kind` is HEIC or another HEIF that is not AVIF."""
+    return prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC
+
+
 def unknown_reason(prefix: bytes, known: str) -> str:
     """What to say of a file that none of the decoders knows, by its first bytes."""
     if prefix[4:8] == b"ftyp":
         brand = prefix[8:12]
-        if brand in _HEIC:
-            return "HEIC/HEIF images cannot be decoded; convert it to PNG or TIFF, without loss"
         if brand == b"crx ":
             return _RAW.format("Canon CR3")
         if brand[:3] in (b"iso", b"mp4", b"qt ", b"M4V", b"3gp", b"avc"):

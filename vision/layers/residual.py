@@ -19,10 +19,13 @@ def high_pass_residuals(images: Tensor, limit: float = 4.0) -> Tensor:
     Returns:
         `[B, 3 * C, H, W]`, filter by filter; borders are reflected.
     """
-    b, c, h, w = images.shape
-    padded = F.pad(images.reshape(b * c, 1, h, w), (2, 2, 2, 2), mode="reflect")
-    residuals = F.conv2d(padded, _filters(images)).reshape(b, c, NUM_FILTERS, h, w).transpose(1, 2)
-    return (residuals / 4.0).clamp(-limit, limit).reshape(b, NUM_FILTERS * c, h, w)
+    channels = images.shape[1]
+    # One dense convolution whose filters are zero for other channels: with so few channels a CPU does it in half the
+    # time of a convolution per channel, and what it gives lies in memory as channels-last, as the trunk wants it.
+    identity = torch.eye(channels, dtype=images.dtype, device=images.device)
+    weight = (_filters(images)[:, None] * identity[None, :, :, None, None]).flatten(0, 1) / 4.0
+    padded = F.pad(images, (2, 2, 2, 2), mode="reflect")
+    return F.conv2d(padded.contiguous(memory_format=torch.channels_last), weight).clamp(-limit, limit)
 
 
 def _filters(like: Tensor) -> Tensor:

@@ -68,10 +68,10 @@ def test_results_of_an_earlier_run_are_no_views(stereo: Stereo, capsys: Capture)
 
 
 def test_views_of_kinds_that_are_not_read_are_told(stereo: Stereo, capsys: Capture) -> None:
-    Path("L/b.heic").touch()
+    Path("L/b.jxl").touch()
     assert stereo("L", "R", "-o", "o", "--json") == 1
     out, err = capsys.readouterr()
-    assert len(json.loads(out)) == 1 and "1 image left out, " in err and "1 .heic; such as L/b.heic" in err
+    assert len(json.loads(out)) == 1 and "1 image left out, " in err and "1 .jxl; such as L/b.jxl" in err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
