@@ -10,17 +10,13 @@ source that lies above the threshold of 5 % false alarms of all folds.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 
 from vision.cli.process import program
 from vision.metrics.forgery.binary import roc_auc
-
-Logits = dict[tuple[str, int], list[float]]  # (source, label) -> logits
+from vision.metrics.forgery.held_out import HeldOut, read_held_out
 
 
 @program
@@ -34,22 +30,13 @@ def main(argv: list[str] | None = None) -> int:
         name, separator, files = candidate.partition("=")
         if not separator:
             parser.error(f"{candidate!r} has no name; expected NAME=CSV,CSV,...")
-        said[name] = [read_fold(Path(file)) for file in files.split(",")]
+        said[name] = [read_held_out(file) for file in files.split(",")]
     for condition in next(iter(said.values()))[0]:
         print(f"\n{condition}\n{table({name: [fold[condition] for fold in folds] for name, folds in said.items()})}")
     return 0
 
 
-def read_fold(file: Path) -> dict[str, Logits]:
-    """Logits of one fold by condition, source and label."""
-    found: dict[str, Logits] = defaultdict(lambda: defaultdict(list))
-    with file.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            found[row["condition"]][row["source"], int(row["label"])].append(float(row["logit"]))
-    return found
-
-
-def table(folds: dict[str, list[Logits]]) -> str:
+def table(folds: dict[str, list[HeldOut]]) -> str:
     """Markdown: generators' areas under the curve, photo sources' false alarms, means; in percent."""
     columns = {name: _column(parts) for name, parts in folds.items()}
     rows = list(dict.fromkeys(row for column in columns.values() for row in column))
@@ -60,18 +47,20 @@ def table(folds: dict[str, list[Logits]]) -> str:
     return "\n".join([head, *(f"| {row} | {cell} |" for row, cell in zip(rows, cells, strict=True))])
 
 
-def _column(folds: list[Logits]) -> dict[str, float]:
+def _column(folds: list[HeldOut]) -> dict[str, float]:
     areas, found, alarms = {}, {}, {}
     threshold = float(np.quantile(np.concatenate([_real(fold) for fold in folds]), 0.95))
     for fold in folds:
         real = _real(fold)
-        for (source, label), logits in fold.items():
+        names = np.array(fold.sources)
+        for source, label in dict.fromkeys(zip(fold.sources, fold.labels.tolist(), strict=True)):
+            logits = fold.logits[(names == source) & (fold.labels == label)]
             if label == 0:
-                alarms[f"false alarms: {source}"] = float(np.mean(np.array(logits) > threshold))
+                alarms[f"false alarms: {source}"] = float(np.mean(logits > threshold))
                 continue
             labels, scores = np.repeat([0, 1], [len(real), len(logits)]), np.concatenate([real, logits])
             areas[f"AUC: {source}"] = roc_auc(labels, scores)
-            found[source] = float(np.mean(np.array(logits) > threshold))
+            found[source] = float(np.mean(logits > threshold))
     means = {
         "mean AUC": float(np.mean([*areas.values()])),
         "mean found at 5 % false alarms": float(np.mean([*found.values()])),
@@ -79,8 +68,8 @@ def _column(folds: list[Logits]) -> dict[str, float]:
     return areas | means | alarms | {"most false alarms of a source": max(alarms.values())}
 
 
-def _real(fold: Logits) -> np.ndarray:
-    return np.concatenate([logits for (_, label), logits in fold.items() if label == 0])
+def _real(fold: HeldOut) -> np.ndarray:
+    return fold.logits[fold.labels == 0]
 
 
 if __name__ == "__main__":

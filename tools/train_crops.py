@@ -6,7 +6,7 @@ DATA is a folder `<source>/{0_real,1_fake}/*`, or archives of tools/pack_crops.p
 Model, loss and augmentation are those of a config: its files in configs/_base_ are read as plain Python. The rate
 follows one cycle over the time or the steps. What was cut off goes on from its last state when the same command is
 given again; time counts from where it was. At the end the averaged weights are in DIR/weights.safetensors, and what
-they say of held-out sources is in DIR/held_out.csv: as they are, after JPEG 70, and at half size.
+they say of held-out sources is in DIR/held_out.csv: as they are, after JPEG 70 and 50, and at half size.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def judge(network: ForgeryNetwork, folder: Path, held_out: list[str], file: Path
 
 def conditions() -> dict[str, list[Any]]:
     """What is done to pictures before they are judged."""
-    return {"clean": [], "jpeg 70": [FixedCorruption(70)], "half size": [halved]}
+    return {"clean": [], "jpeg 70": [FixedCorruption(70)], "jpeg 50": [FixedCorruption(50)], "half size": [halved]}
 
 
 def halved(image: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:

@@ -81,8 +81,8 @@ def test_what_was_held_out_is_judged_under_each_condition(trained):
     with (trained / "held_out.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert {row["source"] for row in rows} == {"phone", "other"}
-    assert {row["condition"] for row in rows} == {"clean", "jpeg 70", "half size"}
-    assert len(rows) == 3 * 6
+    assert {row["condition"] for row in rows} == {"clean", "jpeg 70", "jpeg 50", "half size"}
+    assert len(rows) == 4 * 6
     assert {row["label"] for row in rows if row["source"] == "other"} == {"1"}
     float(rows[0]["logit"])
 
