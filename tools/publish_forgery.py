@@ -1,13 +1,16 @@
 """Turn a training checkpoint of an AI-image detector into shippable weights, calibrated on held-out generators.
 
-Each --holdout names a config whose test set has sources that its checkpoint never saw. What these models say about
-them, as they are and after JPEG 70, fits the temperature and the thresholds; tables of both are printed.
+What models say about sources that they never saw fits the temperature and the thresholds; tables of it are printed.
+Either each --holdout names a config whose test set has such sources for its checkpoint, which is run on them as they
+are and after JPEG 70; or each --held-out is what a fold of tools/train_crops.py wrote, which gives strongly compressed
+and halved images bounds of their own.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from vision.datasets.augment import FixedCorruption
 from vision.engine.config import load_config
 from vision.errors import UsageError
 from vision.metrics import Predictions, format_table, generator_rows, predict
+from vision.metrics.forgery.held_out import HeldOut, calibration_of, fit_to_held_out, read_held_out
 from vision.models.forgery.calibration import Calibration, fit_calibration
 from vision.models.forgery.network import ForgeryNetwork, build_network
 
@@ -34,14 +38,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("config", metavar="CONFIG", help="config that the checkpoint was trained with")
     parser.add_argument("checkpoint", metavar="CHECKPOINT")
     parser.add_argument("output", metavar="OUT", help="safetensors file to write")
-    parser.add_argument("--holdout", nargs=2, action="append", required=True, metavar=("CONFIG", "CHECKPOINT"))
+    judged = parser.add_mutually_exclusive_group(required=True)
+    judged.add_argument("--holdout", nargs=2, action="append", metavar=("CONFIG", "CHECKPOINT"))
+    judged.add_argument("--held-out", action="append", metavar="CSV")
     parser.add_argument("--data-root", metavar="DIR", help="folder of the held-out sets, instead of the configs' own")
     add_overwrite(parser)
     args = parser.parse_args(argv)
     try:
-        inputs = [args.config, args.checkpoint, *(name for pair in args.holdout for name in pair)]
+        inputs = [
+            args.config,
+            args.checkpoint,
+            *(args.held_out or ()),
+            *(name for pair in args.holdout or () for name in pair),
+        ]
         require_free(args.output, "OUT", inputs, args.overwrite)
-        calibration = calibrate(args.holdout, args.data_root)
+        calibration = calibrate_by(args.held_out) if args.held_out else calibrate(args.holdout, args.data_root)
         network, description = load(args.config, args.checkpoint)
         metadata = {"model": description, "calibration": calibration.to_dict()}
         write_safetensors(args.output, network.state_dict(), metadata)
@@ -71,7 +82,20 @@ def calibrate(holdouts: list[tuple[str, str]], data_root: str | None = None) -> 
     return calibration
 
 
-def verdict_shares(parts: list[Predictions], calibration: Calibration) -> str:
+def calibrate_by(files: list[str]) -> Calibration:
+    """Fit one calibration to what the folds' tables hold, and print it by condition."""
+    folds = [read_held_out(file) for file in files]
+    calibration = fit_to_held_out(folds)
+    for name in folds[0]:
+        own = calibration_of(name, calibration)
+        rows: dict[str, Any] = {}
+        for fold in folds:
+            rows |= fold[name].rows(own)
+        print(f"\n{name}, held out\n{format_table(rows)}\n{verdict_shares([fold[name] for fold in folds], own)}")
+    return calibration
+
+
+def verdict_shares(parts: Sequence[Predictions | HeldOut], calibration: Calibration) -> str:
     """How often each verdict falls on real and on generated images."""
     logits, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("logits", "labels"))
     p = np.array([calibration.probability(logit) for logit in logits])

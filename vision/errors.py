@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "bad-data-root": "a folder holds no data set as expected; the value is the folder",
     "bad-annotations": "boxes of videos cannot be used as they are told; the value is the file or what is wrong in it",
     "bad-trust-list": "a file or folder holds no certificates that can be read; the value is its path",
+    "bad-table": "a table of results lacks columns or rows, or cannot be read; the value is the file",
     "bad-list": "a CSV file lists no pairs as expected; the value is the file, or what it names and is not there",
     "no-pairs": "the names in two folders, or in one, do not tell which images are two views of one moment",
     "frame-rates-differ": "two videos have different numbers of frames per second; the value is both",

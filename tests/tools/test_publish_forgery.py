@@ -68,3 +68,14 @@ def test_wrong_checkpoint_leaves_no_file(held_out, run_tool, tmp_path: Path) -> 
     )
     assert done.returncode == 2 and "other.pth is of another model" in done.stderr
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_publishes_by_tables_of_folds(held_out, run_tool, tmp_path: Path) -> None:
+    config, checkpoint, _ = held_out
+    rows = [f"{c},s,{k % 2},{k % 2 * 2 + k / 50:g},x" for c in ("clean", "jpeg 70", "half size") for k in range(40)]
+    (tmp_path / "fold.csv").write_text("\n".join(["condition,source,label,logit,file", *rows]))
+    done = run_tool("publish_forgery.py", config, checkpoint, "out.safetensors", "--held-out", tmp_path / "fold.csv")
+    assert "clean, held out" in done.stdout and "half size, held out" in done.stdout
+    calibration = forgery_detector("dual_frequency_demo", checkpoint=config.parent / "out.safetensors").calibration
+    assert [entry["max_quality"] for entry in calibration.by_quality] == [70]
+    assert calibration.by_scale[0]["min_scale"] == 0.3

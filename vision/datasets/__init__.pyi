@@ -12,6 +12,7 @@ from .augment import (
     RandomWebP,
     SomeOf,
 )
+from .camera import RandomCamera
 from .classification import TimmImageDataset
 from .color import RandomColor
 from .forgery import BalancedSourceSampler, ForgeryDataset, Sample, list_samples
@@ -42,6 +43,7 @@ from .stereo import (
     StereoFolderDataset,
     SyntheticStereo,
 )
+from .upsampling import RandomUpsampler
 from .video import (
     BilateralUniformSample,
     CocoVID,
@@ -83,6 +85,7 @@ __all__ = [
     "PerView",
     "RandomApply",
     "RandomBlur",
+    "RandomCamera",
     "RandomColor",
     "RandomCrop",
     "RandomDefocus",
@@ -97,6 +100,7 @@ __all__ = [
     "RandomStereoCrop",
     "RandomStereoFlip",
     "RandomStereoScale",
+    "RandomUpsampler",
     "RandomVerticalJitter",
     "RandomWebP",
     "Sample",

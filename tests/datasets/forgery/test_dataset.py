@@ -281,3 +281,37 @@ def test_no_training_framework_is_imported(mixed_tree):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def darkened(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return image // 2
+
+
+def test_transforms_of_real_images_touch_no_others(mixed_tree):
+    plain = ForgeryDataset(mixed_tree, crop_size=None, transforms=())
+    dark = ForgeryDataset(mixed_tree, crop_size=None, transforms=(), real_transforms=[darkened])
+    for index, label in enumerate(plain.labels):
+        expected = plain[index]["inputs"] // 2 if label == 0 else plain[index]["inputs"]
+        assert torch.equal(dark[index]["inputs"], expected)
+
+
+def test_pseudo_generated_images_are_real_ones_that_count_as_generated(tmp_path, picture):
+    for label, level in (("0_real", 200), ("1_fake", 10)):
+        (tmp_path / "s" / label).mkdir(parents=True)
+        Image.new("RGB", (32, 32), (level,) * 3).save(tmp_path / "s" / label / "a.png")
+    make = partial(ForgeryDataset, tmp_path, crop_size=32, transforms=(), pseudo_transforms=[darkened])
+    always, never, often = make(pseudo_prob=1.0), make(), make(pseudo_prob=0.5)
+    real, fake = (int(np.flatnonzero(always.labels == label)[0]) for label in (0, 1))
+    assert always[real]["label"] == 0 and int(always[real]["inputs"][0, 0, 0]) == 200
+    assert always[fake]["label"] == 1 and int(always[fake]["inputs"][0, 0, 0]) == 100
+    assert "0_real" in always[fake]["path"]
+    assert int(never[fake]["inputs"][0, 0, 0]) == 10
+    torch.manual_seed(0)
+    assert 30 < sum(int(often[fake]["inputs"][0, 0, 0]) == 100 for _ in range(100)) < 70
+
+
+def test_pseudo_generated_images_need_real_ones(tmp_path):
+    (tmp_path / "s" / "1_fake").mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(tmp_path / "s" / "1_fake" / "a.png")
+    with pytest.raises(ValueError, match=r"pseudo_prob is 0.1, but .* no real images"):
+        ForgeryDataset(tmp_path, pseudo_prob=0.1)

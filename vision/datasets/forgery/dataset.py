@@ -15,9 +15,12 @@ import torch
 from torch.utils.data import Dataset
 
 from vision.datasets.augment import CenterCrop, Compose, RandomCrop, RandomFlip, Transform
+from vision.datasets.camera import RandomCamera as RandomCamera
+from vision.datasets.checks import checked_prob
 from vision.datasets.forgery.folders import Sample, list_samples
 from vision.datasets.forgery.verify import find_broken
 from vision.datasets.rng import item_generator
+from vision.datasets.upsampling import RandomUpsampler as RandomUpsampler
 from vision.images import MAX_PIXELS, ImageError, read_image
 
 
@@ -38,6 +41,9 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         test_mode: central instead of random crop, and no default flip.
         transforms: callables `(image, rng) -> image` or dicts for `Compose`, applied before the final crop, to both
             classes alike. By default a horizontal flip in training and nothing in testing.
+        real_transforms: come before these on real images alone: what cameras do, and generators do not.
+        pseudo_transforms: turn a real image into one that counts as generated, such as `RandomUpsampler`.
+        pseudo_prob: share of generated images in whose place such a one is given.
         verify: check files at construction: `none`, `header` (size and format) or `full` (decode everything).
         max_pixels: refuse larger images.
         cache: decode all at construction and keep it: 3 bytes per pixel, 0.2 MB for 256x256. Implies a full check.
@@ -67,6 +73,9 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         verify: str = "header",
         max_pixels: int = MAX_PIXELS,
         cache: bool = False,
+        real_transforms: Sequence[Transform | dict[str, Any]] = (),
+        pseudo_transforms: Sequence[Transform | dict[str, Any]] = (),
+        pseudo_prob: float = 0.0,
     ) -> None:
         samples = list_samples(data_root, layout, split, include_sources, exclude_sources, classes)
         if split_by_stem is not None:
@@ -76,6 +85,8 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         self.max_pixels = max_pixels
         self.test_mode = test_mode
         self.transform = _pipeline(transforms, test_mode)
+        self.real_transform, self.pseudo_transform = Compose(real_transforms), Compose(pseudo_transforms)
+        self.pseudo_prob = checked_prob(pseudo_prob)
         self.crop = None if crop_size is None else (CenterCrop if test_mode else RandomCrop)(crop_size)
         self.cache: list[np.ndarray] | None = None
         self.samples, self.rejected = self._usable(samples, verify, cache)
@@ -86,6 +97,9 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
         self._peers: dict[tuple[int, str], list[int]] = defaultdict(list)
         for index, sample in enumerate(self.samples):
             self._peers[sample.label, sample.source].append(index)
+        self._real_sources = [np.array(peers) for (label, _), peers in self._peers.items() if label == 0]
+        if self.pseudo_prob and not self._real_sources:
+            raise ValueError(f"pseudo_prob is {pseudo_prob}, but {data_root} has no real images to make others of")
         self._broken: set[int] = set()
 
     def __len__(self) -> int:
@@ -93,19 +107,30 @@ class ForgeryDataset(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         rng = item_generator(index)
+        is_pseudo = self.labels[index] == 1 and rng.random() < self.pseudo_prob
+        if is_pseudo:
+            index = self._real_index(rng)
         image, index = self._image(index)
-        image = self.transform(image, rng)
+        own = self.pseudo_transform if is_pseudo else self.real_transform if self.labels[index] == 0 else None
+        image = self.transform(image if own is None else own(image, rng), rng)
         if self.crop is not None:
             image = self.crop(image, rng)
         sample = self.samples[index]
         inputs = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        return {"inputs": inputs, "label": sample.label, "source": sample.source, "path": sample.path}
+        label = 1 if is_pseudo else sample.label
+        return {"inputs": inputs, "label": label, "source": sample.source, "path": sample.path}
 
     def with_transforms(self, transforms: Sequence[Transform | dict[str, Any]] | Transform) -> ForgeryDataset:
         """The same images, and the same cache, under other transforms."""
         other = copy.copy(self)
         other.transform = _pipeline(transforms, self.test_mode)
         return other
+
+    def _real_index(self, rng: np.random.Generator) -> int:
+        """Any real image, each source as likely as the others."""
+        sources = self._real_sources
+        source = sources[rng.integers(len(sources))]
+        return int(source[rng.integers(len(source))])
 
     def _image(self, index: int) -> tuple[np.ndarray, int]:
         """Decode an image, or the next readable one of its class and source; also says which it was."""

@@ -1,0 +1,265 @@
+"""Train an AI-image detector for a given time, or a number of steps, without OpenMMLab: one loop, CPU or GPU.
+
+    python tools/train_crops.py DATA --work-dir DIR (--minutes 10 | --steps 3000) [--hold-out dalle_mini,coco]
+
+DATA is a folder `<source>/{0_real,1_fake}/*`, or archives of tools/pack_crops.py, which are unpacked under --work-dir.
+Model, loss and augmentation are those of a config: its files in configs/_base_ are read as plain Python. The rate
+follows one cycle over the time or the steps. What was cut off goes on from its last state when the same command is
+given again; time counts from where it was. At the end the averaged weights are in DIR/weights.safetensors, and what
+they say of held-out sources is in DIR/held_out.csv: as they are, after JPEG 70 and 50, and at half size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import runpy
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from vision.checkpoint import write_safetensors
+from vision.cli.process import program
+from vision.datasets import BalancedSourceSampler, ForgeryDataset
+from vision.datasets.augment import FixedCorruption
+from vision.device import usable_device
+from vision.errors import UsageError
+from vision.files import replacing_path, write_csv
+from vision.metrics import predict
+from vision.models.forgery.network import ForgeryNetwork, build_network
+from vision.normalize import normalize_imagenet
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = ROOT / "configs/_base_"
+RATE, DECAY, WARM_UP = 2e-3, 0.05, 0.1
+MOMENTUM = 0.004
+SAVE_SECONDS = 60
+LARGEST = 1 << 26  # of an archive's files
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    """Parse the arguments and train; a mistake in them ends with one line and exit code 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="+", metavar="DATA")
+    parser.add_argument("--work-dir", type=Path, required=True)
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, help="of training in all, resumed ones included")
+    length.add_argument("--steps", type=int)
+    parser.add_argument("--hold-out", default="", metavar="NAMES", help="sources to leave out and to be tested on")
+    parser.add_argument("--recipe", default="dual_frequency_wild,forgery_wild", metavar="MODEL,DATA")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", help="CUDA where there is one")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        train(args)
+    except UsageError as error:
+        parser.error(str(error))
+    return 0
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train, save, judge what was held out."""
+    device = usable_device(args.device)
+    model_file, data_file = (
+        BASE / kind / f"{name}.py" for kind, name in zip(("models", "datasets"), args.recipe.split(","), strict=True)
+    )
+    description, recipe = describe(model_file), runpy.run_path(str(data_file))
+    held_out = [name for name in args.hold_out.split(",") if name]
+    folder = unpacked(args.data, args.work_dir)
+    dataset = ForgeryDataset(
+        folder,
+        layout="plain",
+        exclude_sources=held_out or None,
+        crop_size=128,
+        transforms=recipe["train_transforms"],
+        real_transforms=recipe.get("real_transforms", ()),
+        pseudo_transforms=recipe.get("pseudo_transforms", ()),
+        pseudo_prob=recipe.get("pseudo_prob", 0.0),
+        cache=True,
+    )
+    torch.manual_seed(args.seed)
+    run = Run(description, device, args.work_dir, Length(args.minutes, args.steps))
+    run.resume()
+    torch.manual_seed(args.seed * 1_000_003 + run.step)  # of the augmentation: a resumed run sees other crops
+    for batch in batches(dataset, args, device):
+        if run.progress() >= 1:
+            break
+        run.learn(*batch)
+    run.save()
+    network = run.averaged_network()
+    write_safetensors(args.work_dir / "weights.safetensors", network.state_dict(), {"model": description})
+    if held_out:
+        judge(network, folder, held_out, args.work_dir / "held_out.csv", str(device))
+
+
+class Length(NamedTuple):
+    """How long a training is: one of both."""
+
+    minutes: float | None
+    steps: int | None
+
+
+class Run:
+    """One training: network, optimizer, averaged weights, and how far it is."""
+
+    def __init__(self, description: dict[str, Any], device: torch.device, folder: Path, length: Length) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.description, self.device, self.folder, self.length = description, device, folder, length
+        self.network: ForgeryNetwork = build_network(description).to(device).train()
+        self.network.to(memory_format=torch.channels_last)
+        self.head: Any = self.network.head
+        decayed = [p for p in self.network.parameters() if p.dim() > 1]
+        others = [p for p in self.network.parameters() if p.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=RATE)
+        self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.step, self.saved = 0, time.monotonic()
+        self.began = self.saved  # moved back by what earlier runs took
+
+    @property
+    def seconds(self) -> float:
+        """Time since the beginning, that between runs left out."""
+        return time.monotonic() - self.began
+
+    def progress(self) -> float:
+        """What part of the training is done, 0 to 1."""
+        if self.length.steps is not None:
+            return self.step / self.length.steps
+        assert self.length.minutes is not None
+        return self.seconds / (60 * self.length.minutes)
+
+    def learn(self, images: Tensor, labels: Tensor) -> None:
+        """One step on uint8 images `[B, 3, H, W]`."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = RATE * one_cycle(self.progress())
+        images = normalize_imagenet(images).to(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            found = self.head.loss(self.network.backbone(images), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        found["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self._follow()
+        self.step += 1
+        if self.step % 100 == 0:
+            loss, accuracy = found["loss"].item(), found["accuracy"].item()
+            print(f"step {self.step}: loss {loss:.4f}, accuracy {accuracy:.3f}, {self.seconds:.0f} s", flush=True)
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self.save()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        # Early on the average would be mostly of random weights.
+        momentum = max(MOMENTUM, 1 / (self.step + 10))
+        for name, value in self.network.state_dict().items():
+            mean = self.average[name]
+            mean.lerp_(value, momentum) if mean.is_floating_point() else mean.copy_(value)
+
+    def save(self) -> None:
+        """Write the state from which `resume` goes on."""
+        state = {"model": self.network.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict()}
+        with replacing_path(self.folder / "last.pt") as path:
+            torch.save({**state, "step": self.step, "seconds": self.seconds}, path)
+        self.saved = time.monotonic()
+
+    def resume(self) -> None:
+        """Go on where `save` was called, if it was."""
+        file = self.folder / "last.pt"
+        if not file.is_file():
+            return
+        state = torch.load(file, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["model"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.began = state["step"], time.monotonic() - state["seconds"]
+        print(f"goes on from step {self.step}", flush=True)
+
+    def averaged_network(self) -> ForgeryNetwork:
+        """The network with the averaged weights, in eval mode."""
+        network = build_network(self.description)
+        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        return network.eval()
+
+
+def describe(file: Path) -> dict[str, Any]:
+    """What `build_network` takes, of a config's model."""
+    model = runpy.run_path(str(file))["model"]
+    parts = {"backbone": "backbones", "head": "heads"}
+    return {part: {**model[part], "type": f"{kind}:{model[part]['type']}"} for part, kind in parts.items()}
+
+
+def unpacked(data: list[str], work_dir: Path) -> Path:
+    """The folder itself, or the one into which archives were unpacked."""
+    if len(data) == 1 and Path(data[0]).is_dir():
+        return Path(data[0])
+    target = work_dir / "data"
+    for name in data:
+        done = target / f".{Path(name).name}"
+        if done.exists():
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(name) as archive:
+            members = [member for member in archive if member.isfile() and member.size <= LARGEST]
+            archive.extractall(target, members, filter="data")
+        done.touch()
+    return target
+
+
+def batches(dataset: ForgeryDataset, args: argparse.Namespace, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Balanced batches without end."""
+    sampler = BalancedSourceSampler(dataset, num_samples=args.batch_size * 50, seed=args.seed, alpha=0.5)
+    loader = DataLoader(
+        dataset, args.batch_size, sampler=sampler, num_workers=args.workers, persistent_workers=args.workers > 0
+    )
+    epoch = 0
+    while True:
+        sampler.set_epoch(epoch)
+        for batch in loader:
+            yield batch["inputs"].to(device, non_blocking=True), batch["label"].to(device)
+        epoch += 1
+
+
+def one_cycle(progress: float) -> float:
+    """Share of the highest rate: up over the first tenth, then down to nothing, both along a cosine."""
+    if progress < WARM_UP:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / WARM_UP)) / 2
+    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+
+
+def judge(network: ForgeryNetwork, folder: Path, held_out: list[str], file: Path, device: str) -> None:
+    """Write what the network says of sources that it has not seen."""
+    dataset = ForgeryDataset(
+        folder, layout="plain", include_sources=held_out, crop_size=256, test_mode=True, cache=True
+    )
+    lines: list[list[object]] = []
+    for name, transforms in conditions().items():
+        said = predict(network, dataset.with_transforms(transforms), batch_size=16, device=device)
+        rows = zip(said.sources, said.labels.tolist(), said.logits.tolist(), said.paths, strict=True)
+        lines += [[name, source, label, round(logit, 5), Path(path).name] for source, label, logit, path in rows]
+    write_csv(file, ["condition", "source", "label", "logit", "file"], lines)
+
+
+def conditions() -> dict[str, list[Any]]:
+    """What is done to pictures before they are judged."""
+    return {"clean": [], "jpeg 70": [FixedCorruption(70)], "jpeg 50": [FixedCorruption(50)], "half size": [halved]}
+
+
+def halved(image: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    """An image at half its size, by the mean of 2x2 pixels."""
+    return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
