@@ -233,3 +233,5 @@ def test_weights_of_another_model(clip: Path, tmp_path: Path, monkeypatch: pytes
     assert "dual_frequency_demo.safetensors" in err and err.count("\n") == 1
     assert main(["video", str(clip), "--model", "match_stereo_nano"]) == 2
     assert "unknown video model 'match_stereo_nano'; available: mamba_people_nano" in capsys.readouterr().err
+    assert main(["video", str(clip), "--model", ""]) == 2
+    assert "unknown video model ''" in capsys.readouterr().err

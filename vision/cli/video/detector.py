@@ -27,7 +27,7 @@ def inferencer_of(command: argparse.Namespace, frames: VideoFrames) -> VideoInfe
     """The inferencer that the arguments describe."""
     with usage_errors():
         return VideoInferencer(
-            command.model or DEFAULT_MODEL,
+            DEFAULT_MODEL if command.model is None else command.model,
             checkpoint=None if command.config is not None else command.checkpoint,
             network=None if command.config is None else _of_config(command),
             device=command.device,
