@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -218,6 +219,20 @@ def test_a_disk_that_is_full(video: Video, tmp_path: Path, capsys: Capture) -> N
     lines = Path("mot.txt").read_text()
     assert lines.endswith("-1\n") and lines.count("\n") == 2
     assert sorted(os.listdir()) == ["clip.mp4", "mot.txt", "noise.mp4"]
+
+
+def test_what_runs_without_the_extra(
+    video: Video, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    for name in ("supervision", "trackers", "av"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert video(clip, "--mot", "mot.txt") == 2
+    err = capsys.readouterr().err
+    assert "pip install 'neighborhood-vision[video]'" in err and "the option is --no-track" in err
+    assert video(clip, "--no-track", "-o", "found.mp4") == 2
+    assert "pip install 'neighborhood-vision[video]'" in capsys.readouterr().err
+    assert video(clip, "--no-track", "--mot", "mot.txt") == 0
+    assert len(Path("mot.txt").read_text().splitlines()) == 12 and not Path("found.mp4").exists()
 
 
 def test_a_class_that_the_model_does_not_know(video: Video, clip: Path, capsys: Capture) -> None:
