@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import warnings
 from pathlib import Path
 
@@ -171,3 +172,32 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="device 'meta' cannot be used") as caught:
         usable_device("meta")
     assert (caught.value.code, caught.value.value) == ("unusable-device", "meta")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (pickle.dumps({"a": 1}, protocol=4), "it holds more than tensors, or no PyTorch data at all"),
+        (bytes(range(101, 180)), "it holds no PyTorch data, or a part of it"),
+        (b"", "it holds no PyTorch data, or a part of it"),
+    ],
+    ids=["pickle", "garbage", "empty"],
+)
+def test_what_is_no_checkpoint_is_told_in_a_sentence(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # torch has one about pickles, of which users read that they file an issue
+        with pytest.raises(CheckpointError) as caught:
+            read_training_checkpoint(path)
+    assert str(caught.value) == f"checkpoint {path} cannot be read ({reason}); is it complete?"
+
+
+def test_a_checkpoint_that_is_cut_off_or_has_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.ones(99)}, path)
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(CheckpointError, match=r"cannot be read \(its archive is damaged or cut off\)"):
+        read_training_checkpoint(path)
+    with pytest.raises(CheckpointError, match="checkpoint '' names no file"):
+        read_checkpoint("")

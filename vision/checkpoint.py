@@ -7,6 +7,7 @@ files are read with a fixed list of harmless names (at the end of this module), 
 from __future__ import annotations
 
 import json
+import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -43,16 +44,14 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     Raises:
         CheckpointError: missing, unreadable, corrupt, or not a file of weights.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+    path = _file(path)
     try:
         # By their first bytes: what a file is called says little about what it is.
         return _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
-        raise CheckpointError(f"checkpoint {path} cannot be read ({_reason(error)}); is it complete?") from error
+        raise CheckpointError(f"checkpoint {path} cannot be read ({_damage(error)}); is it complete?") from error
 
 
 def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any:
@@ -65,17 +64,17 @@ def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any
     Raises:
         CheckpointError: missing, unreadable, cut off, compressed, or holding anything that could run code.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+    path = _file(path)
     try:
         _check_archive(path)
-        with path.open("rb") as file:  # not by its name, by whose ending torch would choose a reader
+        # Not by its name, by whose ending torch would choose a reader; it warns of pickles that it then refuses.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return torch.load(file, map_location=map_location, weights_only=True)
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
-        raise CheckpointError(f"checkpoint {path} cannot be read ({_reason(error)}); is it complete?") from error
+        raise CheckpointError(f"checkpoint {path} cannot be read ({_damage(error)}); is it complete?") from error
 
 
 def write_safetensors(path: str | Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -133,6 +132,24 @@ def _is_finite(value: Tensor) -> bool:
         return True
     # torch cannot ask this of 8-bit floats.
     return bool((value.float() if value.element_size() == 1 else value).isfinite().all())
+
+
+def _file(path: str | Path) -> Path:
+    if path == "":  # as a Path it is the folder that one is in
+        raise CheckpointError("checkpoint '' names no file; expected one")
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+    return path
+
+
+def _damage(error: Exception) -> str:
+    """What is wrong with a file, where a decoder speaks of itself alone."""
+    if isinstance(error, LookupError | EOFError | AttributeError | TypeError | struct.error):
+        return "it holds no PyTorch data, or a part of it"
+    if "PytorchStreamReader" in str(error):
+        return "its archive is damaged or cut off"
+    return _reason(error)
 
 
 def _reason(error: Exception) -> str:

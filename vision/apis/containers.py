@@ -25,6 +25,7 @@ DEMUXERS = (
 )
 _VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _OPTIONS = f"protocol_whitelist;file|format_whitelist;{','.join(DEMUXERS)}"
+JPEG = b"\xff\xd8\xff"  # also one after another
 _lock = threading.Lock()
 
 # Units that H.264 and H.265 streams begin with.
@@ -43,7 +44,7 @@ _SIGNATURES = (
     (0, b"DKIF"),  # IVF
     (0, b"YUV4MPEG2 "),
     (0, b"\x06\x0e\x2b\x34"),  # MXF
-    (0, b"\xff\xd8\xff"),  # JPEG after JPEG
+    (0, JPEG),
     *((0, start + bytes([kind])) for start in (b"\0\0\1", b"\0\0\0\1") for kind in _NAL),
     (0, b"\x12\x00\x0a"),  # AV1
     (0, b"nut/multimedia container\x00"),
@@ -75,7 +76,7 @@ def check_container(path: str) -> None:
     Raises:
         UsageError: it is no regular file, or holds no video itself.
     """
-    head = _head(path)
+    head = file_head(path)
     if not is_container(head):
         begins = "is empty" if not head else f"begins with {head[:16]!r}, as no video does"
         reason = (
@@ -96,7 +97,12 @@ def is_container(head: bytes) -> bool:
     )
 
 
-def _head(path: str) -> bytes:
+def file_head(path: str) -> bytes:
+    """How a file begins: as much as `is_container` wants.
+
+    Raises:
+        UsageError: it is no regular file, or cannot be read.
+    """
     try:
         with open_regular(path) as file:
             return file.read(1024)

@@ -46,6 +46,16 @@ def video(**options: Any) -> VideoInferencer:
     return VideoInferencer(network=Squares(), device="cpu", **options)
 
 
+def test_what_is_no_frame() -> None:
+    seen = video(track=False)
+    seen.process(next(clip(1)))
+    for call in (seen.process, lambda what: list(seen.stream(iter([what])))):
+        with pytest.raises(
+            TypeError, match="frame 1 is a NoneType; expected a path, a uint8 RGB array or a VideoFrame"
+        ):
+            call(None)
+
+
 def test_boxes_are_in_pixels_and_a_thing_keeps_its_number() -> None:
     results = video()(clip(6))
     assert [result.boxes.tolist() for result in results] == [[[5.0 + n, 10.0, 21.0 + n, 26.0]] for n in range(6)]

@@ -114,3 +114,16 @@ def test_what_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert code_of(tmp_path / "a.mp4") == "no-encoder"
     monkeypatch.setitem(sys.modules, "av", None)
     assert code_of(tmp_path / "a.mp4") == "missing-package"
+
+
+def test_players_are_told_the_colors(tmp_path: Path) -> None:
+    import av
+
+    with VideoSink(tmp_path / "a.mp4") as sink:
+        sink.write(np.full((720, 1280, 3), (200, 30, 40), np.uint8))
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        (frame,) = container.decode(video=0)
+    assert (int(frame.colorspace), int(frame.color_range), int(frame.color_primaries)) == (6, 1, 1)
+    # BT.601 by hand: Y = 16 + 219 (0.299 R + 0.587 G + 0.114 B) / 255, Cb and Cr = 128 + 224 of what is left.
+    luma, blue, red = (float(plane.mean()) for plane in np.split(frame.to_ndarray(), [720, 900]))
+    assert (luma, blue, red) == pytest.approx((86.4, 107.2, 202.0), abs=1)

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from vision.apis.video import VideoFrames, VideoSink
 from vision.errors import UsageError
@@ -271,6 +272,24 @@ def test_folders_go_by_the_numbers_in_names(tmp_path: Path) -> None:
     assert [each.number for each in read] == [0, 1, 2, 4] and read[3].time == 0.8 and frames.count == 5
     assert [(warning.code, warning.value) for warning in frames.warnings] == [("frames-skipped", 1)]
     assert "f3.png" in frames.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "p%02d.jpg", "a.png", "a.webp", "a.bmp", "a.tif"])
+def test_an_image_is_a_video_of_one_frame(tmp_path: Path, reader: str, name: str) -> None:
+    (tmp_path / name).write_bytes(cv2.imencode(Path(name).suffix, frame(9))[1].tobytes())
+    (only,) = VideoFrames(tmp_path / name)
+    assert only.number == 0 and brightness([only.image]) == pytest.approx([92], abs=2)
+
+
+def test_animations_of_which_one_frame_could_be_read(tmp_path: Path) -> None:
+    first, *others = [Image.fromarray(frame(number)) for number in range(3)]
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others)
+    with pytest.raises(UsageError, match=r"a.webp' holds 3 frames as WEBP; expected an MP4, GIF or PNG of them"):
+        VideoFrames(tmp_path / "a.webp")
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others)
+    assert len(list(VideoFrames(tmp_path / "a.gif"))) == 3
+    (tmp_path / "bad.jpg").write_text("no image")
+    assert code_of(lambda: VideoFrames(tmp_path / "bad.jpg")) == "not-an-image"
 
 
 def test_frames_that_are_too_large(tmp_path: Path, reader: str) -> None:

@@ -37,6 +37,11 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         ("clip.mp4 --mot -", "--mot '-' names no file"),
         ("clip.mp4 --mot ''", "--mot '' names no file"),
         ("clip.mp4 --state ''", "--state '' names no file"),
+        ("clip.mp4 --resume ''", "--resume '' names no file; expected one"),
+        ("clip.mp4 --checkpoint ''", "--checkpoint '' names no file"),
+        ("clip.mp4 --config '' --checkpoint x", "--config '' names no file"),
+        (f"clip.mp4 -o {'a' * 300}.mp4", "cannot be written (File name too long); choose another name"),
+        ("clip.mp4 --mot /dev/null --overwrite", "--mot '/dev/null' is not a regular file"),
         ("4294967296", "source is 4294967296; expected the number of a camera, 0 to 2147483647"),
         ("clip.mp4 --mot missing/mot.txt", "--mot 'missing/mot.txt' cannot be written (No such file or directory)"),
         ("clip.mp4 -o missing/found.mp4", "-o 'missing/found.mp4' cannot be written (No such file or directory)"),
@@ -70,6 +75,17 @@ def test_arguments_that_do_not_fit(
         assert stop.code == 2
     assert reason in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("no_model")
+def test_outputs_do_not_mix_with_the_lines_of_the_run(
+    video: Video, clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Under capfd, standard output is a regular file, as behind `> lines.txt`.
+    assert video(clip, "--mot", "/dev/stdout", "--overwrite") == 2
+    assert "--mot '/dev/stdout' is where the lines of this run go; expected a file" in capfd.readouterr().err
+    assert video(clip, "--state", "/dev/stderr", "--overwrite") == 2
+    assert "--state '/dev/stderr' is where the lines of this run go" in capfd.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -208,7 +209,9 @@ def test_a_disk_that_is_full(video: Video, tmp_path: Path, capsys: Capture) -> N
     clip = write_clip(tmp_path / "noise.mp4", noise)
     with files_of_at_most(20_000):
         assert video(clip, "-o", "found.mp4") == 2
-    assert "cannot read or write 'found.mp4' (" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "cannot read or write 'found.mp4' (" in err
+    assert "; found.mp4" not in err and "looked at" not in err  # as if there were one
     write_clip(tmp_path / "clip.mp4", map(picture, range(12)))
     with files_of_at_most(120):
         assert video("clip.mp4", "--mot", "mot.txt") == 2
@@ -216,6 +219,20 @@ def test_a_disk_that_is_full(video: Video, tmp_path: Path, capsys: Capture) -> N
     lines = Path("mot.txt").read_text()
     assert lines.endswith("-1\n") and lines.count("\n") == 2
     assert sorted(os.listdir()) == ["clip.mp4", "mot.txt", "noise.mp4"]
+
+
+def test_what_runs_without_the_extra(
+    video: Video, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    for name in ("supervision", "trackers", "av"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert video(clip, "--mot", "mot.txt") == 2
+    err = capsys.readouterr().err
+    assert "pip install 'neighborhood-vision[video]'" in err and "the option is --no-track" in err
+    assert video(clip, "--no-track", "-o", "found.mp4") == 2
+    assert "pip install 'neighborhood-vision[video]'" in capsys.readouterr().err
+    assert video(clip, "--no-track", "--mot", "mot.txt") == 0
+    assert len(Path("mot.txt").read_text().splitlines()) == 12 and not Path("found.mp4").exists()
 
 
 def test_a_class_that_the_model_does_not_know(video: Video, clip: Path, capsys: Capture) -> None:
@@ -233,3 +250,5 @@ def test_weights_of_another_model(clip: Path, tmp_path: Path, monkeypatch: pytes
     assert "dual_frequency_demo.safetensors" in err and err.count("\n") == 1
     assert main(["video", str(clip), "--model", "match_stereo_nano"]) == 2
     assert "unknown video model 'match_stereo_nano'; available: mamba_people_nano" in capsys.readouterr().err
+    assert main(["video", str(clip), "--model", ""]) == 2
+    assert "unknown video model ''" in capsys.readouterr().err

@@ -27,6 +27,8 @@ _STREAM_DEMUXERS = ("rtsp", "rtp", "mpjpeg", *DEMUXERS)
 _TIMEOUT = 15.0  # seconds without a word from a stream
 COUNT_MARGIN = 1  # headers of some files count one frame too many
 _LENGTH_MARGIN = 0.1  # and the length of a file may be that of its sound
+# Decoders that lose or patch up a damaged frame without a word, unless they are told to stop there.
+_STOPPED = ("hevc", "mjpeg")
 
 
 def packet_source(name: str, max_pixels: int) -> Source:
@@ -146,8 +148,7 @@ class PacketSource(Source):
         if pixels > self.max_pixels:
             sizes = f"{codec.width} x {codec.height} pixels; the limit is {self.max_pixels:,} (max_pixels)"
             raise UsageError(f"video {self.name!r} has frames of {sizes}", code="too-many-pixels", value=pixels)
-        # Not several frames at once: an error would come frames later, and with the last one the rest would be lost.
-        stream.thread_type = "SLICE"
+        _be_told_of_damage(stream, codec)
         self.fps = _usable_rate(stream.average_rate or stream.guessed_rate)
         self.size = (codec.height, codec.width) if pixels else None
         seconds = None if container.duration is None else container.duration / 1e6
@@ -196,6 +197,16 @@ def _av() -> Any:
     except ImportError:
         return None
     return av
+
+
+def _be_told_of_damage(stream: Any, codec: Any) -> None:
+    """Set a decoder up to say which frames are damaged, before it is opened."""
+    # Not several frames at once: an error would come frames later, and with the last one the rest would be lost.
+    stream.thread_type = "SLICE"
+    if codec.name == "h264":
+        codec.thread_count = 1  # it looks for what is missing in a frame only if it does not share the slices out
+    elif codec.name in _STOPPED:
+        codec.options = {"err_detect": "explode"}
 
 
 def _upright(frame: Any) -> np.ndarray:

@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 
 from vision.apis.base import check_least
+from vision.apis.containers import JPEG, file_head, is_container
 from vision.apis.video.decoding import SCHEMES, PacketSource, packet_source
 from vision.apis.video.grabbing import grabbed
 from vision.apis.video.source import MAX_FPS, Choice, Source, VideoFrame
 from vision.errors import Notice, UsageError
 from vision.files import natural_key
-from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, common_white, read_image
+from vision.images import IMAGE_SUFFIXES, MAX_PIXELS, ImageError, common_white, decode_image, read_image
 
 __all__ = ["VideoFrame", "VideoFrames"]
 
@@ -34,8 +35,8 @@ class VideoFrames:
     read again.
 
     Args:
-        source: a video file, a folder of images (in the order of the numbers in their names), the number of a camera,
-            or the address of a stream (rtsp, http, https). Playlists are not followed.
+        source: a video file, a folder of images (in the order of the numbers in their names), one image, the number of
+            a camera, or the address of a stream (rtsp, http, https). Playlists are not followed.
         every: yield the frames 0, every, 2 * every ... alone.
         fps: frames per second instead of what the file says (25 for folders).
         max_pixels: refuse larger frames.
@@ -140,13 +141,16 @@ class VideoFrames:
 
 
 class ImageFiles(Source):
-    """Images of a folder as frames. Those of more than 8 bits have one white, as brightness must not jump."""
+    """Images of a folder as frames, or one image. Deep ones have one white, as brightness must not jump."""
 
     def __init__(self, name: str, max_pixels: int) -> None:
         super().__init__(name)
         self._max_pixels = max_pixels
+        path = Path(name)
         try:
-            files = [file for file in Path(name).iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
+            files = (
+                [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES] if path.is_dir() else [path]
+            )
         except OSError as error:
             message = f"folder {name!r} cannot be read ({error.strerror})"
             raise UsageError(message, code="unreadable-video", value=name) from None
@@ -222,7 +226,32 @@ def _opened(source: str | os.PathLike[str] | int, max_pixels: int) -> Source:
     address = _ADDRESS.match(name)
     if address is not None and not os.path.exists(name):
         return _stream(name, address[1].lower(), max_pixels)
-    return ImageFiles(name, max_pixels) if os.path.isdir(name) else packet_source(name, max_pixels)
+    if os.path.isdir(name) or _is_still(name, max_pixels):
+        return ImageFiles(name, max_pixels)
+    return packet_source(name, max_pixels)
+
+
+def _is_still(name: str, max_pixels: int) -> bool:
+    """Whether a file is one image that our own reader takes: FFmpeg takes a .jpg for a pattern of names.
+
+    Raises:
+        UsageError: it is an animation of which it would read the first frame alone.
+    """
+    if Path(name).suffix.lower() not in IMAGE_SUFFIXES or not os.path.isfile(name):
+        return False
+    head = file_head(name)
+    if head.startswith(JPEG) or not head:
+        return bool(head)
+    if is_container(head):
+        return False
+    try:
+        image = decode_image(name, max_pixels)
+    except ImageError as error:
+        raise UsageError(f"video {name!r}: {error.reason}", code=error.code, value=error.value) from None
+    if image.frames > 1:
+        message = f"video {name!r} holds {image.frames} frames as {image.format}; expected an MP4, GIF or PNG of them"
+        raise UsageError(message, code="unreadable-video", value=name)
+    return True
 
 
 def _stream(name: str, scheme: str, max_pixels: int) -> Source:

@@ -133,12 +133,7 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
         """
         single = is_image(frames) or isinstance(frames, VideoFrame)
         items: Iterable[Any] = [frames] if single else frames  # type: ignore[assignment]
-        for place, frame in enumerate(items):
-            if not (is_image(frame) or isinstance(frame, VideoFrame)):
-                message = (
-                    f"image {place} is a {type(frame).__name__}; expected a path, a uint8 RGB array or a VideoFrame"
-                )
-                raise TypeError(message)
+        for frame in items:
             yield self.process(frame)
 
     def process(self, frame: Frame, time: float | None = None) -> VideoResult:
@@ -151,6 +146,7 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
 
         Raises:
             UsageError: the mode is "offline", and nothing was remembered.
+            TypeError: it is no frame at all.
         """
         if self.mode == "offline" and not self._has_references:
             message = "mode is 'offline', but no frames are remembered; call remember with frames of the whole video"
@@ -159,6 +155,10 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
         if isinstance(frame, VideoFrame):
             number, time, path = frame.number, frame.time if time is None else time, frame.path
             frame = frame.image
+        if not is_image(frame):
+            raise TypeError(
+                f"frame {number} is a {type(frame).__name__}; expected a path, a uint8 RGB array or a VideoFrame"
+            )
         name = path or name_of(frame, f"frame {number}")
         result = VideoResult(name, number, time, classes=self.classes)
         found = Detections.none()

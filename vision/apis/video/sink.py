@@ -25,6 +25,9 @@ _TICKS = 90_000  # per second
 _CONTAINER = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 # No B-frames, so that the first frame is at time 0; a fragment every 50 frames bounds what waits in memory.
 _ENCODER = {"preset": "veryfast", "crf": "23", "bf": "0", "g": "50"}
+# FFmpeg's numbers of what its conversion from RGB gives: BT.601's matrix, 16 to 235. Players that are not told take
+# large frames for BT.709's, and red becomes orange.
+_COLORS = {"colorspace": 6, "color_range": 1, "color_primaries": 1, "color_trc": 1}
 
 
 class VideoSink:
@@ -120,6 +123,8 @@ class VideoSink:
         stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         stream.options = _ENCODER
         stream.codec_context.time_base = Fraction(1, _TICKS)
+        for name, value in _COLORS.items():
+            setattr(stream.codec_context, name, value)
         return stream
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:

@@ -84,7 +84,10 @@ def run(command: argparse.Namespace) -> int:
 
 
 def _check(command: argparse.Namespace, source: Source) -> None:
-    """Arguments that only make sense together."""
+    """Files that are named, and arguments that only make sense together."""
+    for option in ("checkpoint", "config", "resume"):
+        if getattr(command, option) == "":
+            raise UsageError(f"--{option} '' names no file; expected one")
     if command.mode == "offline" and source.is_live:
         raise UsageError(
             f"--mode offline reads the video twice, and {source.name} is there only once; "

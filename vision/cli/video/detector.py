@@ -25,21 +25,27 @@ def frames_of(command: argparse.Namespace, source: Source) -> VideoFrames:
 
 def inferencer_of(command: argparse.Namespace, frames: VideoFrames) -> VideoInferencer:
     """The inferencer that the arguments describe."""
-    with usage_errors():
-        return VideoInferencer(
-            command.model or DEFAULT_MODEL,
-            checkpoint=None if command.config is not None else command.checkpoint,
-            network=None if command.config is None else _of_config(command),
-            device=command.device,
-            precision=command.precision,
-            threshold=command.threshold,
-            classes=command.classes,
-            max_size=command.max_size,
-            track=not command.no_track,
-            mode=command.mode,
-            fps=frames.fps / command.every,  # of the frames that it sees
-            max_pixels=command.max_pixels,
-        )
+    try:
+        with usage_errors():
+            return VideoInferencer(
+                DEFAULT_MODEL if command.model is None else command.model,
+                checkpoint=None if command.config is not None else command.checkpoint,
+                network=None if command.config is None else _of_config(command),
+                device=command.device,
+                precision=command.precision,
+                threshold=command.threshold,
+                classes=command.classes,
+                max_size=command.max_size,
+                track=not command.no_track,
+                mode=command.mode,
+                fps=frames.fps / command.every,  # of the frames that it sees
+                max_pixels=command.max_pixels,
+            )
+    except UsageError as error:
+        if error.code == "missing-package" and error.value == "video":  # of tracks; other packages have no option
+            text = f"{error}; the option is --no-track"
+            raise UsageError(text, code=error.code, value=error.value) from None
+        raise
 
 
 def _of_config(command: argparse.Namespace) -> FrameDetector:

@@ -89,11 +89,13 @@ class VideoRun:
         with ending_between_frames() as whole:
             try:
                 self._work(whole)
-            except BaseException:  # Ctrl-C is one: what was done so far is there, and the state with it
+            except BaseException as error:  # Ctrl-C is one: what was done so far is there, and the state with it
+                # Of a disk that is full, the error names the file.
+                files = [] if isinstance(error, OSError) else self._files()
                 with suppress(OSError):
-                    self._close(whole, began)
+                    self._close(whole, began, files)
                 raise
-            self._close(whole, began)
+            self._close(whole, began, self._files())
         if self.position.next == self.begin:
             raise UsageError(self._nothing(), code="no-frames", value=self.source.name)
         return SOME_FAILED if self.summary.failed or self._is_cut_off else ALL_DONE
@@ -164,23 +166,25 @@ class VideoRun:
             self._is_cut_off |= notice.code in _CUT_OFF
             _complain(f"warning: {advised(notice)}")
 
-    def _close(self, whole: WholeFrame, began: float) -> None:
-        """The state, and what the run found."""
+    def _files(self) -> list[str]:
+        return [file for file in (self.command.output, self.command.mot) if file is not None]
+
+    def _close(self, whole: WholeFrame, began: float, files: list[str]) -> None:
+        """The state, and what the run found; files that were written before are told."""
         if self.position.next == self.begin:
             return
-        command, files = self.command, [self.command.output, self.command.mot]
+        command = self.command
         if command.state is not None and whole.is_torn:
             _complain(f"--state {command.state!r} was not written: the run ended in the middle of a frame")
         elif command.state is not None:
             save_run(command.state, self.video.state(), self.position, self.source.identity(), command)
-            files.append(command.state)
+            files = [*files, command.state]
         has_tracks = not command.no_track
         if not command.jsonl:
             self.summary.print_table(has_tracks)
         frames = self.position.next - self.begin
         line = self.summary.line(clock.perf_counter() - began, frames, has_tracks)
-        written = ", ".join(file for file in files if file is not None)
-        say(f"{line}; {written}" if written else line)
+        say(f"{line}; {', '.join(files)}" if files else line)
 
     def _nothing(self) -> str:
         if self.begin:

@@ -77,7 +77,7 @@ class Summary:
             + (f", {count.tracks} track{'s' * (count.tracks != 1)}" if has_tracks else "")
             for name, count in sorted(self._classes.items())
         ] or ["nothing found"]
-        looked = "" if self.seen + self.failed == frames else f", {self.seen} looked at"
+        looked = "" if self.seen + self.failed >= frames else f", {self.seen} looked at"
         problem = f"; {self.failed} could not be read" if self.failed else ""
         rate = self.seen / seconds if seconds else 0.0
         return f"{frames} frame{'s' * (frames != 1)}{looked}, {rate:.2f} per second: {'; '.join(parts)}{problem}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from contextlib import suppress
 
 from vision.cli.targets import STDIN, require_free
 from vision.cli.video.source import Source
@@ -18,7 +19,7 @@ def check_targets(command: argparse.Namespace, source: Source) -> None:
 
     Raises:
         UsageError: a name is that of an input, of something that is there without --overwrite, or of another option;
-            a folder is missing or cannot be written.
+            that of standard output; a folder is missing or cannot be written.
     """
     inputs = [*source.files(), *(path for path in (command.checkpoint, command.config) if path is not None)]
     taken: dict[str, str] = {}
@@ -33,6 +34,8 @@ def check_targets(command: argparse.Namespace, source: Source) -> None:
             raise UsageError(
                 f"-o {path!r} is no name of a video; expected one that ends in {', '.join(VIDEO_SUFFIXES)}"
             )
+        if _is_standard_stream(path):
+            raise UsageError(f"{option} {path!r} is where the lines of this run go; expected a file of its own")
         # A state goes on under its own name, if that is allowed: the next run of a camera begins where this one ended.
         resumed = [command.resume] if command.resume is not None and option != "--state" else []
         require_free(path, option, [*inputs, *resumed], command.overwrite)
@@ -44,10 +47,21 @@ def check_targets(command: argparse.Namespace, source: Source) -> None:
 
 
 def _check_folder(path: str, option: str) -> None:
+    advice = "a folder that is there and writable"
     try:
         with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
             pass
+        advice = "another name"
+        with suppress(FileNotFoundError):
+            os.lstat(path)  # a name may be too long
     except OSError as error:
-        raise UsageError(
-            f"{option} {path!r} cannot be written ({error.strerror}); choose a folder that is there and writable"
-        ) from None
+        raise UsageError(f"{option} {path!r} cannot be written ({error.strerror}); choose {advice}") from None
+
+
+def _is_standard_stream(path: str) -> bool:
+    """Whether it is the file that standard output or standard error go to."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(os.stat(path), os.fstat(number)):
+                return True
+    return False
