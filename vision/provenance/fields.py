@@ -66,7 +66,7 @@ FIELDS: tuple[Field, ...] = (
         properties=("Iptc4xmpExt:DigitalSourceType", "Iptc4xmpExt:DigitalSourceFileType"),
     ),
     Field("xmp_creator_tool", "creator tool", "program that made the image", properties=("xmp:CreatorTool",)),
-    Field(MANIFEST, "C2PA manifest", "a C2PA manifest store is there; it is not validated", place="C2PA"),
+    Field(MANIFEST, "C2PA manifest", "a C2PA manifest store is there, and the state of its signature", place="C2PA"),
     Field(PNG_TEXT, "text", "texts with keywords; those of known generators first", place="PNG tEXt, zTXt, iTXt"),
     Field("exif_description", "description", "a description, prompt or workflow", tags=(0x010E, 0xA436)),
     Field("exif_artist", "artist", "who made the image; some services", tags=(0x013B, 0xA437)),

@@ -175,6 +175,15 @@ def test_quality_and_scale_widen_the_bounds(tmp_path: Path, monkeypatch: pytest.
     assert judge(image, network).notes == ["resized to about 0.5 times its size: little evidence left"]
 
 
+def test_a_png_of_what_was_a_jpeg_is_known_by_its_pixels(tmp_path: Path) -> None:
+    image = texture(256, 320, mean=124)
+    Image.fromarray(jpeg(image, 50)).save(tmp_path / "a.png")
+    was_jpeg, never = judge(tmp_path / "a.png"), judge(image)
+    assert was_jpeg.format == "PNG" and was_jpeg.jpeg_quality is not None and 45 <= was_jpeg.jpeg_quality <= 55
+    assert was_jpeg.notes == [f"JPEG quality {was_jpeg.jpeg_quality}, as its pixels tell: little evidence left"]
+    assert never.jpeg_quality is None and never.notes == []
+
+
 def test_a_network_may_pool_in_its_own_way() -> None:
     given: dict[str, np.ndarray] = {}
 

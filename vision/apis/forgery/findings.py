@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision.errors import Notice
+from vision.history import estimate_jpeg_quality
 from vision.provenance import declare, parse_generator, read_provenance
 from vision.provenance.claims import UNDECLARED, Declaration, GeneratorClaim, SignedClaim
 from vision.provenance.fields import MANIFEST
@@ -112,4 +113,6 @@ def search_pixels(image: np.ndarray, file_quality: int | None = None, thorough: 
         file_quality: what the file says of its JPEG quality; the pixels are asked where it says nothing.
         thorough: whether to search also what takes long, such as watermarks of cropped images.
     """
-    return PixelFindings(find_watermark(image, thorough), file_quality)
+    quality = estimate_jpeg_quality(image) if file_quality is None else file_quality
+    is_measured = file_quality is None and quality is not None
+    return PixelFindings(find_watermark(image, thorough), quality, is_measured)
