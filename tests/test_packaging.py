@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("vision", "backbones", "heads")
 REQUIRED = {
     *("torch", "numpy", "pillow", "opencv-python", "pywavelets", "safetensors"),
-    *("rich", "timm", "psutil", "lazy-loader", "wrapt"),
+    *("rich", "timm", "psutil", "lazy-loader", "wrapt", "jinja2"),
 }
 # Without torch nothing is compiled: the kernels have tests of their own.
 BUILD = """
@@ -88,7 +88,7 @@ def distribution(requirement: str) -> str:
 
 
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
-    kinds = (".py", ".pyi", ".typed", ".safetensors", ".md")
+    kinds = (".py", ".pyi", ".typed", ".safetensors", ".md", ".html", ".css", ".js")
     sources = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES

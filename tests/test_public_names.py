@@ -52,6 +52,7 @@ NAMES = {
         write_png
     """,
     "vision.provenance": "PROVENANCE_FIELDS read_provenance",
+    "vision.provenance.signed": "TrustSettings is_available load_trust read_signed",
     "backbones": "convert_state_dict ConvFormer DiNAT DiNATS DualFrequencyNet NAT recommend_dilations",
     "heads": """
         EnhancementLayer ForgeryHead MambaBBoxHead MambaRoIHead MatchDecoder MemoryBank PixelMemory StreamMemory

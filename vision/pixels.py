@@ -32,6 +32,12 @@ def extend(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return tiled[: max(size[0], image.shape[0]), : max(size[1], image.shape[1])]
 
 
+def halve(image: np.ndarray) -> np.ndarray:
+    """Half the size of a uint8 image `[H, W, 3]`, by the mean of 2x2 pixels; an odd last row or column is lost."""
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    return cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+
+
 def jpeg(image: np.ndarray, quality: int, chroma: int = CHROMA[0], offset: tuple[int, int] = (0, 0)) -> np.ndarray:
     """Compress and decompress; the block grid starts `offset` (rows, columns) before the image."""
     top, left = offset

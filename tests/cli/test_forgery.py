@@ -29,9 +29,10 @@ def test_table(forgery: Forgery, photos: Path, capsys: Capture) -> None:
     assert forgery(photos) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].split() == ["verdict", "probability", "logit", "crops", "path", "notes"]
-    assert [line.split()[4] for line in lines[1:]] == [str(photos / name) for name in ("a.png", "b.jpg", "sub/a.webp")]
-    assert all(line.split()[0] in ("real", "ai-generated", "inconclusive") for line in lines[1:])
+    assert lines[0].split() == [*("conclusion", "verdict", "probability", "logit", "crops", "path", "notes")]
+    assert [line.split()[5] for line in lines[1:]] == [str(photos / name) for name in ("a.png", "b.jpg", "sub/a.webp")]
+    assert all(line.split()[0] in ("real", "ai-generated", "unclear") for line in lines[1:])
+    assert all(line.split()[1] in ("real", "ai-generated", "inconclusive") for line in lines[1:])
     assert err.startswith("3 images: ")
 
 
@@ -103,7 +104,7 @@ def test_bad_files_in_the_table(forgery: Forgery, bad_files: dict[str, Path], ca
     assert forgery(bad_files["empty"]) == 1
     out, err = capsys.readouterr()
     cells = out.splitlines()[1].split()
-    assert cells[:5] == ["error", "-", "-", "-", str(bad_files["empty"])] and "the file is empty" in out
+    assert cells[:6] == ["error", "-", "-", "-", "-", str(bad_files["empty"])] and "the file is empty" in out
     assert err == "1 image: none judged; 1 could not be judged\n"
 
 
@@ -278,7 +279,7 @@ def test_unwritable_folders(
 
         monkeypatch.setattr("vision.files.open", refuse, raising=False)
         monkeypatch.setattr("vision.cli.output.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr("vision.cli.forgery._inferencer", lambda command: pytest.fail("the work had begun"))
+    monkeypatch.setattr("vision.cli.forgery.work._inferencer", lambda command: pytest.fail("the work had begun"))
     for option in (["--csv", locked / "a.csv"], ["--heatmap", locked]):
         assert forgery(photos, *option) == 2
         assert "cannot be written (Permission denied)" in capsys.readouterr().err
@@ -353,6 +354,10 @@ def test_every_option_reaches_the_inferencer(photos: Path, monkeypatch: pytest.M
         "threshold": None,
         "robust": True,
         "heatmap": True,
+        "thorough": False,
+        "trust": None,
+        "show_prompt": False,
+        "coarse_map": False,
     }
     assert main(["forgery", str(photos), "--threshold", "0.4"]) == 0
     assert (given["threshold"], given["robust"], given["heatmap"], given["workers"]) == (0.4, False, False, 2)

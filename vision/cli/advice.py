@@ -17,6 +17,7 @@ ADVICE = {
     "no-weights": "name a file with --checkpoint",
     "not-a-number-in-half": "the option is --precision",
     "other-variant": "the option is --model",
+    "report-exists": "the option is --overwrite",
     "taken-as-rectified": "the option is --rectify",
     "tile-out-of-memory": "the options are --tile and --max-size",
     "too-large-to-recompress": "the option is --robust",

@@ -63,10 +63,15 @@ def number(text: str) -> float:
     return value
 
 
-def add_file_options(group: Any) -> None:
-    """What happens to the file of --csv when it is there already; --help tells it beside --csv."""
+def add_file_options(group: Any, options: str = "--csv") -> None:
+    """What happens to the file of --csv when it is there already; --help tells it beside --csv.
+
+    Args:
+        group: of arguments.
+        options: that --overwrite is for.
+    """
     kind = group.add_mutually_exclusive_group()
-    kind.add_argument("--overwrite", action="store_true", help="let --csv replace a file that is there")
+    kind.add_argument("--overwrite", action="store_true", help=f"let {options} replace a file that is there")
     kind.add_argument(
         "--resume",
         action="store_true",

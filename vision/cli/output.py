@@ -21,7 +21,8 @@ from vision.files import readable
 MAX_STEM_BYTES = 180
 # What the next file will meet as well: the run ends with it.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
-_STYLES = {"real": "green", "ai-generated": "bold red", "inconclusive": "yellow", "error": "magenta"}
+_STYLES = {"real": "green", "camera": "green", "inconclusive": "yellow", "unclear": "yellow", "error": "magenta"}
+_STYLES |= dict.fromkeys(("ai-generated", "ai-edited"), "bold red")
 
 
 class OutputFolder:

@@ -48,6 +48,7 @@ class Subject:
         row: cells of a record without an error.
         counts: how many records have each outcome, in words, such as "3 real, 1 inconclusive".
         outcome: of a record without an error.
+        alarms: what of a record the exit code may be asked to tell, by the names of options.
     """
 
     noun: str
@@ -58,6 +59,7 @@ class Subject:
     row: Callable[[Record], list[str]]
     counts: Callable[[Counter[str]], str]
     outcome: Callable[[Record], str]
+    alarms: Callable[[Record], Sequence[str]] = lambda record: ()
 
 
 class Progress(NamedTuple):
@@ -80,7 +82,9 @@ class Reporter:
 
     Attributes:
         done: how many sources an earlier run has done, of the first ones; with --resume.
+        earlier: their records, as the CSV file has them.
         outcomes: number of results of each outcome; "error" is the outcome of those that failed.
+        alarms: number of results with each alarm, also of those that failed.
     """
 
     def __init__(
@@ -93,7 +97,9 @@ class Reporter:
         self.command, self.subject, self.sources = command, subject, sources
         self.inputs = [name for name in inputs if name is not None]
         self.done = 0
+        self.earlier: list[Record] = []
         self.outcomes: Counter[str] = Counter()
+        self.alarms: Counter[str] = Counter()
         self._records: list[Record] = []
         self._has_gap = False
         self._csv: CsvFile | None = None
@@ -115,9 +121,9 @@ class Reporter:
         return self
 
     def _count_earlier(self, rows: Sequence[Record]) -> None:
-        for row in rows:
-            record = row | {"error": row["error"] or None}
-            self.outcomes[FAILED if record["error"] is not None else self.subject.outcome(record)] += 1
+        self.earlier = [row | {"error": row["error"] or None} for row in rows]
+        for record in self.earlier:
+            self._count(record)
         self.done = len(rows)
         if rows:
             self.complain(f"{self.command.csv} has {len(rows)} of {len(self.sources)} already; going on behind them")
@@ -141,7 +147,7 @@ class Reporter:
 
     def tally(self, record: Record) -> None:
         """Count a result and write it to the CSV file, if there is one."""
-        self.outcomes[FAILED if record["error"] is not None else self.subject.outcome(record)] += 1
+        self._count(record)
         if self._csv is not None:
             self._csv.write(
                 {
@@ -149,6 +155,10 @@ class Reporter:
                     for name, value in record.items()
                 }
             )
+
+    def _count(self, record: Record) -> None:
+        self.outcomes[FAILED if record["error"] is not None else self.subject.outcome(record)] += 1
+        self.alarms.update(self.subject.alarms(record))
 
     def complain_of(self, record: Record, with_error: bool = True) -> None:
         """The warnings of a result, and its error."""
@@ -249,8 +259,8 @@ def progress_bar(
 
 # What does not change a row: where results go, and how fast they come.
 _INDIFFERENT = (
-    *("batch_size", "csv", "device", "fail_on_fake", "inputs", "json", "jsonl", "overwrite", "paths", "resume", "run"),
-    "workers",
+    *("batch_size", "csv", "device", "fail_on", "fail_on_fake", "inputs", "json", "jsonl", "overwrite", "paths"),
+    *("report", "resume", "run", "workers"),
 )
 
 
@@ -261,5 +271,12 @@ def _name_of(source: str | Sequence[str]) -> str:
 def _options_that_matter(command: argparse.Namespace) -> Record:
     """Those that a row depends on, with what stands for the files that they name."""
     options = {name: value for name, value in vars(command).items() if name not in _INDIFFERENT}
-    files = [options.get("checkpoint"), *(options.get("calib") or [])]
+    files = [options.get("checkpoint"), *(options.get("calib") or []), *_files_of(options.get("trust"))]
     return options | {"files": [digest_of(file) for file in files], "version": vision.__version__}
+
+
+def _files_of(path: str | None) -> list[str]:
+    """A file, or those of a folder."""
+    if path is None or not os.path.isdir(path):
+        return [path] if path is not None else []
+    return sorted(entry.path for entry in os.scandir(path))

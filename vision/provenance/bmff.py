@@ -11,7 +11,7 @@ from vision.provenance.found import Found, is_c2pa_jumbf
 from vision.provenance.tiff import tiff_of
 
 MAX_BOXES = 10_000
-_C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _IPTC_UUID = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _EXIF_UUIDS = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
@@ -72,7 +72,7 @@ def _take(file: BinaryIO, box: Box, found: Found) -> None:
             found.note(f"a box {kind.decode().strip()!r} is compressed by Brotli and was not read")
     else:
         kind = file.read(16)
-        if kind == _C2PA_UUID:
+        if kind == C2PA_UUID:
             found.c2pa = True
         elif kind == _XMP_UUID:
             found.xmp.append(found.read(file, box.size - 16))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from vision.provenance.found import MAX_BLOCKS, Found, is_c2pa_jumbf
@@ -16,29 +17,36 @@ EXIF_ID = b"Exif\0"
 XMP_ID = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP_ID = b"http://ns.adobe.com/xmp/extension/\0"
 
-_APP1, _APP11, _APP13, _COMMENT, _SCAN, _END = 0xE1, 0xEB, 0xED, 0xFE, 0xDA, 0xD9
+APP11 = 0xEB
+_APP1, _APP13, _COMMENT, _SCAN, _END = 0xE1, 0xED, 0xFE, 0xDA, 0xD9
 _BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 _MARKER = re.compile(rb"\xff[\x01\xc0-\xfe]")  # others are reserved: stray bytes
 
 
 def scan_jpeg(file: BinaryIO, found: Found) -> None:
     """Segments up to the first scan."""
-    file.seek(2)
     blocks: list[bytes] = []
     try:
-        for _ in range(MAX_BLOCKS):
-            marker = _next_marker(file)
-            if marker in (None, _SCAN, _END):
-                return
-            if marker in _BARE:
-                continue
-            (length,) = struct.unpack(">H", file.read(2))
-            if marker in (_APP1, _APP11, _APP13, _COMMENT):
-                _take(marker, found.read(file, length - 2), found, blocks)
-            else:
-                file.seek(max(length - 2, 0), os.SEEK_CUR)
+        for marker, length in segments(file):
+            if marker in (_APP1, APP11, _APP13, _COMMENT):
+                _take(marker, found.read(file, length), found, blocks)
     finally:
         found.photoshop += [b"".join(blocks)] if blocks else []
+
+
+def segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Marker and length of the payload of each segment up to the first scan; the file is at the payload meanwhile."""
+    file.seek(2)
+    for _ in range(MAX_BLOCKS):
+        marker = _next_marker(file)
+        if marker is None or marker in (_SCAN, _END):
+            return
+        if marker in _BARE:
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        length, start = max(length - 2, 0), file.tell()
+        yield marker, length
+        file.seek(start + length)
 
 
 def take_app1(payload: bytes, found: Found) -> None:
@@ -54,7 +62,7 @@ def take_app1(payload: bytes, found: Found) -> None:
 def _take(marker: int | None, payload: bytes, found: Found, blocks: list[bytes]) -> None:
     if marker == _APP1:
         take_app1(payload, found)
-    elif marker == _APP11:
+    elif marker == APP11:
         found.c2pa |= is_c2pa_jumbf(payload[8:])
     elif marker == _COMMENT:
         found.add("jpeg_comment", plain_text(payload))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from vision.provenance.found import MAX_BLOCKS, Found
@@ -24,19 +24,13 @@ _TECHNICAL = ("date:", "thumb::", "icc:", "png:", "raw profile type ic", "exif:c
 
 def scan_png(file: BinaryIO, found: Found) -> None:
     """All chunks up to IEND, then text in the pixels."""
-    file.seek(8)
     pixels: list[tuple[int, int]] = []
     header, texts = b"", 0
-    for _ in range(MAX_BLOCKS):
-        head = file.read(8)
-        if len(head) < 8 or head[4:] == b"IEND":
-            break
-        length, kind = struct.unpack(">I", head[:4])[0], head[4:]
-        start = file.tell()
+    for kind, length in chunks(file):
         if kind == b"IHDR":
             header = file.read(13)
         elif kind == b"IDAT":
-            pixels.append((start, length))
+            pixels.append((file.tell(), length))
         elif kind == b"caBX":
             found.c2pa = True
         elif kind in (b"eXIf", b"exIf"):
@@ -47,9 +41,20 @@ def scan_png(file: BinaryIO, found: Found) -> None:
                 found.note(f"PNG texts beyond the first {MAX_TEXTS:,} were not read")
             else:
                 _take_text(kind, found.read(file, length), found)
-        file.seek(start + length + 4, os.SEEK_SET)
     with found.tolerating("text in the pixels"):
         png_text(file, header, pixels, found)
+
+
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk up to IEND; the file is at the chunk's data meanwhile."""
+    file.seek(8)
+    for _ in range(MAX_BLOCKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return
+        length, start = struct.unpack(">I", head[:4])[0], file.tell()
+        yield head[4:], length
+        file.seek(start + length + 4)
 
 
 def _take_text(kind: bytes, payload: bytes, found: Found) -> None:

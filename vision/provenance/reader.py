@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -11,10 +10,12 @@ from vision.images import ImageError, open_regular
 from vision.provenance.bmff import scan_bmff
 from vision.provenance.fields import MANIFEST, NOTES, PNG_TEXT, PROVENANCE_FIELDS
 from vision.provenance.found import Found
+from vision.provenance.generators.texts import GENERATOR_KEYWORDS
 from vision.provenance.gif import scan_gif
 from vision.provenance.iptc import read_iptc, read_photoshop
 from vision.provenance.jpeg import scan_jpeg
 from vision.provenance.png import scan_png
+from vision.provenance.text import one_line
 from vision.provenance.tiff import is_tiff, read_tiff
 from vision.provenance.webp import scan_webp
 from vision.provenance.xmp import read_xmp
@@ -22,16 +23,6 @@ from vision.provenance.xmp import read_xmp
 MAX_VALUE_LENGTH = 300_000
 MAX_PARTS = 16  # EXIF structures, Photoshop's blocks and IPTC records of one file
 C2PA_PRESENT = "present, not validated"
-_BLANK = re.compile(r"\s+")
-
-# In lower case: Stable Diffusion web UIs, ComfyUI, InvokeAI (old and new), NovelAI, Fooocus, services' labels.
-_GENERATOR_KEYWORDS = frozenset(
-    {
-        *("parameters", "postprocessing", "extras", "prompt", "workflow", "dream", "sd-metadata", "generation_data"),
-        *("invokeai_metadata", "invokeai_graph", "invokeai_workflow", "fooocus_scheme", "aigc"),
-        *("software", "comment", "description", "title", "source", "usercomment"),
-    }
-)
 
 
 def read_provenance(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -56,7 +47,7 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, str]:
     values[PNG_TEXT] = "; ".join(f"{key}: {text}" for key, text in sorted(found.texts, key=_is_other))
     values[MANIFEST] = C2PA_PRESENT if found.c2pa else ""
     values[NOTES] = "; ".join(found.notes)
-    lines = ((name, _one_line(values.get(name, ""))) for name in PROVENANCE_FIELDS)
+    lines = ((name, one_line(values.get(name, ""), MAX_VALUE_LENGTH)) for name in PROVENANCE_FIELDS)
     return {name: value for name, value in lines if value}
 
 
@@ -106,13 +97,4 @@ def _describe(found: Found) -> None:
 
 
 def _is_other(text: tuple[str, str]) -> bool:
-    return text[0].strip().lower() not in _GENERATOR_KEYWORDS
-
-
-def _one_line(text: str) -> str:
-    """No control characters (a terminal would obey them), no line breaks, a bounded length."""
-    text = text[: 2 * MAX_VALUE_LENGTH]
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    line = _BLANK.sub(" ", text).strip()
-    return line if len(line) <= MAX_VALUE_LENGTH else line[: MAX_VALUE_LENGTH - 1] + "…"
+    return text[0].strip().lower() not in GENERATOR_KEYWORDS

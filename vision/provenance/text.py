@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 
 _MARKS = (
@@ -14,6 +15,16 @@ _MARKS = (
 )
 _SAMPLE = 4096  # bytes that decide for a character set
 _SHORT = 4  # bytes; nothing can be told from fewer
+_BLANK = re.compile(r"\s+")
+
+
+def one_line(text: str, limit: int) -> str:
+    """A stranger's text as one line of at most `limit` letters, without control characters: a terminal would obey."""
+    text = text[: 2 * limit]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = _BLANK.sub(" ", text).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def comment_text(value: bytes, order: str) -> str:

@@ -7,6 +7,7 @@ import struct
 from vision.provenance.fields import NAMESPACES, PROPERTIES, SOURCE_TYPE
 from vision.provenance.found import MAX_PAYLOAD, Found
 from vision.provenance.rdf import canonical, read_properties
+from vision.provenance.source_types import rank, term_of
 
 MAX_PACKETS = 100
 _EXTENSION = canonical(f"{{{NAMESPACES['xmpNote']}}}HasExtendedXMP")
@@ -18,14 +19,6 @@ def _full(name: str) -> str:
 
 
 _FIELD_OF = {_full(name): field for name, field in PROPERTIES.items()}
-
-# Terms of IPTC's vocabulary from "made by a model" to "taken by a camera": of several the first is reported.
-_MADE = (
-    *("trainedalgorithmicmedia", "compositewithtrainedalgorithmicmedia", "trainedalgorithmicdata"),
-    *("algorithmicmedia", "compositesynthetic", "datadrivenmedia", "virtualrecording", "digitalart", "digitalcreation"),
-    *("algorithmicallyenhanced", "composite", "compositecapture", "humanedits", "minorhumanedits", "screencapture"),
-)
-_CAMERA = ("computationalcapture", "digitalcapture", "negativefilm", "positivefilm", "print")
 
 
 def read_xmp(found: Found) -> None:
@@ -39,8 +32,8 @@ def read_xmp(found: Found) -> None:
         _read_packet(packet, found)
     types = found.values.get(SOURCE_TYPE, [])
     if types:
-        types.sort(key=_rank)
-        if len({_term(value) for value in types}) > 1:
+        types.sort(key=rank)
+        if len({term_of(value) or value for value in types}) > 1:
             found.note(f"source types contradict each other: {', '.join(types[:10])}")
         del types[1:]
 
@@ -89,15 +82,3 @@ def _joined(pieces: list[tuple[int, bytes]], length: int) -> bytes | None:
         whole[offset : offset + len(data)] = data
         end = max(end, offset + len(data))
     return bytes(whole) if end == length else None
-
-
-def _term(value: str) -> str:
-    """The last part of an address: schemes and prefixes differ."""
-    return value.rstrip("/# ").replace(":", "/").replace("#", "/").rpartition("/")[2].lower()
-
-
-def _rank(value: str) -> int:
-    term = _term(value)
-    if term in _MADE:
-        return _MADE.index(term)
-    return len(_MADE) + (1 + _CAMERA.index(term) if term in _CAMERA else 0)

@@ -3,6 +3,7 @@ from .forgery import ForgeryResult
 from .heatmap import HeatMap
 from .stereo import StereoResult
 from .video import Detections, VideoResult
+from .watermark import WatermarkMatch
 
 __all__ = [
     "DenseResult",
@@ -11,4 +12,5 @@ __all__ = [
     "HeatMap",
     "StereoResult",
     "VideoResult",
+    "WatermarkMatch",
 ]

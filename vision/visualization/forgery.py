@@ -77,17 +77,25 @@ def save_heatmap(result: ForgeryResult, path: str | os.PathLike[str], title: str
     save_image(render_heatmap(result, title), path, HEATMAP_SOFTWARE)
 
 
+def overlay_of(image: np.ndarray, heat: HeatMap) -> np.ndarray:
+    """Lay a heat map over its image, uint8 RGB `[h, w, 3]` of any size -> the same shape."""
+    height, width = image.shape[:2]
+    # Made at a quarter of the size: it is smooth, and to smooth it takes longer than all else.
+    surface = cv2.resize(heat.dense(-(-height // 4), -(-width // 4)), (width, height), interpolation=cv2.INTER_LINEAR)
+    # Less contrast, so that the colors mean the same over sky and over shade.
+    gray = 64 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) // 2
+    gray = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
+    colors = _colors(surface)
+    return cv2.addWeighted(gray, 1 - _OPACITY, colors, _OPACITY, 0)
+
+
 def _panels(heat: HeatMap) -> tuple[np.ndarray, np.ndarray]:
     """The image and its overlay, uint8 `[h, w, 3]`; small images are enlarged."""
     image = heat.preview
     factor = max(1, MIN_PANEL // max(image.shape[:2]))
     if factor > 1:
         image = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
-    # Less contrast, so that the colors mean the same over sky and over shade.
-    gray = 64 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) // 2
-    gray = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
-    colors = _colors(heat.dense(*image.shape[:2]))
-    return image, cv2.addWeighted(gray, 1 - _OPACITY, colors, _OPACITY, 0)
+    return image, overlay_of(image, heat)
 
 
 def _colors(probability: np.ndarray) -> np.ndarray:

@@ -235,7 +235,7 @@ def test_a_image_that_jpeg_cannot_hold_is_an_error_of_the_robust_check_alone() -
     image = np.zeros((8, 66_000, 3), np.uint8)
     robust, plain = (inferencer(robust=robust, heatmap=True)(image)[0] for robust in (True, False))
     assert robust.verdict is None and "66000 x 8 pixels, too large to recompress" in str(robust.error)
-    assert plain.error is None and plain.crops == 16
+    assert plain.error is None and plain.crops == 208
 
 
 def test_what_is_not_a_number_is_an_error() -> None:
@@ -249,9 +249,10 @@ def test_fields_come_in_the_documented_order(tmp_path: Path) -> None:
     exif[0x0131] = "Editor 1.0"
     Image.fromarray(images_of((40, 40))[0]).save(tmp_path / "a.jpg", exif=exif)
     judged, failed = inferencer()([tmp_path / "a.jpg", tmp_path / "b.jpg"])
-    fields = ["path", "verdict", "probability", "logit", "crops", "error", *PROVENANCE_FIELDS]
+    fields = ["path", "verdict", "probability", "logit", "crops", "error", "conclusion", "conclusion_kind", "conflict"]
     assert list(judged.to_dict()) == list(failed.to_dict()) == result_fields()
     assert result_fields()[: len(fields)] == fields
+    assert [name for name in result_fields() if name in PROVENANCE_FIELDS] == list(PROVENANCE_FIELDS)
     assert judged.to_dict()["exif_software"] == "Editor 1.0"
     assert type(failed.to_dict()["error"]) is str  # such as YAML takes; the result's own has a code
     assert isinstance(failed.error, Notice) and failed.error.code == "unreadable-file"

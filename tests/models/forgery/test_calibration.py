@@ -1,6 +1,8 @@
 """From logits to probabilities and thresholds."""
 
+import json
 import math
+from typing import Any
 
 import pytest
 
@@ -74,3 +76,60 @@ def test_bounds_belong_to_their_ranges() -> None:
     assert Calibration(fpr_thresholds={"0.1": 0.6}).threshold_at(0.1) == 0.6
     plain = {"temperature": 1.0, "offset": 0.0, "low": 0.5, "high": 0.5, "fpr_thresholds": {}}
     assert Calibration().to_dict() == plain
+
+
+STRONG = {"max_quality": 50, "temperature": 4.0, "offset": 1.0, "low": 0.1, "high": 0.9}
+MILD = {"max_quality": 80, "temperature": 2.0, "offset": 0.5, "low": 0.2, "high": 0.8}
+HALVED = {"min_scale": 0.3, "max_scale": 0.7, "temperature": 3.0, "offset": 0.0, "low": 0.15, "high": 0.85}
+REMEMBERING = Calibration(1.0, 0.0, 0.4, 0.6, {"0.1": 0.7}, by_quality=[MILD, STRONG], by_scale=[HALVED])
+
+
+@pytest.mark.parametrize(
+    ("quality", "scale", "low"),
+    [
+        (None, None, 0.4),
+        (81, None, 0.4),
+        (80, None, 0.2),
+        (51, None, 0.2),
+        (50, None, 0.1),
+        (10, None, 0.1),
+        (None, 0.5, 0.15),
+        (None, 0.71, 0.4),
+        (95, 0.3, 0.15),
+        (75, 0.5, 0.15),  # wider than those of JPEG 75
+        (45, 0.5, 0.1),
+    ],
+)
+def test_the_history_of_an_image_chooses_its_bounds(quality: int | None, scale: float | None, low: float) -> None:
+    assert REMEMBERING.at(quality, scale).low == low
+
+
+def test_the_line_comes_with_the_bounds() -> None:
+    chosen = REMEMBERING.at(45)
+    assert (chosen.temperature, chosen.offset, chosen.high) == (4.0, 1.0, 0.9)
+    assert chosen.probability(1.0) == 0.5 and chosen.threshold_at(0.1) == 0.7
+
+
+def test_bounds_by_history_survive_a_file_and_are_absent_where_there_are_none() -> None:
+    record = json.loads(json.dumps(REMEMBERING.to_dict()))
+    assert Calibration(**record).at(45) == REMEMBERING.at(45)
+    assert "by_quality" not in Calibration(by_scale=[HALVED]).to_dict()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"by_quality": {"50": STRONG}},
+        {"by_quality": ["50"]},
+        {"by_quality": [{"max_quality": 50}]},
+        {"by_quality": [STRONG | {"high": math.nan}]},
+        {"by_quality": [STRONG | {"low": 0.95}]},
+        {"by_quality": [STRONG | {"temperature": 0}]},
+        {"by_quality": [STRONG | {"label": 1}]},
+        {"by_scale": [STRONG]},
+        {"by_scale": [HALVED | {"max_scale": "1"}]},
+    ],
+)
+def test_bounds_by_history_out_of_their_range(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="by_|low=|temperature"):
+        Calibration(**wrong)

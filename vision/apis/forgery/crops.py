@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vision.pixels import extend
+from vision.pixels import extend, halve
+
+# A halved image of less than half a crop would be mirrored more than seen.
+_LEAST_HALF = 2
 
 
 class Grid(NamedTuple):
@@ -14,6 +17,39 @@ class Grid(NamedTuple):
 
     tops: tuple[int, ...]
     lefts: tuple[int, ...]
+
+
+class Windows(NamedTuple):
+    """What the detector looks at.
+
+    Attributes:
+        pixels: uint8 `[size, size, 3]` each: of the image row by row, then of the halved image.
+        positions: float32 `[N, 3]`: center y and x in parts of the image's sides, and the scale, 1 or 0.5.
+        grid: of the windows of the image itself, in its extended copy.
+    """
+
+    pixels: list[np.ndarray]
+    positions: np.ndarray
+    grid: Grid
+
+
+def windows_of(image: np.ndarray, size: int, max_crops: int, thorough: bool = False) -> Windows:
+    """Windows of a uint8 image `[H, W, 3]`; they share its memory where copies would take as much.
+
+    A side shorter than `size` is extended by reflection (by tiling when it is very short), as in training.
+
+    Args:
+        image: at its native resolution.
+        size: side of a window.
+        max_crops: most windows, spread evenly.
+        thorough: all windows at half a window's distance, of the image and of a copy of half its size.
+    """
+    first = _windows(image, size, max_crops, thorough, 1.0)
+    if not thorough or min(image.shape[:2]) < _LEAST_HALF * size // 2:
+        return first
+    second = _windows(halve(image), size, max_crops, thorough, 0.5)
+    positions = np.concatenate([first.positions, second.positions])
+    return Windows([*first.pixels, *second.pixels], positions, first.grid)
 
 
 def crop_grid(height: int, width: int, size: int, max_crops: int) -> Grid:
@@ -51,6 +87,24 @@ def native_crops(image: np.ndarray, size: int, max_crops: int) -> np.ndarray:
     image = extend(image, (size, size))
     height, width = image.shape[:2]
     return cut(image, crop_grid(height, width, size, max_crops), size)
+
+
+def _windows(image: np.ndarray, size: int, max_crops: int, thorough: bool, scale: float) -> Windows:
+    height, width = image.shape[:2]
+    image = extend(image, (size, size))
+    full_height, full_width = image.shape[:2]
+    if thorough:
+        grid = tile_grid(full_height, full_width, size, size // 2, full_height * full_width)
+    else:
+        grid = crop_grid(full_height, full_width, size, max_crops)
+    corners = [(top, left) for top in grid.tops for left in grid.lefts]
+    pixels = [image[top : top + size, left : left + size] for top, left in corners]
+    if 2 * len(pixels) * size * size < full_height * full_width:  # else the image would stay in memory for them
+        pixels = [window.copy() for window in pixels]
+    shift = (full_height - height) // 2, (full_width - width) // 2
+    centers = (np.array(corners) + size / 2 - shift) / (height, width)
+    positions = np.concatenate([centers, np.full((len(corners), 1), scale)], axis=1).astype(np.float32)
+    return Windows(pixels, positions, grid)
 
 
 def _fitted(rows: int, columns: int, most: int) -> tuple[int, int]:

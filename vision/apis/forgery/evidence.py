@@ -1,17 +1,26 @@
-"""Whether an image holds anything to judge: traces of a camera or a generator lie in texture and noise.
+"""Whether an image holds anything to judge, and why a verdict is open.
 
-Flat drawings, pages of text and plain colors have neither, and an icon is too small; the model gives any of them a
-number all the same.
+Traces of a camera or a generator lie in texture and noise. Flat drawings, pages of text and plain colors have neither,
+and an icon is too small; the model gives any of them a number all the same.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vision.errors import Notice
 
+if TYPE_CHECKING:
+    from vision.apis.forgery.findings import PixelFindings
+    from vision.models.forgery.calibration import ForgeryCalibration
+
 # Measured on 2018 crops of photographs and generated images: docs/forgery.md has the shares.
 LEAST_SHARE = 0.25
+# Where the calibration does not know such images: the model's card has the figures after JPEG 70 and at half size.
+POOR_QUALITY = 70
+_RESAMPLED = 0.1  # by which the factor differs from 1
 _BLOCK = 8
 # A block whose values lie near its ends is ink on paper or an edge between two fills, however soft or compressed.
 _NEAR, _MOST_NEAR, _CONTRAST = 0.25, 0.75, 64
@@ -38,6 +47,35 @@ def missing_evidence(crops: np.ndarray, height: int, width: int) -> Notice | Non
         f"edges; a verdict needs {LEAST_SHARE:.0%}"
     )
     return Notice(text, "no-evidence", round(share, 4))
+
+
+def weak_evidence(calibration: ForgeryCalibration, history: PixelFindings, is_unstable: bool = False) -> Notice | None:
+    """What explains that a verdict is "inconclusive", where an image has something to judge; None if nothing does.
+
+    Args:
+        calibration: of the detector, for all images.
+        history: of the pixels.
+        is_unstable: whether recompressed copies got another verdict.
+    """
+    quality, scale = history.jpeg_quality, history.scale
+    if is_unstable:
+        return Notice("the verdict changes when the image is recompressed", "weak-evidence")
+    if quality is not None and _is_poor(quality, calibration):
+        source = ", as its pixels tell" if history.is_measured else ""
+        return Notice(f"JPEG quality {quality}{source}: little evidence left", "weak-evidence", quality)
+    if scale is not None and _is_resampled(scale, calibration):
+        return Notice(f"resized to about {scale:.2g} times its size: little evidence left", "weak-evidence", scale)
+    return None
+
+
+def _is_poor(quality: int, calibration: ForgeryCalibration) -> bool:
+    return calibration.at(quality) is not calibration if calibration.by_quality else quality <= POOR_QUALITY
+
+
+def _is_resampled(scale: float, calibration: ForgeryCalibration) -> bool:
+    if calibration.by_scale:
+        return calibration.at(None, scale) is not calibration
+    return abs(scale - 1) > _RESAMPLED
 
 
 def textured_share(image: np.ndarray) -> float:

@@ -36,6 +36,13 @@ class HeatmapPlan:
         return HeatMap(values, center_y, center_x, self.height, self.width, self.tile_size, self.preview)
 
 
+def plan_coarse(image: np.ndarray, size: int, grid: Grid) -> HeatmapPlan:
+    """A map of crops that are judged anyway: their grid in a uint8 image `[H, W, 3]`, which was extended to `size`."""
+    height, width = image.shape[:2]
+    shift = (max(height, size) - height) // 2, (max(width, size) - width) // 2
+    return HeatmapPlan(grid, shift, height, width, size, _preview(image))
+
+
 def plan_heatmap(image: np.ndarray, size: int) -> tuple[HeatmapPlan, np.ndarray]:
     """Tiles of a uint8 image `[H, W, 3]` -> where they are, and their pixels `[N, size, size, 3]`, N <= 196.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,7 +23,9 @@ from vision.apis.base import (
     read_ahead,
     renamed,
 )
-from vision.apis.forgery.prepare import Job, prepare
+from vision.apis.forgery.conclusion import conclude
+from vision.apis.forgery.evidence import weak_evidence
+from vision.apis.forgery.prepare import Job, Preparation, prepare
 from vision.device import usable_device
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS
@@ -30,7 +33,14 @@ from vision.layers import pack_for_inference
 from vision.models.forgery.calibration import Calibration
 from vision.models.table import FORGERY, default_model, default_setting
 from vision.normalize import normalize_imagenet
-from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, aggregate, verdict
+from vision.provenance.claims import UNDECLARED
+from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, HeatMap, aggregate, verdict
+
+if TYPE_CHECKING:
+    from vision.provenance.signed import TrustSettings
+
+# As many windows of 256 pixels as cover 12 megapixels in any of the usual proportions.
+MAX_CROPS = 208
 
 Picture = ImageInput  # the name it had before
 
@@ -40,6 +50,9 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
 
     The verdict is "inconclusive", with a note, for what holds no evidence: less than a quarter of a crop on the
     shorter side, flat drawings, lettering, plain colors.
+
+    Beside the verdict on the pixels stands what the file declares of its origin, with the state of its signature, and
+    whether the pixels carry a generator's watermark; `conclusion` is all of it in plain words.
 
     Images are decoded in threads while the model works; crops of different images share its batches. An image
     that cannot be read gives a result with `error` set, and the others go on.
@@ -51,14 +64,21 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         batch_size: crops in one forward pass.
         workers: threads that decode.
         crop_size: side of a crop in pixels, a multiple of 4; the shipped calibration is for 256.
-        max_crops: most crops of one image.
+        max_crops: most crops of one image, spread evenly where it would take more to see all of it.
         max_pixels: refuse larger files, by their header.
         fpr: decide two ways, at the threshold of this false-positive rate on held-out photographs.
         threshold: decide two ways, at this probability. By default the calibration's two thresholds decide three ways.
         robust: judge also copies recompressed as JPEG 90 and 75; without one verdict for all, it is "inconclusive".
         heatmap: judge also overlapping tiles, for `ForgeryResult.heatmap`. Takes several times as long.
-        network: a network with `logits` and `calibration` to use instead of a named one; it is packed, in eval mode.
+        network: a network with `logits` and `calibration` to use instead of a named one; it is packed, in eval mode. It
+            may have a method `pool`, from the logits of the crops `[N]` and their positions `[N, 3]` (center y and x in
+            parts of the image's sides, scale) to the logit of the image; without one that is their mean.
         precision: "fp32", "bf16" or "fp16"; the last two by autocast. The shipped calibration is for fp32.
+        thorough: judge overlapping crops of all of an image, and of a copy of half its size; search for watermarks of
+            cropped images, too. Takes several times as long.
+        trust: whose signatures count: `vision.provenance.signed.load_trust`; by default those on the lists that ship.
+        show_prompt: give the text of a generator's prompt in `ForgeryResult.prompt`.
+        coarse_map: without `heatmap`, make one of the crops that are judged anyway.
 
     Raises:
         UsageError: an argument outside its range, an unknown model or device, an uncalibrated rate.
@@ -73,7 +93,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         batch_size: int = 8,
         workers: int = 2,
         crop_size: int = default_setting(FORGERY, "crop_size"),
-        max_crops: int = 16,
+        max_crops: int = MAX_CROPS,
         max_pixels: int = MAX_PIXELS,
         fpr: float | None = None,
         threshold: float | None = None,
@@ -81,6 +101,10 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         heatmap: bool = False,
         network: nn.Module | None = None,
         precision: str = "fp32",
+        thorough: bool = False,
+        trust: TrustSettings | None = None,
+        show_prompt: bool = False,
+        coarse_map: bool = False,
     ) -> None:
         check_least(1, batch_size=batch_size, workers=workers, max_crops=max_crops)
         check_least(1, "pixels", max_pixels=max_pixels)
@@ -90,7 +114,10 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             raise UsageError(message, code="out-of-range", value=crop_size)
         self.batch_size, self.workers, self.crop_size = batch_size, workers, crop_size
         self.max_crops, self.max_pixels = max_crops, max_pixels
-        self.robust, self.heatmap, self.precision = robust, heatmap, precision
+        self.robust, self.heatmap, self.precision, self.show_prompt = robust, heatmap, precision, show_prompt
+        self.preparation = Preparation(
+            crop_size, max_crops, max_pixels, robust, heatmap, coarse_map and not heatmap, thorough, trust
+        )
         self.device = usable_device(device)
         if network is None:
             from vision.models.forgery.network import forgery_detector
@@ -99,6 +126,9 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         self.network = pack_for_inference(network.eval().to(self.device))
         self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
+        # Rates of false alarms are those of all held-out photographs, whatever their history.
+        self.knows_history = fpr is None
+        self.is_two_way = fpr is not None or threshold is not None
 
     @renamed(pictures="images")
     def __call__(self, images: ImageInput | Iterable[ImageInput]) -> list[ForgeryResult]:
@@ -129,8 +159,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
 
     def _read(self, index: int, image: ImageInput) -> Job:
         check_type(index, image)
-        options = self.crop_size, self.max_crops, self.max_pixels, self.robust, self.heatmap
-        return prepare(image, f"array {index}", *options)
+        return prepare(image, f"array {index}", self.preparation)
 
     @torch.inference_mode()
     def _judge(self, batch: list[tuple[Job, int]]) -> None:
@@ -143,28 +172,71 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             job.take(index, float(logit))
 
     def _result(self, job: Job) -> ForgeryResult:
-        result = ForgeryResult(job.path, error=job.error, metadata=job.metadata, notes=job.notes, **job.file)
-        if job.error is not None:
-            return result
-        if not np.isfinite(job.logits).all():
+        fields = job.file | job.history.fields() | job.found.fields(self.show_prompt)
+        notes = [*job.notes, *job.found.notes()]
+        result = ForgeryResult(job.path, error=job.error, metadata=job.found.metadata, notes=notes, **fields)
+        if result.error is None and not np.isfinite(job.logits).all():
             result.error = not_a_number(self.precision)
-            return result
-        logits = [aggregate(part) for part in job.version_logits()]
-        probabilities = [self.calibration.probability(logit) for logit in logits]
-        verdicts = [verdict(probability, self.low, self.high) for probability in probabilities]
+        reason = self._judge_pixels(result, job) if result.error is None else None
+        if result.error is None or result.declared != UNDECLARED:
+            conclusion = conclude(result.verdict, job.found.declaration, result.watermark is not None, reason)
+            result.conclusion_kind, result.conclusion, result.conflict = conclusion
+        return result
+
+    def _judge_pixels(self, result: ForgeryResult, job: Job) -> str | None:
+        """Fill in the verdict and what belongs to it.
+
+        Returns:
+            Why the verdict is "inconclusive", in a few words; None if it is not.
+        """
+        calibration, low, high = self._bounds(result)
+        logits = [self._pooled(part, job.positions) for part in job.version_logits()]
+        probabilities = [calibration.probability(logit) for logit in logits]
+        verdicts = [verdict(probability, low, high) for probability in probabilities]
         result.logit, result.probability, result.verdict = logits[0], probabilities[0], verdicts[0]
         result.crops = job.crops_per_version
         if self.robust:
             result.probability_min, result.probability_max = min(probabilities), max(probabilities)
             result.stable = len(set(verdicts)) == 1
             result.verdict = verdicts[0] if result.stable else INCONCLUSIVE
+        result.heatmap = _heat_map(job, calibration)
         if job.no_evidence is not None:
             result.verdict = INCONCLUSIVE
             result.notes = [*result.notes, job.no_evidence]
-        if job.tiles is not None:
-            tiles = np.array([self.calibration.probability(float(logit)) for logit in job.tile_logits()])
-            result.heatmap = job.tiles.heat_map(tiles)
-        return result
+            return job.no_evidence.partition(";")[0]
+        if result.verdict != INCONCLUSIVE:
+            return None
+        why = weak_evidence(self.calibration, job.history, result.stable is False)
+        if why is None:
+            return f"the probability {probabilities[0]:.2f} lies between {low:.2f} and {high:.2f}"
+        result.notes = [*result.notes, why]
+        return why
+
+    def _bounds(self, result: ForgeryResult) -> tuple[Calibration, float, float]:
+        """What makes a probability of a logit, and a verdict of a probability, for an image of this history."""
+        if not self.knows_history:
+            return self.calibration, self.low, self.high
+        calibration = self.calibration.at(result.jpeg_quality, result.scale)
+        if self.is_two_way:
+            return calibration, self.low, self.high
+        return calibration, calibration.low, calibration.high
+
+    def _pooled(self, logits: np.ndarray, positions: np.ndarray) -> float:
+        # Of the class: a layer that a network calls `pool` is something else.
+        if hasattr(type(self.network), "pool"):
+            return float(self.network.pool(logits, positions))  # type: ignore[operator]
+        scales = positions[:, 2]
+        return aggregate(np.array([aggregate(logits[scales == scale]) for scale in np.unique(scales)]))
+
+
+def _heat_map(job: Job, calibration: Calibration) -> HeatMap | None:
+    plan, logits = job.tiles, job.tile_logits()
+    if plan is None and job.coarse is not None:
+        plan = job.coarse
+        logits = job.logits[: len(plan.grid.tops) * len(plan.grid.lefts)]
+    if plan is None:
+        return None
+    return plan.heat_map(np.array([calibration.probability(float(logit)) for logit in logits]))
 
 
 def _thresholds(calibration: Calibration, fpr: float | None, threshold: float | None) -> tuple[float, float]:

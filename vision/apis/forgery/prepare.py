@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vision.apis.base import ImageInput, load_image, name_of
-from vision.apis.forgery.crops import native_crops
+from vision.apis.forgery.crops import native_crops, windows_of
 from vision.apis.forgery.evidence import missing_evidence
-from vision.apis.forgery.heatmap import HeatmapPlan, plan_heatmap
+from vision.apis.forgery.findings import FileFindings, PixelFindings, read_file, search_pixels
+from vision.apis.forgery.heatmap import HeatmapPlan, plan_coarse, plan_heatmap
 from vision.errors import Notice, notice_of
 from vision.images import ImageError, decode_image
 from vision.pixels import jpeg
-from vision.provenance import read_provenance
+
+if TYPE_CHECKING:
+    from vision.provenance.signed import TrustSettings
 
 ROBUST_QUALITIES = (90, 75)
+EVIDENCE_CROPS = 16  # of which it is said whether there is anything to judge
 # What OpenCV encodes and decodes.
 MAX_JPEG_SIDE = 65_500
 MAX_JPEG_PIXELS = 1 << 30
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How images are read and cut; see `vision.apis.ForgeryInferencer`."""
+
+    crop_size: int
+    max_crops: int
+    max_pixels: int
+    robust: bool = False
+    heatmap: bool = False
+    coarse_map: bool = False
+    thorough: bool = False
+    trust: TrustSettings | None = None
 
 
 @dataclass
@@ -28,12 +46,14 @@ class Job:
 
     Attributes:
         path: name of the image in the results.
-        crops: uint8 `[N, size, size, 3]`: the crops of the image, of its recompressed copies, then its tiles.
+        crops: uint8 `[size, size, 3]` each: the crops of the image, of its recompressed copies, then its tiles.
         versions: the image itself and its recompressed copies.
-        crops_per_version: crops of each.
+        positions: float32 `[N, 3]`, where the crops of each version are: see `vision.apis.forgery.crops.Windows`.
         tiles: where the tiles are, when there are any.
+        coarse: where the crops of the image are, for a map of them; None where no such map is wanted.
         error: why there is nothing to judge, a `vision.errors.Notice`.
-        metadata: provenance fields.
+        found: what the file says of its origin.
+        history: what the pixels tell beside the model's answer.
         file: size, format and the like, by the names of `ForgeryResult`.
         notes: what is odd about the file.
         no_evidence: why there is no verdict, whatever the model says; None if there may be one.
@@ -41,17 +61,23 @@ class Job:
     """
 
     path: str
-    crops: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0, 3), np.uint8))
+    crops: list[np.ndarray] = field(default_factory=list)
     versions: int = 0
-    crops_per_version: int = 0
+    positions: np.ndarray = field(default_factory=lambda: np.empty((0, 3), np.float32))
     tiles: HeatmapPlan | None = None
+    coarse: HeatmapPlan | None = None
     error: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+    found: FileFindings = field(default_factory=FileFindings)
+    history: PixelFindings = field(default_factory=PixelFindings)
     file: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     no_evidence: str | None = None
 
     def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Wait for the logits of the crops."""
         self.logits = np.full(len(self.crops), np.nan, np.float32)
         self._missing = len(self.crops)
 
@@ -65,7 +91,12 @@ class Job:
         self.logits[index] = logit
         self._missing -= 1
         if self.is_done:
-            self.crops = self.crops[:0]  # a result may wait for its turn; its pixels need not
+            self.crops = []  # a result may wait for its turn; its pixels need not
+
+    @property
+    def crops_per_version(self) -> int:
+        """Crops of the image, and of each recompressed copy."""
+        return len(self.positions)
 
     def version_logits(self) -> list[np.ndarray]:
         """Crop logits of the image, then of each recompressed copy."""
@@ -76,46 +107,54 @@ class Job:
         return self.logits[self.versions * self.crops_per_version :]
 
 
-def prepare(
-    image: ImageInput,
-    array_name: str,
-    crop_size: int,
-    max_crops: int,
-    max_pixels: int,
-    robust: bool,
-    heatmap: bool,
-) -> Job:
-    """Read, recompress and cut one image; what goes wrong is noted in the job, never raised.
+def prepare(image: ImageInput, array_name: str, options: Preparation) -> Job:
+    """Read, search, recompress and cut one image; what goes wrong is noted in the job, never raised.
 
     Args:
         image: a path, or a uint8 array `[H, W, 3]` or `[H, W]`.
         array_name: stands for the path of an array.
-        crop_size, max_crops, max_pixels, robust, heatmap: see `vision.apis.ForgeryInferencer`.
+        options: how.
     """
-    path = name_of(image, array_name)
-    metadata = {} if isinstance(image, np.ndarray) else read_provenance(path)
-    file: dict[str, Any] = {}
-    notes: list[str] = []
+    job = Job(name_of(image, array_name))
     try:
-        if isinstance(image, np.ndarray):
-            pixels = load_image(image, path, max_pixels)
-        else:
-            decoded = decode_image(image, max_pixels)
-            pixels, notes = decoded.pixels, list[str](decoded.notices)
-            file = {name: getattr(decoded, name) for name in ("format", "frames", "jpeg_quality")}
-        file["height"], file["width"] = pixels.shape[:2]
-        versions = [pixels, *(_recompressed(path, pixels) if robust else [])]
-        crops = [native_crops(version, crop_size, max_crops) for version in versions]
-        no_evidence = missing_evidence(crops[0], *pixels.shape[:2])
-        plan, tiles = plan_heatmap(pixels, crop_size) if heatmap else (None, pixels[:0])
+        if not isinstance(image, np.ndarray):
+            job.found = read_file(job.path, options.trust)
+        _cut(job, _pixels(job, image, options.max_pixels), options)
     except ImageError as error:
-        return Job(path, error=notice_of(error, error.reason), metadata=metadata)
+        return Job(job.path, error=notice_of(error, error.reason), found=job.found)
     except MemoryError:
         too_large = Notice("does not fit into memory; lower max_pixels or workers", "image-out-of-memory")
-        return Job(path, error=too_large, metadata=metadata)
-    windows = np.concatenate([*crops, tiles]) if plan is not None else np.concatenate(crops)
-    counts = len(versions), len(crops[0])
-    return Job(path, windows, *counts, plan, metadata=metadata, file=file, notes=notes, no_evidence=no_evidence)
+        return Job(job.path, error=too_large, found=job.found)
+    job.begin()
+    return job
+
+
+def _pixels(job: Job, image: ImageInput, max_pixels: int) -> np.ndarray:
+    """Decode, and note what the file is like."""
+    if isinstance(image, np.ndarray):
+        pixels = load_image(image, job.path, max_pixels)
+    else:
+        decoded = decode_image(image, max_pixels)
+        pixels, job.notes = decoded.pixels, list[str](decoded.notices)
+        job.file = {name: getattr(decoded, name) for name in ("format", "frames", "jpeg_quality")}
+    job.file["height"], job.file["width"] = pixels.shape[:2]
+    return pixels
+
+
+def _cut(job: Job, pixels: np.ndarray, options: Preparation) -> None:
+    """All that the model will see, and what can be told without it."""
+    size = options.crop_size
+    versions = [pixels, *(_recompressed(job.path, pixels) if options.robust else [])]
+    windows = [windows_of(version, size, options.max_crops, options.thorough) for version in versions]
+    job.versions, job.positions = len(versions), windows[0].positions
+    job.crops = [crop for part in windows for crop in part.pixels]
+    job.no_evidence = missing_evidence(native_crops(pixels, size, EVIDENCE_CROPS), *pixels.shape[:2])
+    job.history = search_pixels(pixels, job.file.get("jpeg_quality"), options.thorough)
+    if options.heatmap:
+        job.tiles, tiles = plan_heatmap(pixels, size)
+        job.crops += list(tiles)
+    elif options.coarse_map:
+        job.coarse = plan_coarse(pixels, size, windows[0].grid)
 
 
 def _recompressed(path: str, image: np.ndarray) -> list[np.ndarray]:

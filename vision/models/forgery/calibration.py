@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,6 +29,9 @@ class ForgeryCalibration:
         high: probabilities from it on mean "ai-generated"; between the two the verdict is "inconclusive".
         fpr_thresholds: false-positive rate (as text, e.g. "0.05") -> probability above which that share of held-out
             real photographs lies.
+        by_quality: what holds in place of the above for JPEG files up to a quality: `{"max_quality": 60, "temperature":
+            ..., "offset": ..., "low": ..., "high": ...}`; of several that reach that far, the one that reaches least.
+        by_scale: the same for images that were resampled by a factor from `min_scale` to `max_scale`.
     """
 
     temperature: float = 1.0
@@ -36,8 +39,13 @@ class ForgeryCalibration:
     low: float = 0.5
     high: float = 0.5
     fpr_thresholds: Mapping[str, float] = field(default_factory=dict)
+    by_quality: Sequence[Mapping[str, float]] = ()
+    by_scale: Sequence[Mapping[str, float]] = ()
 
     def __post_init__(self) -> None:
+        for name, bounds in (("by_quality", _QUALITY), ("by_scale", _SCALE)):
+            for entry in _entries(name, getattr(self, name), bounds):
+                self.replaced(entry)
         for name in ("temperature", "offset", "low", "high"):
             if not _is_finite(getattr(self, name)):
                 raise ValueError(f"{name} must be a finite number, got {getattr(self, name)!r}")
@@ -60,6 +68,27 @@ class ForgeryCalibration:
             return 1 / (1 + math.exp(-z))
         return math.exp(z) / (1 + math.exp(z))
 
+    def at(self, jpeg_quality: float | None = None, scale: float | None = None) -> ForgeryCalibration:
+        """What holds for an image of this history; where both say something, the one with the wider bounds.
+
+        Args:
+            jpeg_quality: 1 to 100, of its last JPEG compression; None if unknown.
+            scale: by how much it was resampled, such as 0.5; None if unknown.
+        """
+        found = []
+        if jpeg_quality is not None:
+            found += sorted((e for e in self.by_quality if jpeg_quality <= e["max_quality"]), key=_max_quality)[:1]
+        if scale is not None:
+            found += [e for e in self.by_scale if e["min_scale"] <= scale <= e["max_scale"]][:1]
+        if not found:
+            return self
+        return self.replaced(max(found, key=lambda entry: entry["high"] - entry["low"]))
+
+    def replaced(self, entry: Mapping[str, float]) -> ForgeryCalibration:
+        """With temperature, offset and thresholds of an entry of `by_quality` or `by_scale`."""
+        temperature, offset, low, high = (entry[name] for name in _LINE)
+        return ForgeryCalibration(temperature, offset, low, high, self.fpr_thresholds)
+
     def threshold_at(self, fpr: float) -> float:
         """Probability threshold of a false-positive rate, interpolated between the calibrated ones.
 
@@ -80,7 +109,29 @@ class ForgeryCalibration:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, the inverse of `ForgeryCalibration(**d)`."""
-        return {**asdict(self), "fpr_thresholds": dict(self.fpr_thresholds)}
+        histories = {name: [dict(entry) for entry in getattr(self, name)] for name in ("by_quality", "by_scale")}
+        record = {**asdict(self), "fpr_thresholds": dict(self.fpr_thresholds), **histories}
+        # Files without them can be read by versions that do not know them.
+        return {name: value for name, value in record.items() if value or name not in histories}
+
+
+_LINE = ("temperature", "offset", "low", "high")
+_QUALITY, _SCALE = ("max_quality",), ("min_scale", "max_scale")
+
+
+def _entries(name: str, value: object, bounds: tuple[str, ...]) -> Sequence[Mapping[str, float]]:
+    """The entries of `by_quality` or `by_scale`, checked for their keys and types."""
+    keys = {*bounds, *_LINE}
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{name} must be a list of mappings with {', '.join(sorted(keys))}, got {value!r}")
+    for entry in value:
+        if not (isinstance(entry, Mapping) and set(entry) == keys and all(map(_is_finite, entry.values()))):
+            raise ValueError(f"{name} must have finite numbers for {', '.join(sorted(keys))}, got {entry!r}")
+    return value
+
+
+def _max_quality(entry: Mapping[str, float]) -> float:
+    return entry["max_quality"]
 
 
 def _is_finite(value: object) -> bool:

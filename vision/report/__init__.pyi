@@ -1,0 +1,3 @@
+from .writer import ReportWriter
+
+__all__ = ["ReportWriter"]
