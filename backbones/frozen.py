@@ -154,7 +154,7 @@ def check_foundation_name(name: str) -> None:
     """
     import timm
 
-    if isinstance(name, str) and not set(name) & set(":/\\") and timm.is_model(name):
+    if isinstance(name, str) and timm.is_model(name):
         tag = name.partition(".")[2]
         known = timm.list_pretrained(f"{name.partition('.')[0]}.*")
         if not tag or name in known:

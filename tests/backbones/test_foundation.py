@@ -80,6 +80,9 @@ def test_last_map_is_the_frequency_map_with_the_features_beside_it(weights: Path
         torch.testing.assert_close(last[:, 32:, row, column], features)
     logits = ForgeryHead(37).eval()((first, last))
     assert logits.shape == (2,)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = net(images())[-1]
+    torch.testing.assert_close(half[:, 32:, 0, 0].float(), features, atol=0.1, rtol=0)
     assert net.frozen(images()[:0]).shape == (0, net.frozen.channels)
 
 
@@ -88,7 +91,8 @@ def test_features_are_those_of_timm_with_its_own_size_and_normalization(
 ) -> None:
     """Independent: Pillow resizes as torch does with antialiasing, up to its rounding to whole levels."""
     y, x = np.mgrid[:256, :256]
-    pixels = np.stack([127 + 90 * np.sin(x / 20), 127 + 90 * np.cos(y / 30), (x + y) / 2], -1).astype(np.uint8)
+    checks = 255 * ((x // 2 + y) % 2)  # without antialiasing they would become stripes
+    pixels = np.stack([checks, 127 + 90 * np.cos(y / 30), (x + y) / 2], -1).astype(np.uint8)
     resized = np.asarray(Image.fromarray(pixels).resize((160, 160), Image.Resampling.BICUBIC), np.float32)
     frozen = FrozenFeatures(NAME)
     frozen.load(weights)
@@ -109,6 +113,7 @@ def test_it_never_learns_and_is_in_no_state_dict(weights: Path) -> None:
     assert not any(id(value) in known or value.requires_grad for value in model.parameters())
     before = {key: value.clone() for key, value in model.state_dict().items()}
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    assert not net.frozen(images().requires_grad_()).requires_grad
     head = ForgeryHead(37)
     head.loss(net(images()), torch.tensor([0, 1]))["loss"].backward()
     assert all(parameter.grad is not None for parameter in net.parameters())
