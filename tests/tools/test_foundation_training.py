@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,12 @@ def test_trained_published_and_judged_by_the_same_tools(
     assert main([*judge, "--json", "--foundation", str(folder / "vit.safetensors")]) == 0
     records = json.loads(capsys.readouterr().out)
     assert len(records) == 12 and all(record["probability"] is not None for record in records)
+    shutil.copy(folder / "vit.safetensors", folder / "moved.safetensors")
+    rows = ["--csv", str(folder / "rows.csv"), "--foundation"]
+    assert main([*judge, *rows, str(folder / "vit.safetensors")]) == 0
+    # Where the same weights lie changes no row.
+    assert main([*judge, *rows, str(folder / "moved.safetensors"), "--resume"]) == 0
+    capsys.readouterr()
     assert main(judge) == 2
     said = capsys.readouterr().err
     assert "needs the weights of timm's test_vit.r160_in1k" in said and "name a file with --foundation" in said
