@@ -2,6 +2,7 @@ from .checkpoint import convert_state_dict
 from .convformer import ConvFormer
 from .csp import CSPNet
 from .dual_frequency import DualFrequencyNet
+from .foundation import DualFrequencyFoundationNet
 from .neighborhood import NAT, DiNAT, DiNATS, recommend_dilations
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "ConvFormer",
     "DiNAT",
     "DiNATS",
+    "DualFrequencyFoundationNet",
     "DualFrequencyNet",
     "convert_state_dict",
     "recommend_dilations",

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         usable_device(args.device)
-        network = forgery_detector(args.model, args.checkpoint)
+        network = forgery_detector(args.model, args.checkpoint, args.foundation)
         dataset = ForgeryDataset(
             args.data_root,
             layout=args.layout,
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             cache=args.cache,
         )
         if args.csv:
-            inputs = [sample.path for sample in dataset.samples] + [args.checkpoint or ""]
+            inputs = [sample.path for sample in dataset.samples] + [args.checkpoint or "", args.foundation or ""]
             require_free(args.csv, "--csv", inputs, args.overwrite)
     except ValueError as error:
         parser.error(str(error))
@@ -78,6 +78,9 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("data_root", metavar="DATA_ROOT", help="folder of images in one of the known layouts")
     parser.add_argument("--model", default=default_model(FORGERY), choices=forgery_models())
     parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    parser.add_argument(
+        "--foundation", metavar="FILE", help="weights of the foundation model that the checkpoint names"
+    )
     parser.add_argument("--layout", default="auto", choices=["auto", *layout_names()])
     parser.add_argument("--split", metavar="NAME", help="only images below folders of this name (train, val, test)")
     parser.add_argument("--include-sources", metavar="NAME", nargs="+", help="judge these sources alone")

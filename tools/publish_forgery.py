@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from backbones import DualFrequencyFoundationNet
 from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
 from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
@@ -110,12 +111,16 @@ def verdict_shares(parts: Sequence[Predictions | HeldOut], calibration: Calibrat
 def load(config: str, checkpoint: str) -> tuple[ForgeryNetwork, dict[str, Any]]:
     """The network of a config with a checkpoint's weights, and the description that rebuilds it."""
     model = load_config(config).model.to_dict()
+    foundation = model["backbone"].pop("weights", None)  # a path of this machine: not for the file's metadata
     description = {
         "backbone": {**model["backbone"], "type": f"backbones:{model['backbone']['type']}"},
         "head": {**model["head"], "type": f"heads:{model['head']['type']}"},
     }
     network = build_network(description)
     load_strict(network, read_checkpoint(checkpoint)[0], checkpoint)
+    network.attach_foundation(foundation)
+    if isinstance(network.backbone, DualFrequencyFoundationNet):
+        description["backbone"]["foundation_sha256"] = network.backbone.foundation_sha256
     return network.eval(), description
 
 

@@ -19,6 +19,8 @@ CODES: dict[str, str] = {
     "no-weights": "the model ships without weights, and no checkpoint was named",
     "wrong-task": "a stereo model was asked for flow, or a flow model for disparity",
     "bad-checkpoint": "a file of weights cannot be used, for a reason that no other code names",
+    "no-foundation": "the detector needs the weights of a foundation model, and there are none; the value is its name",
+    "other-foundation": "the weights of a foundation model are of another one, or not those of the training",
     "bad-state": "the saved state of a stream does not fit the network, or is damaged",
     "other-variant": "the checkpoint is of another variant than the model; the value is the model that fits, or None",
     "missing-package": "a package, or an op of it, that is not installed is needed",

@@ -13,6 +13,7 @@ ADVICE = {
     "frame-rates-differ": "the option is --fps",
     "image-out-of-memory": "the option is --max-pixels",
     "match-out-of-memory": "the options are --tile, --scale and --max-size",
+    "no-foundation": "name a file with --foundation",
     "no-weights": "name a file with --checkpoint",
     "not-a-number-in-half": "the option is --precision",
     "other-variant": "the option is --model",

@@ -257,10 +257,11 @@ def progress_bar(
         yield Progress(advance, on_part)
 
 
-# What does not change a row: where results go, and how fast they come.
+# What does not change a row: where results go, and how fast they come. Nor does where a foundation model's weights lie:
+# the checkpoint says which they must be.
 _INDIFFERENT = (
-    *("batch_size", "csv", "device", "fail_on", "fail_on_fake", "inputs", "json", "jsonl", "overwrite", "paths"),
-    *("report", "resume", "run", "workers"),
+    *("batch_size", "csv", "device", "fail_on", "fail_on_fake", "foundation", "inputs", "json", "jsonl", "overwrite"),
+    *("paths", "report", "resume", "run", "workers"),
 )
 
 

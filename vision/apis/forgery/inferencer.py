@@ -79,6 +79,8 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         trust: whose signatures count: `vision.provenance.signed.load_trust`; by default those on the lists that ship.
         show_prompt: give the text of a generator's prompt in `ForgeryResult.prompt`.
         coarse_map: without `heatmap`, make one of the crops that are judged anyway.
+        foundation: weights of the timm model whose frozen features the checkpoint's detector uses, if it does; None for
+            those in the Hugging Face cache of this machine. Nothing is fetched.
 
     Raises:
         UsageError: an argument outside its range, an unknown model or device, an uncalibrated rate.
@@ -105,6 +107,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         trust: TrustSettings | None = None,
         show_prompt: bool = False,
         coarse_map: bool = False,
+        foundation: str | Path | None = None,
     ) -> None:
         check_least(1, batch_size=batch_size, workers=workers, max_crops=max_crops)
         check_least(1, "pixels", max_pixels=max_pixels)
@@ -122,7 +125,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         if network is None:
             from vision.models.forgery.network import forgery_detector
 
-            network = forgery_detector(model, checkpoint)
+            network = forgery_detector(model, checkpoint, foundation)
         self.network = pack_for_inference(network.eval().to(self.device))
         self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)

@@ -110,6 +110,11 @@ def _add_decision(group: Any) -> None:
         "--model", default=default_model(FORGERY), metavar="NAME", help="see vision models (%(default)s)"
     )
     group.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    group.add_argument(
+        "--foundation",
+        metavar="FILE",
+        help="weights of the foundation model that the checkpoint names, if it does; else from the Hugging Face cache",
+    )
 
 
 def _add_work(group: Any) -> None:

@@ -39,7 +39,7 @@ def judge(command: argparse.Namespace) -> int:
     paths = finder.expand(command.paths)
     sources = [os.path.abspath(path) for path in paths]
     lists = [path for path in command.paths if path == "-"]
-    inputs = [*paths, *lists, command.checkpoint, command.trust]
+    inputs = [*paths, *lists, command.checkpoint, command.foundation, command.trust]
     reporter = Reporter(command, subject_of(command), sources, inputs)
     for remark in finder.remarks():
         reporter.complain(remark)
@@ -145,4 +145,5 @@ def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
             trust=None if command.trust is None else load_trust(command.trust),
             show_prompt=command.show_prompt,
             coarse_map=command.report is not None,
+            foundation=command.foundation,
         )

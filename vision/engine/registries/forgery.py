@@ -2,7 +2,7 @@
 
 from mmengine.registry import DATA_SAMPLERS, DATASETS, METRICS, MODELS, OPTIM_WRAPPERS
 
-from backbones import DualFrequencyNet
+from backbones import DualFrequencyFoundationNet, DualFrequencyNet
 from heads import ForgeryHead
 from vision.datasets import BalancedSourceSampler, ForgeryDataset
 from vision.engine.optim import Bf16OptimWrapper
@@ -10,7 +10,7 @@ from vision.engine.registries.register import register, register_as
 from vision.metrics import ForgeryMetric
 from vision.models import ForgeryTrainer
 
-register(MODELS, DualFrequencyNet, ForgeryHead, ForgeryTrainer)
+register(MODELS, DualFrequencyNet, DualFrequencyFoundationNet, ForgeryHead, ForgeryTrainer)
 register_as(MODELS, ForgeryTrainer, "ForgeryDetector")
 register(DATASETS, ForgeryDataset)
 register(DATA_SAMPLERS, BalancedSourceSampler)

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from backbones import DualFrequencyFoundationNet
 from backbones.checkpoint import convert_state_dict
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.models.forgery.calibration import ForgeryCalibration
@@ -44,13 +45,31 @@ class ForgeryNetwork(nn.Module):
 
     forward = logits
 
+    def attach_foundation(self, weights: str | Path | None = None) -> None:
+        """Load the frozen model of a detector that has one; the others need nothing.
+
+        Args:
+            weights: the user's file; None for the Hugging Face cache of this machine. Nothing is fetched.
+
+        Raises:
+            CheckpointError: the weights are missing, of another model, or not those that the detector learned with.
+            UsageError: a file for a detector without a foundation model.
+        """
+        if isinstance(self.backbone, DualFrequencyFoundationNet):
+            self.backbone.attach(weights)
+        elif weights is not None:
+            message = f"foundation is {str(weights)!r}, but this detector has no foundation model; expected None"
+            raise UsageError(message, code="conflicting-arguments", value=weights)
+
 
 def forgery_models() -> list[str]:
     """Names that `forgery_detector` takes."""
     return model_names(FORGERY)
 
 
-def forgery_detector(name: str, checkpoint: str | Path | None = None) -> ForgeryNetwork:
+def forgery_detector(
+    name: str, checkpoint: str | Path | None = None, foundation: str | Path | None = None
+) -> ForgeryNetwork:
     """Build an AI-image detector in eval mode.
 
     Args:
@@ -58,20 +77,25 @@ def forgery_detector(name: str, checkpoint: str | Path | None = None) -> Forgery
             random weights unless a checkpoint is given).
         checkpoint: weights to load instead of the shipped ones: safetensors, a training checkpoint, or an official one.
             Architecture and calibration come from the file's metadata when it has them.
+        foundation: weights of the timm model whose frozen features the checkpoint's detector uses, if it does; None for
+            those in the Hugging Face cache of this machine. Nothing is fetched.
 
     Raises:
-        UsageError: unknown name.
+        UsageError: unknown name, or a foundation for a detector that uses none.
         CheckpointError: the file is missing, corrupt, or of another model.
     """
     row = require_model(name, FORGERY)
     source = row.weights_path if checkpoint is None else checkpoint
     if source is None:
-        return build_network(_VARIANTS[row.variant]).eval()
+        network = build_network(_VARIANTS[row.variant])
+        network.attach_foundation(foundation)
+        return network.eval()
     state, metadata = read_checkpoint(source)
     # A training checkpoint says nothing of its architecture: it is taken to be that of the model asked for.
     description = metadata["model"] if "model" in metadata else _description(row)
     network = build_network(description, metadata.get("calibration"))
     load_strict(network, _in_our_names(state, source), source)
+    network.attach_foundation(foundation)
     return network.eval()
 
 

@@ -6,14 +6,17 @@ A fixed table: a stranger's file must reach nothing else, and must not ask for m
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
-from backbones import DualFrequencyNet
+from backbones import DualFrequencyFoundationNet, DualFrequencyNet
+from backbones.frozen import check_foundation_name
 from heads import ForgeryHead
 from vision.checkpoint import CheckpointError
+from vision.errors import UsageError
 from vision.layers.frequency.wavelet import wavelet_taps
 
 _MAX_CHANNELS = 4096
@@ -75,20 +78,41 @@ def _is_wavelet(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_foundation(value: Any) -> bool:
+    try:
+        check_foundation_name(value)
+    except UsageError:
+        return False
+    return True
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+
+
 _CHANNELS = (_is_channels, f"a whole number from 1 to {_MAX_CHANNELS}")
 _BELOW_ONE = (_is_below_one, "from 0 to below 1")
 
+_FREQUENCY: Mapping[str, tuple[Check, str]] = {
+    "in_chans": (lambda value: _is_whole(value, 3) and value == 3, "3, as images are RGB"),
+    "width": _CHANNELS,
+    "depths": (_is_depths, f"a list of 1 to {_MAX_STAGES} whole numbers from 1 to {_MAX_DEPTH}"),
+    "wavelet": (_is_wavelet, "an orthogonal wavelet of PyWavelets"),
+    "dwt_weight": (_is_share, "from 0 to 1"),
+    "residual": (lambda value: isinstance(value, bool), "true or false"),
+    "pool": (lambda value: isinstance(value, str) and value in ("max", "avg"), "'max' or 'avg'"),
+}
+
+# Of a foundation model the name and the digest, never where its weights lie: that is the user's to say.
 PARTS: Mapping[str, tuple[type[nn.Module], Mapping[str, tuple[Check, str]]]] = {
-    "backbones:DualFrequencyNet": (
-        DualFrequencyNet,
+    "backbones:DualFrequencyNet": (DualFrequencyNet, _FREQUENCY),
+    "backbones:DualFrequencyFoundationNet": (
+        DualFrequencyFoundationNet,
         {
-            "in_chans": (lambda value: _is_whole(value, 3) and value == 3, "3, as images are RGB"),
-            "width": _CHANNELS,
-            "depths": (_is_depths, f"a list of 1 to {_MAX_STAGES} whole numbers from 1 to {_MAX_DEPTH}"),
-            "wavelet": (_is_wavelet, "an orthogonal wavelet of PyWavelets"),
-            "dwt_weight": (_is_share, "from 0 to 1"),
-            "residual": (lambda value: isinstance(value, bool), "true or false"),
-            "pool": (lambda value: isinstance(value, str) and value in ("max", "avg"), "'max' or 'avg'"),
+            "foundation": (_is_foundation, "the name of a timm model"),
+            "foundation_channels": _CHANNELS,
+            "foundation_sha256": (_is_sha256, "a SHA-256 of 64 hexadecimal digits"),
+            **_FREQUENCY,
         },
     ),
     "heads:ForgeryHead": (
