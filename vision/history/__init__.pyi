@@ -1,3 +1,5 @@
-from .quality import estimate_jpeg_quality
+from .quality import MAX_FPR, estimate_jpeg_quality
+from .scale import estimate_scale
+from .scale_estimate import ScaleEstimate
 
-__all__ = ["estimate_jpeg_quality"]
+__all__ = ["MAX_FPR", "ScaleEstimate", "estimate_jpeg_quality", "estimate_scale"]

@@ -37,7 +37,7 @@ def estimate_jpeg_quality(image: np.ndarray) -> int | None:
 
     The blocks may begin anywhere, as in a crop. The quality is that of libjpeg's standard luminance table; of other
     tables it is that of the nearest, so that it is an estimate. An image that was resized, filtered or compressed in
-    another way since has lost most of it.
+    another way since has lost most of it. Compressed twice on the same grid, the coarser steps may show.
 
     Args:
         image: uint8 RGB `[H, W, 3]`.

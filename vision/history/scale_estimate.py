@@ -12,7 +12,8 @@ class ScaleEstimate:
     Attributes:
         factor: by how much it was enlarged, such as 1.5; None where nothing tells, as after most reductions.
         periodic: whether there are periodic traces of interpolation, also where the factor stays unknown.
-        confidence: 0 to 1, one minus the probability that such traces are chance; 0 without any.
+        confidence: how strong the traces are, not a probability: 0 without any, 0.5 for the weakest that may give a
+            factor, toward 1 for stronger ones.
     """
 
     factor: float | None

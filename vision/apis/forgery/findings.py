@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision.errors import Notice
-from vision.history import estimate_jpeg_quality
+from vision.history import estimate_jpeg_quality, estimate_scale
 from vision.provenance import declare, parse_generator, read_provenance
 from vision.provenance.claims import UNDECLARED, Declaration, GeneratorClaim, SignedClaim
 from vision.provenance.fields import MANIFEST
@@ -115,4 +115,5 @@ def search_pixels(image: np.ndarray, file_quality: int | None = None, thorough: 
     """
     quality = estimate_jpeg_quality(image) if file_quality is None else file_quality
     is_measured = file_quality is None and quality is not None
-    return PixelFindings(find_watermark(image, thorough), quality, is_measured)
+    scale = estimate_scale(image).factor
+    return PixelFindings(find_watermark(image, thorough), quality, is_measured, scale)
