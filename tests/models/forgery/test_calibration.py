@@ -131,5 +131,5 @@ def test_bounds_by_history_survive_a_file_and_are_absent_where_there_are_none() 
     ],
 )
 def test_bounds_by_history_out_of_their_range(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="by_|low=|temperature"):
+    with pytest.raises(ValueError, match=r"by_|low=|temperature"):
         Calibration(**wrong)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from backbones import DualFrequencyFoundationNet
 from backbones.checkpoint import convert_state_dict
 from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.errors import UsageError
 from vision.models.forgery.calibration import ForgeryCalibration
 from vision.models.forgery.parts import build_part
 from vision.models.table import FORGERY, ModelRow, model_names, require_model
