@@ -9,19 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from heads.memory import MambaBBoxHead, MambaRoIHead, StreamMemory
+import vision.engine.registries.video  # noqa: F401 - names MambaBBoxHead
+from heads.memory import MambaRoIHead, StreamMemory
 from heads.memory.openmmlab import DetDataSample, InstanceData, StandardRoIHead, bbox2roi
-from vision.engine.registries.register import register
 from vision.errors import UsageError
 
 SIDE, STRIDE, CHANNELS = 64, 8, 3
-
-
-@pytest.fixture(autouse=True)
-def _registered() -> None:
-    from mmengine.registry import MODELS
-
-    register(MODELS, MambaBBoxHead, MambaRoIHead)
 
 
 def make_head(kind: Any = MambaRoIHead, box: str = "MambaBBoxHead", **changes: Any) -> Any:

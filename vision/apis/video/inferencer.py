@@ -133,7 +133,8 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
         """
         single = is_image(frames) or isinstance(frames, VideoFrame)
         items: Iterable[Any] = [frames] if single else frames  # type: ignore[assignment]
-        for frame in items:
+        for place, frame in enumerate(items):
+            _check_frame(f"image {place}", frame)
             yield self.process(frame)
 
     def process(self, frame: Frame, time: float | None = None) -> VideoResult:
@@ -155,10 +156,7 @@ class VideoInferencer(Inferencer["Frame", VideoResult]):
         if isinstance(frame, VideoFrame):
             number, time, path = frame.number, frame.time if time is None else time, frame.path
             frame = frame.image
-        if not is_image(frame):
-            raise TypeError(
-                f"frame {number} is a {type(frame).__name__}; expected a path, a uint8 RGB array or a VideoFrame"
-            )
+        _check_frame(f"frame {number}", frame)
         name = path or name_of(frame, f"frame {number}")
         result = VideoResult(name, number, time, classes=self.classes)
         found = Detections.none()
@@ -292,6 +290,12 @@ def _within(found: Detections, height: int, width: int, least: float) -> Detecti
     found = Detections(boxes, np.asarray(found.scores, np.float32), np.asarray(found.labels, np.int64))
     found = found.chosen((boxes[:, 2:] > boxes[:, :2]).all(1) & (found.scores >= least))
     return found.chosen(np.argsort(-found.scores, kind="stable"))
+
+
+def _check_frame(name: str, frame: object) -> None:
+    if not (is_image(frame) or isinstance(frame, VideoFrame)):
+        message = f"{name} is a {type(frame).__name__}; expected a path, a uint8 RGB array or a VideoFrame"
+        raise TypeError(message)
 
 
 def _named(model: str, checkpoint: str | Path | None) -> FrameDetector:
