@@ -51,7 +51,7 @@ def test_what_is_no_frame() -> None:
     seen.process(next(clip(1)))
     for call in (seen.process, lambda what: list(seen.stream(iter([what])))):
         with pytest.raises(
-            TypeError, match="(frame|image) 1 is a NoneType; expected a path, a uint8 RGB array or a VideoFrame"
+            TypeError, match=r"(frame 1|image 0) is a NoneType; expected a path, a uint8 RGB array or a VideoFrame"
         ):
             call(None)
 
