@@ -295,3 +295,9 @@ def test_heat_map_comes_with_its_result() -> None:
     assert plain.logit == pytest.approx(mapped.logit, abs=1e-4)
     assert mapped.heatmap.probability.shape == (3, 4)  # 160 rows after reflection, 64 pixels apart
     assert isinstance(mapped, ForgeryResult) and "heatmap" not in mapped.to_dict()
+
+
+def test_a_cpu_judges_two_crops_at_once() -> None:
+    network = Network()
+    inferencer(network, device="cpu")(images_of((32, 160)))
+    assert network.batches == [(2, 3, 32, 32), (2, 3, 32, 32), (1, 3, 32, 32)]

@@ -61,7 +61,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         model: a name of `vision.models.forgery_models()`.
         checkpoint: weights instead of the shipped ones.
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
-        batch_size: crops in one forward pass.
+        batch_size: crops in one forward pass; None takes 2 on a CPU, whose cache holds no more, and 32 on a GPU.
         workers: threads that decode.
         crop_size: side of a crop in pixels, a multiple of 4; the shipped calibration is for 256.
         max_crops: most crops of one image, spread evenly where it would take more to see all of it.
@@ -92,7 +92,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         model: str = default_model(FORGERY),
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         workers: int = 2,
         crop_size: int = default_setting(FORGERY, "crop_size"),
         max_crops: int = MAX_CROPS,
@@ -109,19 +109,22 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         coarse_map: bool = False,
         foundation: str | Path | None = None,
     ) -> None:
-        check_least(1, batch_size=batch_size, workers=workers, max_crops=max_crops)
+        check_least(1, workers=workers, max_crops=max_crops)
+        if batch_size is not None:
+            check_least(1, batch_size=batch_size)
         check_least(1, "pixels", max_pixels=max_pixels)
         check_precision(precision)
         if crop_size < 8 or crop_size % 4:
             message = f"crop_size is {crop_size}; expected a multiple of 4 from 8 on"
             raise UsageError(message, code="out-of-range", value=crop_size)
-        self.batch_size, self.workers, self.crop_size = batch_size, workers, crop_size
+        self.workers, self.crop_size = workers, crop_size
         self.max_crops, self.max_pixels = max_crops, max_pixels
         self.robust, self.heatmap, self.precision, self.show_prompt = robust, heatmap, precision, show_prompt
         self.preparation = Preparation(
             crop_size, max_crops, max_pixels, robust, heatmap, coarse_map and not heatmap, thorough, trust
         )
         self.device = usable_device(device)
+        self.batch_size = batch_size or (2 if self.device.type == "cpu" else 32)
         if network is None:
             from vision.models.forgery.network import forgery_detector
 

@@ -119,7 +119,7 @@ def _add_decision(group: Any) -> None:
 
 def _add_work(group: Any) -> None:
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
-    group.add_argument("--batch-size", type=count, default=8, metavar="N", help="crops per forward pass (%(default)s)")
+    group.add_argument("--batch-size", type=count, metavar="N", help="crops per forward pass (2 on a CPU, 32 on a GPU)")
     group.add_argument("--workers", type=count, default=2, metavar="N", help="threads that decode images (%(default)s)")
     group.add_argument(
         "--max-pixels", type=count, default=MAX_PIXELS, metavar="N", help="refuse larger images (%(default)s)"
