@@ -1,4 +1,4 @@
-# The recipe of dual_frequency_wild: the demo's, with histories as the web makes them, cameras and made-up generators.
+# The demo's recipe with histories as the web makes them, cameras and made-up generators. No weights of it ship yet.
 _base_ = [
     "../_base_/runtime/forgery.py",
     "../_base_/models/dual_frequency_wild.py",

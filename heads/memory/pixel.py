@@ -31,6 +31,8 @@ class PixelMemory(nn.Module):
 
         Without keys the maps come back as they are.
         """
+        if keys.shape[-2] == 0 and not self.training:
+            return features
         enhanced = self.layer(features.flatten(2).transpose(1, 2), keys)
         return enhanced.transpose(1, 2).reshape(features.shape)
 

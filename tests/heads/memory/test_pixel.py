@@ -36,7 +36,9 @@ def test_maps_are_enhanced_pixel_by_pixel() -> None:
 
 def test_without_keys_maps_are_the_same() -> None:
     maps = torch.randn(2, 8, 3, 5)
-    assert torch.equal(PixelMemory(8, 2)(maps, torch.empty(0, 0)), maps)
+    memory = PixelMemory(8, 2)
+    assert torch.equal(memory(maps, torch.empty(0, 0)), maps)
+    assert memory.eval()(maps, torch.empty(0, 0)) is maps
 
 
 def test_its_layer_is_an_enhancement() -> None:
