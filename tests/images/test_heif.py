@@ -151,7 +151,7 @@ def test_files_that_were_cut_off(tmp_path: Path) -> None:
     for end in (20, 60, 200, 400, len(data) // 2, len(data) - 1):
         error = error_of(put(tmp_path, data[:end]))
         assert error.code == "damaged-image", error
-    assert error.reason.startswith("truncated HEIF data")
+    assert error.reason.startswith("truncated HEIF (HEIC) data")
 
 
 def test_damaged_files_are_read_or_refused(tmp_path: Path) -> None:
@@ -271,3 +271,13 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     error = error_of(put(tmp_path, box(b"ftyp", brands) + data[data.index(b"meta") - 4 :]))
     assert (error.code, error.value) == ("missing-package", "pillow-heif")
     assert "pip install 'neighborhood-vision[heif]'" in error.reason and "PNG or TIFF" in error.reason
+
+
+def test_a_damaged_file_of_the_brand_mif1_is_named_as_people_know_it(tmp_path):
+    ftyp = b"mif1\0\0\0\0mif1heic"
+    path = tmp_path / "a.heic"
+    path.write_bytes(
+        len(ftyp + bytes(8)).to_bytes(4, "big") + b"ftyp" + ftyp + (48).to_bytes(4, "big") + b"meta" + bytes(40)
+    )
+    with pytest.raises(ImageError, match=r"damaged or unsupported HEIF \(HEIC\) data"):
+        read_image(path)

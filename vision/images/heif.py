@@ -14,6 +14,8 @@ from vision.images.errors import ImageError, check_size, cut_off, decoding
 from vision.images.heif_boxes import HeifError, read_items
 
 MAX_BYTES = 1 << 29
+# The format, and the name by which people know its files.
+KIND = "HEIF (HEIC)"
 # Of max_pixels: values of more than 8 bits take 20 bytes per pixel on their way.
 DEEP_SHARE = 2
 # As of TIFF files: what is decoded in all, when tiles and masks exceed the image.
@@ -51,7 +53,7 @@ class HeifImage:
         Raises:
             ImageError: they are damaged or missing.
         """
-        with decoding(self.path, "HEIF"), _named(self.path):
+        with decoding(self.path, KIND), _named(self.path):
             data = self.source.data
             if self.source.size != self.size:
                 raise ValueError(f"its header says {self.size}, its pixels are {self.source.size}")
@@ -86,7 +88,7 @@ def open_heif(path: str | os.PathLike[str], file: BinaryIO, max_pixels: int) -> 
         reason = f"is a HEIF file of more than {MAX_BYTES:,} bytes; refused"
         raise ImageError(path, reason, code="image-too-complex", value=len(data))
     pixels = _decoded_pixels(path, data, max_pixels)
-    with decoding(path, "HEIF"), _named(path):
+    with decoding(path, KIND), _named(path):
         opened = pillow_heif.HeifFile(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
         source = opened[opened.primary_index]
         _, _, bits = source.mode.partition(";")
@@ -108,7 +110,7 @@ def _decoded_pixels(path: str | os.PathLike[str], data: bytes, max_pixels: int) 
         width, height = items.sizes[items.primary]
         pixels = max([tiles, *map(items.decoded_pixels, items.masks.get(items.primary, []))])
     except HeifError as error:
-        reason = f"damaged or unsupported HEIF data ({error}); expected a complete image, look for another copy"
+        reason = f"damaged or unsupported {KIND} data ({error}); expected a complete image, look for another copy"
         raise ImageError(path, reason, code="damaged-image") from None
     check_size(path, width, height, max(max_pixels * SPARE_FACTOR, SPARE_PIXELS))
     _check_work(path, pixels, width * height)
@@ -133,4 +135,4 @@ class _named:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and "end of file" in str(error).lower():
-            raise cut_off(self.path, "HEIF", "what its header names lies behind its end") from None
+            raise cut_off(self.path, KIND, "what its header names lies behind its end") from None
