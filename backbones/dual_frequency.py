@@ -10,6 +10,8 @@ from vision.layers.frequency import DualFrequencyBlock
 from vision.layers.residual import NUM_FILTERS, high_pass_residuals
 from vision.normalize import IMAGENET_STD
 
+LEAST_SIDE = 192  # of images that are halved
+
 
 class DualFrequencyNet(nn.Module):
     """Dual-frequency block on the image, then the first two stages of a bottleneck ResNet.
@@ -23,6 +25,10 @@ class DualFrequencyNet(nn.Module):
         residual: work on high-pass residuals instead of the image, so that content cannot be learned: the block sees
             the square residual of each channel, the trunk all residuals beside the block's output. Not in the paper.
         pool: pooling of the stem, "max" as published or "avg", which keeps what all pixels say.
+        halve: look at images at half their size, but for those with a side below 192, which would leave too little.
+            What survives JPEG and resizing is there. Not in the paper.
+        native_prob: with `halve`, share of training batches of which a corner is seen at full size instead, so that
+            small images are known as well.
     """
 
     def __init__(
@@ -34,12 +40,16 @@ class DualFrequencyNet(nn.Module):
         dwt_weight: float = 0.6,
         residual: bool = False,
         pool: str = "max",
+        halve: bool = False,
+        native_prob: float = 0.35,
     ) -> None:
         super().__init__()
         if pool not in ("max", "avg"):
             raise ValueError(f"pool must be 'max' or 'avg', got {pool!r}")
         self.residual = residual
         self.pool = pool
+        self.halve = halve
+        self.native_prob = native_prob
         self.frequency = DualFrequencyBlock(in_chans, wavelet, dwt_weight)
         stem_chans = in_chans * (1 + NUM_FILTERS) if residual else in_chans
         self.conv1 = nn.Conv2d(stem_chans, width, 3, stride=2, padding=1, bias=False)
@@ -57,6 +67,7 @@ class DualFrequencyNet(nn.Module):
         """ImageNet-normalized images `[B, 3, H, W]`, sides multiples of 4 -> feature maps at stride 4, 8, ..."""
         # Half precision would round away the very traces that are looked for.
         with torch.autocast(x.device.type, enabled=False):
+            x = self._halved(x) if self.halve else x
             x = self._with_residuals(x) if self.residual else self.frequency(x)
         return self.forward_trunk(x)
 
@@ -70,6 +81,15 @@ class DualFrequencyNet(nn.Module):
             x = getattr(self, name)(x)
             features.append(x)
         return tuple(features)
+
+    def _halved(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        if min(height, width) < LEAST_SIDE:
+            return x
+        x = x[..., : height // 8 * 8, : width // 8 * 8]  # halves are multiples of 4, too
+        if self.training and float(torch.rand(())) < self.native_prob:
+            return x[..., : height // 8 * 4, : width // 8 * 4]
+        return F.avg_pool2d(x, 2)
 
     def _with_residuals(self, x: Tensor) -> Tensor:
         levels = x * torch.tensor(IMAGENET_STD, dtype=x.dtype, device=x.device).view(-1, 1, 1)

@@ -1,9 +1,10 @@
-from .forgery import ForgeryHead
+from .forgery import ForgeryBranchesHead, ForgeryHead
 from .match import MatchDecoder
 from .memory import EnhancementLayer, MambaBBoxHead, MambaRoIHead, MemoryBank, PixelMemory, StreamMemory
 
 __all__ = [
     "EnhancementLayer",
+    "ForgeryBranchesHead",
     "ForgeryHead",
     "MambaBBoxHead",
     "MambaRoIHead",

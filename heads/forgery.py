@@ -1,9 +1,10 @@
-"""Head of the AI-image detector: global mean, one logit."""
+"""Heads of AI-image detectors: global mean, one logit, from one map or from several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,7 +34,45 @@ class ForgeryHead(nn.Module):
     def loss(self, features: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Binary cross-entropy against labels `[B]`, 0 for real and 1 for generated; also the batch accuracy."""
         logits = self(features).float()
-        targets = labels.to(logits.dtype)
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
-        accuracy = ((logits.detach() > 0) == (targets > 0.5)).to(logits.dtype).mean()
-        return {"loss": F.binary_cross_entropy_with_logits(logits, smooth), "accuracy": accuracy}
+        return {"loss": cross_entropy(logits, labels, self.label_smoothing), "accuracy": accuracy(logits, labels)}
+
+
+class ForgeryBranchesHead(nn.Module):
+    """A head for each of several maps; the logit is the mean of theirs, and each learns on its own.
+
+    Args:
+        in_channels: channels of each map.
+        dropout, label_smoothing: as in `ForgeryHead`.
+    """
+
+    def __init__(
+        self, in_channels: Sequence[int] = (256, 128), dropout: float = 0.0, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(ForgeryHead(channels, dropout, label_smoothing) for channels in in_channels)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """One map `[B, C, H, W]` per branch -> logits `[B]`."""
+        return self.logits(features).mean(0)
+
+    def logits(self, features: Sequence[Tensor]) -> Tensor:
+        """What each branch says: `[branches, B]`."""
+        said = [branch([map_]) for branch, map_ in zip(self.branches, features, strict=True)]
+        return torch.stack(said)
+
+    def loss(self, features: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Sum of the branches' cross-entropies against labels `[B]`; the accuracy is that of the mean."""
+        said = [branch.loss([map_], labels) for branch, map_ in zip(self.branches, features, strict=True)]
+        logits = self(features).float()
+        return {"loss": torch.stack([each["loss"] for each in said]).sum(), "accuracy": accuracy(logits, labels)}
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+    """Binary cross-entropy of logits `[B]` against labels moved away from 0 and 1."""
+    targets = labels.to(logits.dtype) * (1 - label_smoothing) + label_smoothing / 2
+    return F.binary_cross_entropy_with_logits(logits, targets)
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Share of logits `[B]` on the labels' side of 0."""
+    return ((logits.detach() > 0) == (labels > 0.5)).to(logits.dtype).mean()

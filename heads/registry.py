@@ -2,9 +2,9 @@
 
 from mmengine.registry import MODELS
 
-from heads import ForgeryHead, MatchDecoder
+from heads import ForgeryBranchesHead, ForgeryHead, MatchDecoder
 
-for head in (ForgeryHead, MatchDecoder):
+for head in (ForgeryBranchesHead, ForgeryHead, MatchDecoder):
     # A task's registry (vision/engine/registries) may have come first.
     if MODELS.module_dict.get(head.__name__) is not head:
         MODELS.register_module(module=head)

@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from backbones import DualFrequencyFoundationNet, DualFrequencyNet
+from backbones import DualFrequencyFoundationNet, DualFrequencyNet, DualFrequencyStatisticsNet
 from backbones.frozen import check_foundation_name
-from heads import ForgeryHead
+from heads import ForgeryBranchesHead, ForgeryHead
 from vision.checkpoint import CheckpointError
 from vision.errors import UsageError
 from vision.layers.frequency.wavelet import wavelet_taps
@@ -22,6 +22,7 @@ from vision.layers.frequency.wavelet import wavelet_taps
 _MAX_CHANNELS = 4096
 _MAX_STAGES = 4
 _MAX_DEPTH = 64
+_MAX_SCALES = 5
 
 Check = Callable[[Any], bool]
 
@@ -93,6 +94,11 @@ def _is_sha256(value: Any) -> bool:
 _CHANNELS = (_is_channels, f"a whole number from 1 to {_MAX_CHANNELS}")
 _BELOW_ONE = (_is_below_one, "from 0 to below 1")
 
+
+def _is_branches(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and 1 <= len(value) <= _MAX_STAGES and all(map(_is_channels, value))
+
+
 _FREQUENCY: Mapping[str, tuple[Check, str]] = {
     "in_chans": (lambda value: _is_whole(value, 3) and value == 3, "3, as images are RGB"),
     "width": _CHANNELS,
@@ -102,10 +108,15 @@ _FREQUENCY: Mapping[str, tuple[Check, str]] = {
     "residual": (lambda value: isinstance(value, bool), "true or false"),
     "pool": (lambda value: isinstance(value, str) and value in ("max", "avg"), "'max' or 'avg'"),
 }
+_HALVED: Mapping[str, tuple[Check, str]] = {
+    **_FREQUENCY,
+    "halve": (lambda value: isinstance(value, bool), "true or false"),
+    "native_prob": (_is_share, "from 0 to 1"),
+}
 
 # Of a foundation model the name and the digest, never where its weights lie: that is the user's to say.
 PARTS: Mapping[str, tuple[type[nn.Module], Mapping[str, tuple[Check, str]]]] = {
-    "backbones:DualFrequencyNet": (DualFrequencyNet, _FREQUENCY),
+    "backbones:DualFrequencyNet": (DualFrequencyNet, _HALVED),
     "backbones:DualFrequencyFoundationNet": (
         DualFrequencyFoundationNet,
         {
@@ -113,6 +124,23 @@ PARTS: Mapping[str, tuple[type[nn.Module], Mapping[str, tuple[Check, str]]]] = {
             "foundation_channels": _CHANNELS,
             "foundation_sha256": (_is_sha256, "a SHA-256 of 64 hexadecimal digits"),
             **_FREQUENCY,
+        },
+    ),
+    "backbones:DualFrequencyStatisticsNet": (
+        DualFrequencyStatisticsNet,
+        {
+            "scales": (lambda value: _is_whole(value, _MAX_SCALES), f"a whole number from 1 to {_MAX_SCALES}"),
+            "hidden": _CHANNELS,
+            "statistics_dropout": _BELOW_ONE,
+            **{name: check for name, check in _HALVED.items() if name != "in_chans"},
+        },
+    ),
+    "heads:ForgeryBranchesHead": (
+        ForgeryBranchesHead,
+        {
+            "in_channels": (_is_branches, f"a list of 1 to {_MAX_STAGES} whole numbers from 1 to {_MAX_CHANNELS}"),
+            "dropout": _BELOW_ONE,
+            "label_smoothing": _BELOW_ONE,
         },
     ),
     "heads:ForgeryHead": (
