@@ -1,6 +1,6 @@
 # The recipe of the shipped weights. Beside the paper's: the block works on high-pass residuals, a narrower trunk with
 # average pooling, sources balanced, JPEG, WebP, blur, noise and mild resizing in training, AdamW with one cycle, EMA.
-_base_ = ["../_base_/runtime/forgery.py"]
+_base_ = ["../_base_/runtime/forgery.py", "../_base_/schedules/forgery.py"]
 
 data_root = "data/forensics/"  # <source>/{0_real,1_fake}/*
 held_out = []  # sources to leave out of training; see the holdout folder
@@ -38,19 +38,4 @@ train_dataloader = dict(
         cache=True,
     ),
 )
-
-optim_wrapper = dict(
-    type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
-    clip_grad=dict(max_norm=1.0),
-)
-max_epochs = 50
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs)
-param_scheduler = dict(
-    type="OneCycleLR", eta_max=2e-3, pct_start=0.1, total_steps=max_epochs, convert_to_iter_based=True
-)
-custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.004, update_buffers=True)]
 default_hooks = dict(checkpoint=dict(interval=10))
-randomness = dict(seed=0)
-auto_scale_lr = dict(enable=False, base_batch_size=32)
