@@ -5,14 +5,15 @@
 DATA is a folder `<source>/{0_real,1_fake}/*`, or archives of tools/pack_crops.py, which are unpacked under --work-dir.
 Model, loss and augmentation are those of a config: its files in configs/_base_ are read as plain Python. The rate
 follows one cycle over the time or the steps. What was cut off goes on from its last state when the same command is
-given again; time counts from where it was. At the end the averaged weights are in DIR/weights.safetensors, and what
-they say of held-out sources is in DIR/held_out.csv: as they are, after JPEG 70 and 50, and at half size.
+given again; time counts from where it was. Layers that learn from statistics are fitted afterward: the statistics of
+augmented copies are taken once, which the time does not include, and kept in the file --statistics for other folds. At
+the end the averaged weights are in DIR/weights.safetensors, and what they say of held-out sources is in
+DIR/held_out.csv: as they are, after JPEG 70 and 50, and at half size.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import runpy
 import sys
 import tarfile
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -35,12 +37,13 @@ from vision.device import usable_device
 from vision.errors import UsageError
 from vision.files import replacing_path, write_csv
 from vision.metrics import predict
+from vision.models.forgery.fit_statistics import balanced_chances, fit_statistics, one_cycle
 from vision.models.forgery.network import ForgeryNetwork, build_network
 from vision.normalize import normalize_imagenet
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / "configs/_base_"
-RATE, DECAY, WARM_UP = 2e-3, 0.05, 0.1
+RATE, DECAY = 2e-3, 0.05
 MOMENTUM = 0.004
 SAVE_SECONDS = 60
 LARGEST = 1 << 26  # of an archive's files
@@ -58,6 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--hold-out", default="", metavar="NAMES", help="sources to leave out and to be tested on")
     parser.add_argument("--recipe", default="dual_frequency_wild,forgery_wild", metavar="MODEL,DATA")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--statistics", type=Path, metavar="FILE", help="DIR/statistics.safetensors by default")
+    parser.add_argument("--copies", type=int, default=4, help="of each image, of which statistics are taken")
+    parser.add_argument("--statistics-steps", type=int, default=2000, help="of the layers that learn from statistics")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", help="CUDA where there is one")
     parser.add_argument("--seed", type=int, default=0)
@@ -78,17 +84,7 @@ def train(args: argparse.Namespace) -> None:
     description, recipe = describe(model_file), runpy.run_path(str(data_file))
     held_out = [name for name in args.hold_out.split(",") if name]
     folder = unpacked(args.data, args.work_dir)
-    dataset = ForgeryDataset(
-        folder,
-        layout="plain",
-        exclude_sources=held_out or None,
-        crop_size=128,
-        transforms=recipe["train_transforms"],
-        real_transforms=recipe.get("real_transforms", ()),
-        pseudo_transforms=recipe.get("pseudo_transforms", ()),
-        pseudo_prob=recipe.get("pseudo_prob", 0.0),
-        cache=True,
-    )
+    dataset = dataset_of(folder, recipe, held_out)
     torch.manual_seed(args.seed)
     run = Run(description, device, args.work_dir, Length(args.minutes, args.steps))
     run.resume()
@@ -99,6 +95,10 @@ def train(args: argparse.Namespace) -> None:
         run.learn(*batch)
     run.save()
     network = run.averaged_network()
+    if hasattr(network.backbone, "statistics"):
+        file = args.statistics or args.work_dir / "statistics.safetensors"
+        taken = statistics_of(network, folder, recipe, args, file)
+        learn_statistics(network, taken, held_out, args.seed, args.statistics_steps)
     write_safetensors(args.work_dir / "weights.safetensors", network.state_dict(), {"model": description})
     if held_out:
         judge(network, folder, held_out, args.work_dir / "held_out.csv", str(device))
@@ -119,7 +119,11 @@ class Run:
         self.description, self.device, self.folder, self.length = description, device, folder, length
         self.network: ForgeryNetwork = build_network(description).to(device).train()
         self.network.to(memory_format=torch.channels_last)
-        self.head: Any = self.network.head
+        # The part that learns step by step: of a network with statistics its other branch.
+        whole: Any = self.network
+        has_statistics = hasattr(whole.backbone, "statistics")
+        self.backbone = whole.backbone.network if has_statistics else whole.backbone
+        self.head: Any = whole.head.branches[0] if has_statistics else whole.head
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
         others = [p for p in self.network.parameters() if p.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
@@ -146,7 +150,7 @@ class Run:
             group["lr"] = RATE * one_cycle(self.progress())
         images = normalize_imagenet(images).to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            found = self.head.loss(self.network.backbone(images), labels)
+            found = self.head.loss(self.backbone(images), labels)
         self.optimizer.zero_grad(set_to_none=True)
         found["loss"].backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -217,6 +221,76 @@ def unpacked(data: list[str], work_dir: Path) -> Path:
     return target
 
 
+def dataset_of(folder: Path, recipe: dict[str, Any], left_out: list[str]) -> ForgeryDataset:
+    """Crops as the recipe augments them."""
+    return ForgeryDataset(
+        folder,
+        layout="plain",
+        exclude_sources=left_out or None,
+        crop_size=recipe.get("crop_size", 128),
+        transforms=recipe["train_transforms"],
+        real_transforms=recipe.get("real_transforms", ()),
+        pseudo_transforms=recipe.get("pseudo_transforms", ()),
+        pseudo_prob=recipe.get("pseudo_prob", 0.0),
+        cache=True,
+    )
+
+
+class Statistics(NamedTuple):
+    """Of augmented copies of images: `[N, F]` in half precision, labels `[N]`, and the source of each."""
+
+    values: Tensor
+    labels: Tensor
+    sources: list[str]
+
+
+def statistics_of(
+    network: Any, folder: Path, recipe: dict[str, Any], args: argparse.Namespace, file: Path
+) -> Statistics:
+    """Those of all images, held-out ones included, so that folds can share the file: taken now, or read from it."""
+    dataset = dataset_of(folder, recipe, [])
+    names = sorted(set(dataset.sources))
+    if file.is_file():
+        kept = load_file(file)
+        sources = [names[number] for number in kept["sources"].tolist()]
+        if len(sources) != args.copies * len(dataset):
+            raise UsageError(
+                f"{file} holds statistics of {len(sources)} images; expected {args.copies} copies of {len(dataset)}",
+                code="conflicting-arguments",
+                value=str(file),
+            )
+        return Statistics(kept["values"], kept["labels"], sources)
+    torch.manual_seed(args.seed)
+    values, labels, found = [], [], []
+    for copy in range(args.copies):
+        loader = DataLoader(dataset, 4, num_workers=args.workers)
+        for batch in loader:
+            values.append(network.backbone.statistics.statistics(normalize_imagenet(batch["inputs"])).half())
+            labels.append(batch["label"])
+            found += batch["source"]
+        print(f"statistics of copy {copy + 1} of {args.copies}", flush=True)
+    taken = Statistics(torch.cat(values), torch.cat(labels), found)
+    numbers = torch.tensor([names.index(source) for source in found])
+    write_safetensors(file, {"values": taken.values, "labels": taken.labels, "sources": numbers}, {})
+    return taken
+
+
+def learn_statistics(network: Any, taken: Statistics, held_out: list[str], seed: int, steps: int) -> None:
+    """Fit the branch of statistics by those of sources that are not held out."""
+    kept = torch.tensor([source not in held_out for source in taken.sources])
+    labels = taken.labels[kept]
+    sources = [source for source in taken.sources if source not in held_out]
+    torch.manual_seed(seed)
+    fit_statistics(
+        network.backbone.statistics,
+        network.head.branches[1],
+        taken.values[kept].float(),
+        labels,
+        balanced_chances(sources, labels),
+        steps,
+    )
+
+
 def batches(dataset: ForgeryDataset, args: argparse.Namespace, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """Balanced batches without end."""
     sampler = BalancedSourceSampler(dataset, num_samples=args.batch_size * 50, seed=args.seed, alpha=0.5)
@@ -229,13 +303,6 @@ def batches(dataset: ForgeryDataset, args: argparse.Namespace, device: torch.dev
         for batch in loader:
             yield batch["inputs"].to(device, non_blocking=True), batch["label"].to(device)
         epoch += 1
-
-
-def one_cycle(progress: float) -> float:
-    """Share of the highest rate: up over the first tenth, then down to nothing, both along a cosine."""
-    if progress < WARM_UP:
-        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / WARM_UP)) / 2
-    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 def judge(network: ForgeryNetwork, folder: Path, held_out: list[str], file: Path, device: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 from vision.models.forgery.network import forgery_detector
 
@@ -39,6 +40,7 @@ def trained(tree, tmp_path_factory) -> Path:
     assert run("pack_crops", tree, folder / "packed", "--megabytes", 0.1) == 0
     archives = sorted((folder / "packed").glob("*.tar"))
     command = [*archives, "--work-dir", folder, "--hold-out", "phone,other", "--batch-size", 2, "--workers", 0]
+    command += ["--copies", 2, "--statistics-steps", 3]
     for steps in (2, 3):
         assert run("train_crops", *command, "--steps", steps, "--device", "cpu") == 0
     return folder
@@ -74,7 +76,19 @@ def test_a_run_goes_on_where_it_was(trained):
 
 def test_the_weights_are_a_detector(trained):
     network = forgery_detector("dual_frequency_demo", trained / "weights.safetensors")
-    assert not network.training and type(network.backbone).__name__ == "DualFrequencyNet"
+    assert not network.training and type(network.backbone).__name__ == "DualFrequencyStatisticsNet"
+
+
+def test_statistics_of_all_sources_are_kept_for_other_folds(trained, tree, tmp_path, capsys):
+    kept = load_file(trained / "statistics.safetensors")
+    assert kept["values"].shape[0] == 2 * 12 and kept["labels"].sum() == 2 * 6 and len(kept["sources"].unique()) == 4
+    command = [tree, "--work-dir", tmp_path, "--steps", 1, "--batch-size", 2, "--workers", 0, "--device", "cpu"]
+    command += ["--statistics", trained / "statistics.safetensors", "--statistics-steps", 3]
+    assert run("train_crops", *command, "--copies", 2) == 0
+    assert not (tmp_path / "statistics.safetensors").exists()
+    with pytest.raises(SystemExit) as error:
+        run("train_crops", *command, "--copies", 3)
+    assert error.value.code == 2 and "24 images; expected 3 copies of 12" in capsys.readouterr().err
 
 
 def test_what_was_held_out_is_judged_under_each_condition(trained):
@@ -89,6 +103,7 @@ def test_what_was_held_out_is_judged_under_each_condition(trained):
 
 def test_the_time_that_was_given_ends_the_run(tree, tmp_path):
     arguments = [tree, "--work-dir", tmp_path, "--minutes", 1e-4, "--batch-size", 2, "--workers", 0, "--device", "cpu"]
+    arguments += ["--copies", 1, "--statistics-steps", 3]
     assert run("train_crops", *arguments) == 0
     assert (tmp_path / "weights.safetensors").is_file() and not (tmp_path / "held_out.csv").exists()
 
