@@ -2,29 +2,10 @@
 
 from mmengine.registry import MODELS
 
-from backbones import (
-    NAT,
-    ConvFormer,
-    CSPNet,
-    DiNAT,
-    DiNATS,
-    DualFrequencyFoundationNet,
-    DualFrequencyNet,
-    DualFrequencyStatisticsNet,
-)
+import backbones
 
-BACKBONES = (
-    NAT,
-    ConvFormer,
-    CSPNet,
-    DiNAT,
-    DiNATS,
-    DualFrequencyFoundationNet,
-    DualFrequencyNet,
-    DualFrequencyStatisticsNet,
-)
-
-for backbone in BACKBONES:
-    # A task's registry (vision/engine/registries) may have come first.
-    if MODELS.module_dict.get(backbone.__name__) is not backbone:
+for name in backbones.__all__:
+    backbone = getattr(backbones, name)
+    # A task's registry (vision/engine/registries) may have come first; functions are no backbones.
+    if isinstance(backbone, type) and MODELS.module_dict.get(name) is not backbone:
         MODELS.register_module(module=backbone)

@@ -49,6 +49,7 @@ class ForgeryBranchesHead(nn.Module):
         self, in_channels: Sequence[int] = (256, 128), dropout: float = 0.0, label_smoothing: float = 0.0
     ) -> None:
         super().__init__()
+        self.label_smoothing = label_smoothing
         self.branches = nn.ModuleList(ForgeryHead(channels, dropout, label_smoothing) for channels in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
@@ -62,9 +63,9 @@ class ForgeryBranchesHead(nn.Module):
 
     def loss(self, features: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Sum of the branches' cross-entropies against labels `[B]`; the accuracy is that of the mean."""
-        said = [branch.loss([map_], labels) for branch, map_ in zip(self.branches, features, strict=True)]
-        logits = self(features).float()
-        return {"loss": torch.stack([each["loss"] for each in said]).sum(), "accuracy": accuracy(logits, labels)}
+        logits = self.logits(features).float()
+        losses = torch.stack([cross_entropy(each, labels, self.label_smoothing) for each in logits])
+        return {"loss": losses.sum(), "accuracy": accuracy(logits.mean(0), labels)}
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:

@@ -14,6 +14,8 @@ DIR/held_out.csv: as they are, after JPEG 70 and 50, and at half size.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import runpy
 import sys
 import tarfile
@@ -25,11 +27,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from vision.checkpoint import write_safetensors
+from vision.checkpoint import read_checkpoint, write_safetensors
 from vision.cli.process import program
 from vision.datasets import BalancedSourceSampler, ForgeryDataset
 from vision.datasets.augment import FixedCorruption
@@ -47,6 +48,8 @@ RATE, DECAY = 2e-3, 0.05
 MOMENTUM = 0.004
 SAVE_SECONDS = 60
 LARGEST = 1 << 26  # of an archive's files
+# Of a recipe, what says how its images are augmented.
+AUGMENTATION = ("crop_size", "train_transforms", "real_transforms", "pseudo_transforms", "pseudo_prob")
 
 
 @program
@@ -250,16 +253,15 @@ def statistics_of(
     """Those of all images, held-out ones included, so that folds can share the file: taken now, or read from it."""
     dataset = dataset_of(folder, recipe, [])
     names = sorted(set(dataset.sources))
+    images = [f"{sample.source}/{sample.label}/{Path(sample.path).name}" for sample in dataset.samples]
+    augmented = {name: recipe.get(name) for name in AUGMENTATION}
+    of = {"images": digest(images), "augmentation": digest(augmented), "copies": args.copies}
     if file.is_file():
-        kept = load_file(file)
-        sources = [names[number] for number in kept["sources"].tolist()]
-        if len(sources) != args.copies * len(dataset):
-            raise UsageError(
-                f"{file} holds statistics of {len(sources)} images; expected {args.copies} copies of {len(dataset)}",
-                code="conflicting-arguments",
-                value=str(file),
-            )
-        return Statistics(kept["values"], kept["labels"], sources)
+        kept, made_of = read_checkpoint(file)
+        if made_of != of:
+            message = f"{file} holds statistics of other images, copies or augmentation; name another --statistics"
+            raise UsageError(message, code="conflicting-arguments", value=str(file))
+        return Statistics(kept["values"], kept["labels"], [names[number] for number in kept["sources"].tolist()])
     torch.manual_seed(args.seed)
     values, labels, found = [], [], []
     for copy in range(args.copies):
@@ -271,8 +273,13 @@ def statistics_of(
         print(f"statistics of copy {copy + 1} of {args.copies}", flush=True)
     taken = Statistics(torch.cat(values), torch.cat(labels), found)
     numbers = torch.tensor([names.index(source) for source in found])
-    write_safetensors(file, {"values": taken.values, "labels": taken.labels, "sources": numbers}, {})
+    write_safetensors(file, {"values": taken.values, "labels": taken.labels, "sources": numbers}, of)
     return taken
+
+
+def digest(value: object) -> str:
+    """SHA-256 of plain values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def learn_statistics(network: Any, taken: Statistics, held_out: list[str], seed: int, steps: int) -> None:

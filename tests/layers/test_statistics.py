@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vision.layers import statistics
 from vision.layers.statistics import residual_statistics, statistics_size
@@ -119,3 +120,10 @@ def test_standard_nodes_count_as_the_counters_of_torch(monkeypatch: pytest.Monke
 def test_images_too_small_for_the_scales_are_refused() -> None:
     with pytest.raises(ValueError, match=r"images are \(16, 40\); expected sides of at least 32 for 3 scales"):
         residual_statistics(torch.zeros(1, 3, 16, 40))
+
+
+def test_a_fake_mode_leaves_nothing_behind() -> None:
+    image = noise()
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert residual_statistics(mode.from_tensor(image).expand(0, -1, -1, -1)).shape == (0, statistics_size(3))
+    assert residual_statistics(image).isfinite().all()

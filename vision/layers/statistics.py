@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+FILTERS = ("first", "second", "square")
 LEVELS = 5  # of a truncated residual: -2 to 2 steps
 CELLS = LEVELS**3  # of three of them
 LUMA = (0.299, 0.587, 0.114)
@@ -54,9 +55,6 @@ def statistics_size(scales: int) -> int:
         return residual_statistics(torch.zeros(1, 3, 8 << (scales - 1), 8 << (scales - 1)), scales).shape[1]
 
 
-FILTERS = ("first", "second", "square")
-
-
 def _of_filter(levels: Tensor, kind: str) -> list[Tensor]:
     """Statistics of one kind of residual, along rows and columns where it has a direction."""
     if kind == "square":
@@ -92,8 +90,8 @@ def _combine(directions: list[Tensor]) -> list[Tensor]:
         coarse = [_truncated(rgb / step) for step in COLOR_STEPS]
         colors.append(torch.stack([_histogram(c[:, 0] * 25 + c[:, 1] * 5 + c[:, 2]) for c in coarse], 1))
         strengths += [_strengths(planes), _strengths(rgb), _correlations(rgb)]
-    along, across = sum(lines) / len(lines), sum(colors) / len(colors)
-    return [_fold(along, _lines_alike(along.device)), _fold(across, _signs_alike(across.device)), *strengths]
+    along, across = torch.stack(lines).mean(0), torch.stack(colors).mean(0)
+    return [_fold(along, LINES_ALIKE), _fold(across, SIGNS_ALIKE), *strengths]
 
 
 def _planes(rgb: Tensor) -> Tensor:
@@ -124,42 +122,36 @@ def _histogram(numbers: Tensor) -> Tensor:
         return torch.matmul(high, low.transpose(1, 2)).flatten(1) / flat.shape[1]
     if flat.is_cuda:
         offset = torch.arange(len(flat), device=flat.device)[:, None] * CELLS
-        found = torch.bincount((flat + offset).flatten(), minlength=len(flat) * CELLS)
-        return found.view(-1, CELLS).float() / flat.shape[1]
+        counts = torch.bincount((flat + offset).flatten(), minlength=len(flat) * CELLS)
+        return counts.view(-1, CELLS).float() / flat.shape[1]
     # Counting bytes takes a fifth of the time that counting wider numbers would.
     found = [torch.bincount(image, minlength=CELLS) for image in flat]
     return torch.stack(found) / flat.shape[1] if found else torch.zeros(0, CELLS, device=flat.device)
 
 
-def _fold(shares: Tensor, alike: Tensor) -> Tensor:
-    """Square roots of the shares `[B, N, 125]`, those of cells that mean the same added: `[B, N * cells]`."""
-    return torch.matmul(shares, alike).sqrt().flatten(1)
+def _fold(shares: Tensor, members: tuple[int, ...]) -> Tensor:
+    """Square roots of the shares `[B, N, 125]`, those of cells of one class added: `[B, N * classes]`."""
+    classes = torch.arange(max(members) + 1, device=shares.device)
+    alike = torch.tensor(members, device=shares.device)[:, None] == classes
+    return torch.matmul(shares, alike.to(shares.dtype)).sqrt().flatten(1)
 
 
-@lru_cache(maxsize=8)
-def _lines_alike(device: torch.device) -> Tensor:
-    """Cells that are the same read backwards, or with the other sign, become one: `[125, 39]`."""
-    return _merge([(lambda a, b, c: (c, b, a)), (lambda a, b, c: (4 - a, 4 - b, 4 - c))], device)
-
-
-@lru_cache(maxsize=8)
-def _signs_alike(device: torch.device) -> Tensor:
-    """Cells that are the same with the other sign become one: `[125, 63]`."""
-    return _merge([lambda a, b, c: (4 - a, 4 - b, 4 - c)], device)
-
-
-def _merge(same: list[Callable[[int, int, int], tuple[int, int, int]]], device: torch.device) -> Tensor:
-    """Matrix that adds cells which one of the maps takes to each other."""
-    classes: dict[tuple[int, int, int], int] = {}
+def _classes(*same: Callable[[int, int, int], tuple[int, int, int]]) -> tuple[int, ...]:
+    """The class of each cell; cells that one of the maps takes to each other share it."""
+    classes: dict[tuple[int, ...], int] = {}
     members = []
     for cell in product(range(LEVELS), repeat=3):
         orbit = {cell}
         for change in same:
             orbit |= {change(*other) for other in orbit}
         members.append(classes.setdefault(min(orbit), len(classes)))
-    matrix = torch.zeros(CELLS, len(classes))
-    matrix[torch.arange(CELLS), torch.tensor(members)] = 1.0
-    return matrix.to(device)
+    return tuple(members)
+
+
+# What read with the other sign is the same, and along a line also what is the same read backward: 63 and 39 classes.
+# Numbers, not tensors: those of a fake mode would outlive it.
+SIGNS_ALIKE = _classes(lambda a, b, c: (4 - a, 4 - b, 4 - c))
+LINES_ALIKE = _classes(lambda a, b, c: (c, b, a), lambda a, b, c: (4 - a, 4 - b, 4 - c))
 
 
 def _strengths(planes: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 # Both classes go through the same history of resizing and compression, so that neither format nor size tells; some
 # photographs are taken once more. What is left of a crop at the end may be smaller than it: that is filled up by
-# reflection. tools/train_crops.py and tools/fit_statistics.py read this file, too.
+# reflection. tools/train_crops.py reads this file, too.
 crop_size = 240
 real_transforms = [dict(type="RandomCamera", prob=0.2)]
 web_round = [
