@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -110,3 +112,18 @@ def test_chances_balance_classes_and_sources() -> None:
     # Four times the images, twice the chances of a source.
     torch.testing.assert_close(chances[:4].sum() / chances[4], torch.tensor(2.0, dtype=torch.float64))
     torch.testing.assert_close(balanced_chances(sources, labels, alpha=0.0)[:4].sum(), torch.tensor(0.5).double())
+
+
+def test_onnxruntime_agrees(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    net = DualFrequencyStatisticsNet(scales=1, hidden=8, width=8).eval()
+    images = normalize_imagenet(torch.randint(0, 256, (2, 3, 32, 40)))
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(net, (images,), path, dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    with torch.no_grad():
+        for one, expected in zip(found, net(images), strict=True):
+            torch.testing.assert_close(torch.from_numpy(one), expected, atol=1e-4, rtol=1e-4)
