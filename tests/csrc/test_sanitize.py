@@ -38,7 +38,8 @@ def library(
 ) -> str:
     """The extension, with sanitizers."""
     flags = [f"-I{path}" for path in include_paths()] + ["-DTORCH_TARGET_VERSION=0x020a000000000000"]
-    objects = compile_sanitized([ROOT / "csrc/cpu/neighborhood/op.cpp", ROOT / "csrc/cpu/match/op.cpp"], flags)
+    operators = [ROOT / f"csrc/cpu/{name}/op.cpp" for name in ("neighborhood", "match", "residuals")]
+    objects = compile_sanitized(operators, flags)
     target = shared_folder / "sanitize/kernels.so"
     torch_libraries = [f"-L{Path(torch.__file__).parent / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]
     with FileLock(f"{target}.lock"):

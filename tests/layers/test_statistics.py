@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vision.layers import statistics
 from vision.layers.statistics import residual_statistics, statistics_size
 
 
@@ -113,7 +112,7 @@ def test_standard_nodes_count_as_the_counters_of_torch(monkeypatch: pytest.Monke
     image = noise(batch=2)
     expected = residual_statistics(image)
     monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
-    monkeypatch.setattr(statistics.torch, "bincount", None)
+    monkeypatch.setattr(torch, "bincount", None)
     torch.testing.assert_close(residual_statistics(image), expected)
 
 

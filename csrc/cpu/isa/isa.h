@@ -3,6 +3,7 @@
 
 #include "../match/problem.h"
 #include "../neighborhood/problem.h"
+#include "../residuals/problem.h"
 
 namespace nbv {
 
@@ -11,6 +12,7 @@ struct KernelSet {
     const char* name;
     NeighborhoodKernels neighborhood;
     MatchKernels match;
+    ResidualKernels residuals;
 };
 
 const KernelSet& portable_kernels();

@@ -4,12 +4,15 @@
 
 #include "../match/kernels.h"
 #include "../neighborhood/kernels.h"
+#include "../residuals/kernels.h"
 #include "isa.h"
 
 namespace nbv {
 namespace {
 
-constexpr KernelSet make_kernel_set(const char* name) { return {name, kNeighborhoodKernels, kMatchKernels}; }
+constexpr KernelSet make_kernel_set(const char* name) {
+    return {name, kNeighborhoodKernels, kMatchKernels, kResidualKernels};
+}
 
 }  // namespace
 }  // namespace nbv

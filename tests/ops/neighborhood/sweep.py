@@ -42,6 +42,8 @@ def main() -> None:
         for dim in (5, 8, 16, 24, 32, 40):
             for dtype in (torch.float32, torch.float64):
                 compare_match(radius, size, dtype, dim)
+    for height, width in ((6, 6), (7, 19), (16, 8), (21, 131)):
+        compare_residuals(height, width)
 
 
 def instruction_set(library: str | None) -> str:
@@ -125,6 +127,15 @@ def compare_match(radius: tuple[int, int], size: tuple[int, int], dtype: torch.d
     for ours, theirs in zip(*results, strict=True):
         atol = 10 * TOLERANCE[dtype] * (1 + theirs.abs().max().item())
         torch.testing.assert_close(ours, theirs, rtol=TOLERANCE[dtype], atol=atol)
+
+
+def compare_residuals(height: int, width: int) -> None:
+    """Sums over the residuals of quarter gray levels, many of which are ties."""
+    from vision.ops.residuals import residual_sums
+
+    levels = torch.randint(0, 40, (2, 3, height, width)) / 4
+    for ours, theirs in zip(*(residual_sums(levels, backend=name) for name in ("native", "reference")), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,2 @@
+from .sums import ResidualSums as ResidualSums
+from .sums import residual_sums as residual_sums
