@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vision.layers import pack_for_inference
-from vision.layers.packed import linear_add, linear_gelu
+from vision.layers.packed import conv2d_relu6, linear_add, linear_gelu
 
 LINEAR_INPUTS: dict[str, Callable[[], Tensor]] = {
     "contiguous": lambda: torch.randn(2, 5, 6),
@@ -99,6 +99,9 @@ def test_a_convolution_equals_torchs(kind: str, options: dict[str, Any]) -> None
     layer = pack_for_inference(nn.Conv2d(4, 8, 3, **options))
     check(layer, CONV_INPUTS[kind]())
     check(layer, torch.randn(3, 4, 16, 12))  # another size after the weight was packed
+    x = 9 * CONV_INPUTS[kind]()  # some results beyond 6
+    with torch.no_grad():
+        torch.testing.assert_close(conv2d_relu6(layer, x), F.relu6(plain(layer, x)), atol=1e-4, rtol=1e-4)
     assert is_packed(layer) == (options["padding"] != "same" and "padding_mode" not in options)
 
 
@@ -240,7 +243,8 @@ def test_gradients_equal_those_of_torchs_layers(layer: nn.Module) -> None:
         wanted = shortcut + plain(layer, x) + F.gelu(plain(layer, x))
         wanted_from.append(shortcut)
     else:
-        out, wanted = layer(x), plain(layer, x)
+        out = layer(x) + conv2d_relu6(layer, x)
+        wanted = plain(layer, x) + F.relu6(plain(layer, x))
     weights = torch.randn_like(out)
     for got, expected in zip(
         torch.autograd.grad((out * weights).sum(), wanted_from),

@@ -5,8 +5,8 @@ against 200 GFLOP/s, measured on one core of an EPYC with AVX-512). Convolutions
 in blocks that fit its registers and torch keeps them row by row, so that a plain convolution has them put in order anew
 in every call. Packed layers go to oneDNN and keep the ordered copy.
 
-In the same pass over memory oneDNN can apply GELU to the product, or add a shortcut to it, while the results are still
-in registers; plain layers write the product and read it again.
+In the same pass over memory oneDNN can apply GELU or ReLU6 to the product, or add a shortcut to it, while the results
+are still in registers; plain layers write the product and read it again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from torch.nn.modules import module as hooks
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
+AnyPacked = TypeVar("AnyPacked", bound="_PackedLayer")
 
 _DTYPES = (torch.float32, torch.bfloat16)
 # Methods after which a layer may have to be plain: training mode, and all that moves it or changes its dtype.
@@ -63,18 +64,25 @@ def pack_for_inference(model: AnyModule) -> AnyModule:
 
 def linear_gelu(layer: nn.Module, x: Tensor) -> Tensor:
     """`gelu(layer(x))`, in one pass if the layer is packed."""
-    packed = _fusible(layer)
+    packed = _fusible(layer, _PackedLinear)
     out = None if packed is None else packed.run(x, gelu=True)
     return F.gelu(layer(x)) if out is None else out
 
 
 def linear_add(layer: nn.Module, x: Tensor, shortcut: Tensor | None) -> Tensor:
     """`shortcut + layer(x)`, in one pass if the layer is packed and the shortcut like its output; None adds nothing."""
-    packed = _fusible(layer) if shortcut is not None else None
+    packed = _fusible(layer, _PackedLinear) if shortcut is not None else None
     out = None if packed is None else packed.run(x, shortcut=shortcut)
     if out is not None:
         return out
     return layer(x) if shortcut is None else shortcut + layer(x)
+
+
+def conv2d_relu6(layer: nn.Module, x: Tensor) -> Tensor:
+    """`relu6(layer(x))`, in one pass if the layer is packed."""
+    packed = _fusible(layer, _PackedConv2d)
+    out = None if packed is None else packed.run(x, relu6=True)
+    return F.relu6(layer(x)) if out is None else out
 
 
 class _Made(NamedTuple):
@@ -205,11 +213,17 @@ class _PackedLinear(_PackedLayer):
 
 class _PackedConv2d(_PackedLayer):
     def __call__(self, x: Tensor) -> Tensor:
+        out = self.run(x)
+        return self.plain(x) if out is None else out
+
+    def run(self, x: Tensor, relu6: bool = False) -> Tensor | None:
+        """The convolution, then ReLU6; None where that is not for oneDNN."""
         operands = self.operands(x)
         if operands is None:
-            return self.plain(x)
+            return None
         x, weight, bias = operands
-        return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *self._geometry(), "none", [], "")
+        activation, bounds = ("hardtanh", [0.0, 6.0]) if relu6 else ("none", [])
+        return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *self._geometry(), activation, bounds, "")
 
     def takes(self, x: Tensor, weight: Tensor) -> bool:
         padding, _, dilation, groups = self._geometry()
@@ -230,12 +244,12 @@ def _is_packable(weight: Tensor) -> bool:
     return weight.device.type == "cpu" and weight.dtype in _DTYPES
 
 
-def _fusible(layer: nn.Module) -> _PackedLinear | None:
-    """What computes a packed linear layer; None if it is not packed, or someone wants to see its output."""
+def _fusible(layer: nn.Module, kind: type[AnyPacked]) -> AnyPacked | None:
+    """What computes a packed layer; None if it is not packed, or someone wants to see its output."""
     if torch.compiler.is_compiling():
         return None
     packed = layer.__dict__.get("forward")
-    if type(packed) is not _PackedLinear or packed.layer is not layer:
+    if type(packed) is not kind or packed.layer is not layer:
         return None
     # The hooks that `nn.Module.__call__` looks for: with any of them the layer must be called.
     own = layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks
