@@ -38,34 +38,51 @@ class ForgeryHead(nn.Module):
 
 
 class ForgeryBranchesHead(nn.Module):
-    """A head for each of several maps; the logit is the mean of theirs, and each learns on its own.
+    """A head for each of several maps; the logit is a weighted mean of theirs, and each learns on its own.
 
     Args:
         in_channels: channels of each map.
         dropout, label_smoothing: as in `ForgeryHead`.
+        weights: how much each head's logit counts; None for all alike.
     """
 
+    weights: Tensor
+
     def __init__(
-        self, in_channels: Sequence[int] = (256, 128), dropout: float = 0.0, label_smoothing: float = 0.0
+        self,
+        in_channels: Sequence[int] = (256, 128, 128),
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing
+        counted = torch.tensor([1.0] * len(in_channels) if weights is None else weights)
+        if len(counted) != len(in_channels) or not (counted >= 0).all() or not counted.sum() > 0:
+            message = f"weights are {weights}; expected {len(in_channels)} of at least 0, not all of them 0"
+            raise ValueError(message)
+        # Of the arguments, not of a checkpoint.
+        self.register_buffer("weights", counted / counted.sum(), persistent=False)
         self.branches = nn.ModuleList(ForgeryHead(channels, dropout, label_smoothing) for channels in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """One map `[B, C, H, W]` per branch -> logits `[B]`."""
-        return self.logits(features).mean(0)
+        return self.mean(self.logits(features))
 
     def logits(self, features: Sequence[Tensor]) -> Tensor:
         """What each branch says: `[branches, B]`."""
         said = [branch([map_]) for branch, map_ in zip(self.branches, features, strict=True)]
         return torch.stack(said)
 
+    def mean(self, logits: Tensor) -> Tensor:
+        """Logits `[branches, B]` -> `[B]`."""
+        return (self.weights[:, None] * logits).sum(0)
+
     def loss(self, features: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Sum of the branches' cross-entropies against labels `[B]`; the accuracy is that of the mean."""
         logits = self.logits(features).float()
         losses = torch.stack([cross_entropy(each, labels, self.label_smoothing) for each in logits])
-        return {"loss": losses.sum(), "accuracy": accuracy(logits.mean(0), labels)}
+        return {"loss": losses.sum(), "accuracy": accuracy(self.mean(logits), labels)}
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:

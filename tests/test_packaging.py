@@ -97,7 +97,8 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
     }
     found = names_of(wheel)
     assert sources <= found
-    weights = {"vision/weights/dual_frequency_demo.safetensors", "vision/weights/match_stereo_nano.safetensors"}
+    names = ("dual_frequency_wild", "dual_frequency_demo", "match_stereo_nano", "mamba_people_nano")
+    weights = {f"vision/weights/{name}.safetensors" for name in names}
     stubs = {f"{package}/{name}" for package in PACKAGES for name in ("py.typed", "__init__.pyi")}
     assert weights | (stubs - {"vision/__init__.pyi"}) <= found
     assert {name.partition("/")[0] for name in found if ".dist-info" not in name} == set(PACKAGES)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from backbones import DualFrequencyFoundationNet
 from vision.checkpoint import load_strict, read_checkpoint, write_safetensors
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     judged = parser.add_mutually_exclusive_group(required=True)
     judged.add_argument("--holdout", nargs=2, action="append", metavar=("CONFIG", "CHECKPOINT"))
     judged.add_argument("--held-out", action="append", metavar="CSV")
+    parser.add_argument("--half", action="store_true", help="store kernels and matrices in half precision")
     parser.add_argument("--data-root", metavar="DIR", help="folder of the held-out sets, instead of the configs' own")
     add_overwrite(parser)
     args = parser.parse_args(argv)
@@ -56,11 +58,19 @@ def main(argv: list[str] | None = None) -> int:
         calibration = calibrate_by(args.held_out) if args.held_out else calibrate(args.holdout, args.data_root)
         network, description = load(args.config, args.checkpoint)
         metadata = {"model": description, "calibration": calibration.to_dict()}
-        write_safetensors(args.output, network.state_dict(), metadata)
+        state = network.state_dict()
+        write_safetensors(args.output, halved(state) if args.half else state, metadata)
     except (UsageError, ValueError) as error:
         parser.error(str(error))
     print(f"\n{calibration}\nwrote {args.output}, {Path(args.output).stat().st_size / 1e6:.2f} MB")
     return 0
+
+
+def halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Kernels and matrices in half precision; not means and variances, whose range it lacks."""
+    return {
+        name: value.half() if value.is_floating_point() and value.dim() > 1 else value for name, value in state.items()
+    }
 
 
 def calibrate(holdouts: list[tuple[str, str]], data_root: str | None = None) -> Calibration:
@@ -111,15 +121,15 @@ def verdict_shares(parts: Sequence[Predictions | HeldOut], calibration: Calibrat
 def load(config: str, checkpoint: str) -> tuple[ForgeryNetwork, dict[str, Any]]:
     """The network of a config with a checkpoint's weights, and the description that rebuilds it."""
     model = load_config(config).model.to_dict()
-    foundation = model["backbone"].pop("weights", None)  # a path of this machine: not for the file's metadata
+    frozen = model["backbone"].pop("weights", None)  # a path of this machine: not for the file's metadata
     description = {
         "backbone": {**model["backbone"], "type": f"backbones:{model['backbone']['type']}"},
         "head": {**model["head"], "type": f"heads:{model['head']['type']}"},
     }
     network = build_network(description)
     load_strict(network, read_checkpoint(checkpoint)[0], checkpoint)
-    network.attach_foundation(foundation)
     if isinstance(network.backbone, DualFrequencyFoundationNet):
+        network.attach_foundation(frozen)
         description["backbone"]["foundation_sha256"] = network.backbone.foundation_sha256
     return network.eval(), description
 

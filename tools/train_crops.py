@@ -64,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--hold-out", default="", metavar="NAMES", help="sources to leave out and to be tested on")
     parser.add_argument("--recipe", default="dual_frequency_wild,forgery_wild", metavar="MODEL,DATA")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--frozen", metavar="FILE", help="weights of frozen features, instead of the config's")
     parser.add_argument("--statistics", type=Path, metavar="FILE", help="DIR/statistics.safetensors by default")
     parser.add_argument("--copies", type=int, default=4, help="of each image, of which statistics are taken")
     parser.add_argument("--statistics-steps", type=int, default=2000, help="of the layers that learn from statistics")
@@ -84,12 +85,12 @@ def train(args: argparse.Namespace) -> None:
     model_file, data_file = (
         BASE / kind / f"{name}.py" for kind, name in zip(("models", "datasets"), args.recipe.split(","), strict=True)
     )
-    description, recipe = describe(model_file), runpy.run_path(str(data_file))
+    (description, frozen), recipe = describe(model_file), runpy.run_path(str(data_file))
     held_out = [name for name in args.hold_out.split(",") if name]
     folder = unpacked(args.data, args.work_dir)
     dataset = dataset_of(folder, recipe, held_out)
     torch.manual_seed(args.seed)
-    run = Run(description, device, args.work_dir, Length(args.minutes, args.steps))
+    run = Run(description, args.frozen or frozen, device, args.work_dir, Length(args.minutes, args.steps))
     run.resume()
     torch.manual_seed(args.seed * 1_000_003 + run.step)  # of the augmentation: a resumed run sees other crops
     for batch in batches(dataset, args, device):
@@ -98,7 +99,7 @@ def train(args: argparse.Namespace) -> None:
         run.learn(*batch)
     run.save()
     network = run.averaged_network()
-    if hasattr(network.backbone, "statistics"):
+    if statistics_branches(network):
         file = args.statistics or args.work_dir / "statistics.safetensors"
         taken = statistics_of(network, folder, recipe, args, file)
         learn_statistics(network, taken, held_out, args.seed, args.statistics_steps)
@@ -117,16 +118,21 @@ class Length(NamedTuple):
 class Run:
     """One training: network, optimizer, averaged weights, and how far it is."""
 
-    def __init__(self, description: dict[str, Any], device: torch.device, folder: Path, length: Length) -> None:
+    def __init__(
+        self, description: dict[str, Any], frozen: str | None, device: torch.device, folder: Path, length: Length
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.description, self.device, self.folder, self.length = description, device, folder, length
-        self.network: ForgeryNetwork = build_network(description).to(device).train()
-        self.network.to(memory_format=torch.channels_last)
-        # The part that learns step by step: of a network with statistics its other branch.
+        self.network: ForgeryNetwork = build_network(description)
         whole: Any = self.network
-        has_statistics = hasattr(whole.backbone, "statistics")
-        self.backbone = whole.backbone.network if has_statistics else whole.backbone
-        self.head: Any = whole.head.branches[0] if has_statistics else whole.head
+        if frozen is not None:
+            whole.backbone.features.load_trunk(frozen)
+        self.network.to(device).train()
+        self.network.to(memory_format=torch.channels_last)
+        # The part that learns step by step: of a network with statistics its first branch.
+        self.backbone, self.head = whole.backbone, whole.head
+        if statistics_branches(self.network):
+            self.backbone, self.head = whole.backbone.network, whole.head.branches[0]
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
         others = [p for p in self.network.parameters() if p.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
@@ -200,11 +206,18 @@ class Run:
         return network.eval()
 
 
-def describe(file: Path) -> dict[str, Any]:
-    """What `build_network` takes, of a config's model."""
+def describe(file: Path) -> tuple[dict[str, Any], str | None]:
+    """What `build_network` takes, of a config's model, and where frozen weights lie, if it has some."""
     model = runpy.run_path(str(file))["model"]
+    frozen = model["backbone"].pop("weights", None)
     parts = {"backbone": "backbones", "head": "heads"}
-    return {part: {**model[part], "type": f"{kind}:{model[part]['type']}"} for part, kind in parts.items()}
+    description = {part: {**model[part], "type": f"{kind}:{model[part]['type']}"} for part, kind in parts.items()}
+    return description, None if frozen is None else str(ROOT / frozen)
+
+
+def statistics_branches(network: Any) -> tuple[str, ...]:
+    """Names of the branches that learn from statistics."""
+    return getattr(network.backbone, "statistics_branches", ())
 
 
 def unpacked(data: list[str], work_dir: Path) -> Path:
@@ -240,9 +253,9 @@ def dataset_of(folder: Path, recipe: dict[str, Any], left_out: list[str]) -> For
 
 
 class Statistics(NamedTuple):
-    """Of augmented copies of images: `[N, F]` in half precision, labels `[N]`, and the source of each."""
+    """Of augmented copies of images: `[N, F]` for each branch, labels `[N]`, and the source of each."""
 
-    values: Tensor
+    values: dict[str, Tensor]
     labels: Tensor
     sources: list[str]
 
@@ -255,25 +268,30 @@ def statistics_of(
     names = sorted(set(dataset.sources))
     images = [f"{sample.source}/{sample.label}/{Path(sample.path).name}" for sample in dataset.samples]
     augmented = {name: recipe.get(name) for name in AUGMENTATION}
-    of = {"images": digest(images), "augmentation": digest(augmented), "copies": args.copies}
+    branches = statistics_branches(network)
+    of = {"images": digest(images), "augmentation": digest(augmented), "copies": args.copies, "branches": [*branches]}
     if file.is_file():
         kept, made_of = read_checkpoint(file)
         if made_of != of:
             message = f"{file} holds statistics of other images, copies or augmentation; name another --statistics"
             raise UsageError(message, code="conflicting-arguments", value=str(file))
-        return Statistics(kept["values"], kept["labels"], [names[number] for number in kept["sources"].tolist()])
+        values = {name: kept[name] for name in branches}
+        return Statistics(values, kept["labels"], [names[number] for number in kept["sources"].tolist()])
     torch.manual_seed(args.seed)
-    values, labels, found = [], [], []
+    parts: dict[str, list[Tensor]] = {name: [] for name in branches}
+    labels, found = [], []
     for copy in range(args.copies):
         loader = DataLoader(dataset, 4, num_workers=args.workers)
         for batch in loader:
-            values.append(network.backbone.statistics.statistics(normalize_imagenet(batch["inputs"])).half())
+            images_ = normalize_imagenet(batch["inputs"])
+            for name, part in parts.items():
+                part.append(getattr(network.backbone, name).statistics(images_))
             labels.append(batch["label"])
             found += batch["source"]
         print(f"statistics of copy {copy + 1} of {args.copies}", flush=True)
-    taken = Statistics(torch.cat(values), torch.cat(labels), found)
+    taken = Statistics({name: torch.cat(part) for name, part in parts.items()}, torch.cat(labels), found)
     numbers = torch.tensor([names.index(source) for source in found])
-    write_safetensors(file, {"values": taken.values, "labels": taken.labels, "sources": numbers}, of)
+    write_safetensors(file, {**taken.values, "labels": taken.labels, "sources": numbers}, of)
     return taken
 
 
@@ -283,19 +301,14 @@ def digest(value: object) -> str:
 
 
 def learn_statistics(network: Any, taken: Statistics, held_out: list[str], seed: int, steps: int) -> None:
-    """Fit the branch of statistics by those of sources that are not held out."""
+    """Fit the branches of statistics by those of sources that are not held out."""
     kept = torch.tensor([source not in held_out for source in taken.sources])
     labels = taken.labels[kept]
     sources = [source for source in taken.sources if source not in held_out]
+    chances = balanced_chances(sources, labels)
     torch.manual_seed(seed)
-    fit_statistics(
-        network.backbone.statistics,
-        network.head.branches[1],
-        taken.values[kept].float(),
-        labels,
-        balanced_chances(sources, labels),
-        steps,
-    )
+    for head, (name, values) in zip(network.head.branches[1:], taken.values.items(), strict=True):
+        fit_statistics(getattr(network.backbone, name), head, values[kept], labels, chances, steps)
 
 
 def batches(dataset: ForgeryDataset, args: argparse.Namespace, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
@@ -314,11 +327,10 @@ def batches(dataset: ForgeryDataset, args: argparse.Namespace, device: torch.dev
 
 def judge(network: ForgeryNetwork, folder: Path, held_out: list[str], file: Path, device: str) -> None:
     """Write what the network says of sources that it has not seen."""
-    dataset = ForgeryDataset(
-        folder, layout="plain", include_sources=held_out, crop_size=256, test_mode=True, cache=True
-    )
     lines: list[list[object]] = []
     for name, transforms in conditions().items():
+        size = 128 if name == "half size" else 256  # as large as the images are, as in the inferencer
+        dataset = ForgeryDataset(folder, layout="plain", include_sources=held_out, crop_size=size, test_mode=True)
         said = predict(network, dataset.with_transforms(transforms), batch_size=16, device=device)
         rows = zip(said.sources, said.labels.tolist(), said.logits.tolist(), said.paths, strict=True)
         lines += [[name, source, label, round(logit, 5), Path(path).name] for source, label, logit, path in rows]

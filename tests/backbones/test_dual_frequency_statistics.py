@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from backbones import DualFrequencyNet, DualFrequencyStatisticsNet
-from backbones.residual_statistics import ResidualStatisticsNet, Standardization
+from backbones.residual_statistics import ResidualStatisticsNet
+from backbones.statistics import Standardization
 from heads import ForgeryBranchesHead, ForgeryHead
 from vision.layers.statistics import residual_statistics
 from vision.models.forgery.fit_statistics import balanced_chances, fit_statistics
@@ -65,6 +66,17 @@ def test_standardization_follows_what_it_has_seen_and_stops_with_training() -> N
     torch.testing.assert_close(standard.mean, before)
 
 
+def test_branches_count_by_their_weights() -> None:
+    maps = torch.randn(5, 6, 3, 3), torch.randn(5, 4, 1, 1)
+    head = ForgeryBranchesHead((6, 4), weights=(1.0, 3.0))
+    each = [branch([map_]) for branch, map_ in zip(head.branches, maps, strict=True)]
+    torch.testing.assert_close(head(maps), 0.25 * each[0] + 0.75 * each[1])
+    assert "weights" not in head.state_dict()
+    for weights in ((1.0,), (1.0, -1.0), (0.0, 0.0), (1.0, float("nan"))):
+        with pytest.raises(ValueError, match="weights are"):
+            ForgeryBranchesHead((6, 4), weights=weights)
+
+
 def test_each_branch_learns_alone_and_both_decide() -> None:
     torch.manual_seed(0)
     head = ForgeryBranchesHead((6, 4), label_smoothing=0.1)
@@ -81,12 +93,13 @@ def test_each_branch_learns_alone_and_both_decide() -> None:
         head(maps[:1])
 
 
-def test_the_whole_network_gives_gradients_to_both_branches(levels: torch.Tensor) -> None:
+def test_the_whole_network_gives_gradients_to_all_branches(levels: torch.Tensor) -> None:
     net = DualFrequencyStatisticsNet(scales=1, hidden=8, width=8).train()
     head = ForgeryBranchesHead(net.num_features)
     head.loss(net(normalize_imagenet(levels)), torch.tensor([0, 1]))["loss"].backward()
     assert net.network.conv1.weight.grad.abs().sum() > 0
-    assert net.statistics.layers[1].weight.grad.abs().sum() > 0
+    assert net.features.layers[1].weight.grad.abs().sum() > 0
+    assert net.residuals.layers[1].weight.grad.abs().sum() > 0
 
 
 def test_layers_fit_what_the_statistics_tell() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vision.models import forgery_detector, match_stereo
+from vision.models.table import WEIGHTS_DIR
 from vision.normalize import normalize_imagenet
 
 
@@ -22,15 +23,31 @@ def noisy_slopes(seed: int) -> np.ndarray:
     return (slopes + np.random.default_rng(seed).integers(0, 60, (96, 128, 3))).clip(0, 255).astype(np.uint8)
 
 
-def test_logits_of_the_detector() -> None:
+@pytest.mark.parametrize(
+    ("name", "expected"), [("dual_frequency_wild", [-0.6736, -0.9413]), ("dual_frequency_demo", [-0.8000, -3.3235])]
+)
+def test_logits_of_the_detectors(name: str, expected: list[float]) -> None:
     images = torch.stack([tensor(noisy_slopes(0)), tensor(noisy_slopes(1))])
     images[1, :, ::2] = images[1, :, 1::2]  # rows twice, as by a generator's up-sampling
     with torch.no_grad():
-        logits = forgery_detector("dual_frequency_demo").logits(normalize_imagenet(images))
-    assert logits.tolist() == pytest.approx([-0.8000, -3.3235], abs=5e-3)
+        logits = forgery_detector(name).logits(normalize_imagenet(images))
+    assert logits.tolist() == pytest.approx(expected, abs=5e-3)
 
 
-def test_calibration_of_the_detector() -> None:
+def test_calibration_of_the_default_detector() -> None:
+    calibration = forgery_detector("dual_frequency_wild").calibration
+    found = [calibration.probability(logit) for logit in (-3.0, 0.0, 2.0)]
+    assert found == pytest.approx([0.03845, 0.46461, 0.87101], abs=1e-5)
+    assert (calibration.low, calibration.high) == pytest.approx((0.35744, 0.80101), abs=1e-5)
+    strong = calibration.at(45, None)
+    assert (strong.low, strong.high) == pytest.approx((0.28295, 0.80937), abs=1e-5)
+
+
+def test_all_weights_together_are_small() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS_DIR.glob("*.safetensors")) <= 24e6
+
+
+def test_calibration_of_the_demos_detector() -> None:
     calibration = forgery_detector("dual_frequency_demo").calibration
     found = [calibration.probability(logit) for logit in (-3.0, 0.0, 2.0)]
     assert found == pytest.approx([0.16127, 0.57909, 0.83630], abs=1e-5)

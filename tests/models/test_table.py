@@ -81,7 +81,7 @@ def test_names_and_defaults() -> None:
     assert forgery_models() == model_names(FORGERY) and match_stereo_models() == model_names(STEREO, FLOW)
     assert video_models() == model_names(VIDEO)
     defaults = [default_model(task) for task in (FORGERY, STEREO, FLOW, VIDEO)]
-    assert defaults == ["dual_frequency_demo", "match_stereo_nano", "match_flow_base", "mamba_people_nano"]
+    assert defaults == ["dual_frequency_wild", "match_stereo_nano", "match_flow_base", "mamba_people_nano"]
     assert default_setting(FORGERY, "crop_size") == 256
     assert find_model("nope") is None and find_model("match_stereo_nano", FORGERY) is None
     assert find_variant("nano", STEREO, FLOW) is find_model("match_stereo_nano")

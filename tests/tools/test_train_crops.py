@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from backbones.efficientnet_lite import EfficientNetLite
+from backbones.feature_statistics import PREFIX
+from vision.checkpoint import write_safetensors
 from vision.models.forgery.network import forgery_detector
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,13 +37,20 @@ def run(tool: str, *arguments: object) -> int:
 
 
 @pytest.fixture(scope="module")
-def trained(tree, tmp_path_factory) -> Path:
+def frozen(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("frozen") / "trunk.safetensors"
+    write_safetensors(path, {PREFIX + key: value for key, value in EfficientNetLite().state_dict().items()}, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tree, frozen, tmp_path_factory) -> Path:
     """Two steps, then the third by the same command again, on what was packed."""
     folder = tmp_path_factory.mktemp("run")
     assert run("pack_crops", tree, folder / "packed", "--megabytes", 0.1) == 0
     archives = sorted((folder / "packed").glob("*.tar"))
     command = [*archives, "--work-dir", folder, "--hold-out", "phone,other", "--batch-size", 2, "--workers", 0]
-    command += ["--copies", 2, "--statistics-steps", 3]
+    command += ["--copies", 2, "--statistics-steps", 3, "--frozen", frozen]
     for steps in (2, 3):
         assert run("train_crops", *command, "--steps", steps, "--device", "cpu") == 0
     return folder
@@ -79,11 +89,16 @@ def test_the_weights_are_a_detector(trained):
     assert not network.training and type(network.backbone).__name__ == "DualFrequencyStatisticsNet"
 
 
-def test_statistics_of_all_sources_are_kept_for_other_folds(trained, tree, tmp_path, capsys):
+def test_statistics_of_all_sources_are_kept_for_other_folds(trained, frozen, tree, tmp_path, capsys):
     kept = load_file(trained / "statistics.safetensors")
-    assert kept["values"].shape[0] == 2 * 12 and kept["labels"].sum() == 2 * 6 and len(kept["sources"].unique()) == 4
+    assert (
+        kept["residuals"].shape[0] == kept["features"].shape[0] == 2 * 12
+        and kept["labels"].sum() == 2 * 6
+        and len(kept["sources"].unique()) == 4
+    )
     command = [tree, "--work-dir", tmp_path, "--steps", 1, "--batch-size", 2, "--workers", 0, "--device", "cpu"]
     command += ["--statistics", trained / "statistics.safetensors", "--statistics-steps", 3]
+    command += ["--frozen", frozen]
     assert run("train_crops", *command, "--copies", 2) == 0
     assert not (tmp_path / "statistics.safetensors").exists()
     with pytest.raises(SystemExit) as error:
@@ -101,9 +116,9 @@ def test_what_was_held_out_is_judged_under_each_condition(trained):
     float(rows[0]["logit"])
 
 
-def test_the_time_that_was_given_ends_the_run(tree, tmp_path):
+def test_the_time_that_was_given_ends_the_run(tree, frozen, tmp_path):
     arguments = [tree, "--work-dir", tmp_path, "--minutes", 1e-4, "--batch-size", 2, "--workers", 0, "--device", "cpu"]
-    arguments += ["--copies", 1, "--statistics-steps", 3]
+    arguments += ["--copies", 1, "--statistics-steps", 3, "--frozen", frozen]
     assert run("train_crops", *arguments) == 0
     assert (tmp_path / "weights.safetensors").is_file() and not (tmp_path / "held_out.csv").exists()
 

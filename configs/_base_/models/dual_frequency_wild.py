@@ -1,6 +1,15 @@
 # The detector of pictures as the web delivers them; tools/train_crops.py reads this file, too.
 model = dict(
     type="ForgeryTrainer",
-    backbone=dict(type="DualFrequencyStatisticsNet", width=32),
-    head=dict(type="ForgeryBranchesHead", in_channels=(256, 128), dropout=0.2, label_smoothing=0.04),
+    # The frozen features are those of the shipped weights: its branch begins anew in every training.
+    backbone=dict(
+        type="DualFrequencyStatisticsNet", width=32, weights="vision/weights/dual_frequency_wild.safetensors"
+    ),
+    head=dict(
+        type="ForgeryBranchesHead",
+        in_channels=(256, 128, 128),
+        dropout=0.2,
+        label_smoothing=0.04,
+        weights=(0.27, 0.27, 0.46),
+    ),
 )

@@ -301,3 +301,35 @@ def test_a_cpu_judges_two_crops_at_once() -> None:
     network = Network()
     inferencer(network, device="cpu")(images_of((32, 160)))
     assert network.batches == [(2, 3, 32, 32), (2, 3, 32, 32), (1, 3, 32, 32)]
+
+
+def test_small_images_are_judged_at_their_own_size_where_the_network_takes_that() -> None:
+    network = Network()
+    network.backbone = nn.Identity()
+    network.backbone.least_size = 16  # type: ignore[assignment]
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((40, 40), (24, 24), (23, 64), (9, 12))]
+    judge = ForgeryInferencer(network=network, crop_size=32, batch_size=8, heatmap=True)
+    together = judge(images)
+    assert {shape[2:] for shape in network.batches} == {(32, 32), (24, 24), (20, 20), (16, 16)}
+    expected = network.logits(normalize_imagenet(torch.from_numpy(images[1][None]).permute(0, 3, 1, 2)))
+    assert together[1].logit == pytest.approx(expected.item(), rel=1e-5)
+    for image, found in zip(images, together, strict=True):  # whatever shares the batch
+        (alone,) = judge([image])
+        assert alone.logit == pytest.approx(found.logit, rel=1e-5) and found.heatmap is not None
+        assert (found.heatmap.height, found.heatmap.width) == image.shape[:2]
+
+
+def test_large_images_are_cut_into_large_windows_of_as_many_pixels() -> None:
+    network = Network()
+    network.backbone = nn.Identity()
+    network.backbone.large_size = 64  # type: ignore[assignment]
+    image = np.random.default_rng(0).integers(0, 256, (256, 320, 3), dtype=np.uint8)
+    (result,) = ForgeryInferencer(network=network, crop_size=32, batch_size=8, coarse_map=True)(image)
+    assert {shape[2:] for shape in network.batches} == {(64, 64)}
+    assert result.crops == 20 and result.heatmap is not None and result.heatmap.probability.shape == (4, 5)
+    (fewer,) = ForgeryInferencer(network=network, crop_size=32, batch_size=8, max_crops=32)(image)
+    assert fewer.crops == 8
+    network.batches.clear()
+    ForgeryInferencer(network=network, crop_size=32, batch_size=8)(image[:252])
+    assert {shape[2:] for shape in network.batches} == {(32, 32)}

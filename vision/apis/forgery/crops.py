@@ -30,6 +30,27 @@ class Windows(NamedTuple):
     grid: Grid
 
 
+class WindowSizes(NamedTuple):
+    """Side of the windows by the shorter side of the image.
+
+    Attributes:
+        usual: of most images.
+        least: of images smaller than that; in between it is the image's shorter side.
+        large: of images of at least four times this.
+    """
+
+    usual: int
+    least: int
+    large: int
+
+    def of(self, shape: tuple[int, ...]) -> int:
+        """For an image of this height and width."""
+        shorter = min(shape)
+        if shorter >= 4 * self.large:
+            return self.large
+        return max(min(self.usual, shorter // 4 * 4), self.least)  # networks take multiples of 4
+
+
 def windows_of(image: np.ndarray, size: int, max_crops: int, thorough: bool = False) -> Windows:
     """Windows of a uint8 image `[H, W, 3]`; they share its memory where copies would take as much.
 

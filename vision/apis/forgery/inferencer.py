@@ -24,6 +24,7 @@ from vision.apis.base import (
     renamed,
 )
 from vision.apis.forgery.conclusion import conclude
+from vision.apis.forgery.crops import WindowSizes
 from vision.apis.forgery.evidence import weak_evidence
 from vision.apis.forgery.prepare import Job, Preparation, prepare
 from vision.device import usable_device
@@ -63,8 +64,11 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         batch_size: crops in one forward pass; None takes 2 on a CPU, whose cache holds no more, and 32 on a GPU.
         workers: threads that decode.
-        crop_size: side of a crop in pixels, a multiple of 4; the shipped calibration is for 256.
-        max_crops: most crops of one image, spread evenly where it would take more to see all of it.
+        crop_size: side of a crop in pixels, a multiple of 4; the shipped calibration is for 256. If the network's
+            backbone has a `least_size`, smaller images are judged at their own size down to it, else they are mirrored;
+            if it has a `large_size`, images of at least four times that are cut into crops of it.
+        max_crops: most crops of one image, spread evenly where it would take more to see all of it; fewer of those that
+            are larger, as many pixels.
         max_pixels: refuse larger files, by their header.
         fpr: decide two ways, at the threshold of this false-positive rate on held-out photographs.
         threshold: decide two ways, at this probability. By default the calibration's two thresholds decide three ways.
@@ -120,9 +124,6 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         self.workers, self.crop_size = workers, crop_size
         self.max_crops, self.max_pixels = max_crops, max_pixels
         self.robust, self.heatmap, self.precision, self.show_prompt = robust, heatmap, precision, show_prompt
-        self.preparation = Preparation(
-            crop_size, max_crops, max_pixels, robust, heatmap, coarse_map and not heatmap, thorough, trust
-        )
         self.device = usable_device(device)
         self.batch_size = batch_size or (2 if self.device.type == "cpu" else 32)
         if network is None:
@@ -130,6 +131,16 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
 
             network = forgery_detector(model, checkpoint, foundation)
         self.network = pack_for_inference(network.eval().to(self.device))
+        self.preparation = Preparation(
+            _window_sizes(network, crop_size),
+            max_crops,
+            max_pixels,
+            robust,
+            heatmap,
+            coarse_map and not heatmap,
+            thorough,
+            trust,
+        )
         self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
         # Rates of false alarms are those of all held-out photographs, whatever their history.
@@ -169,13 +180,17 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
 
     @torch.inference_mode()
     def _judge(self, batch: list[tuple[Job, int]]) -> None:
-        pixels = torch.from_numpy(np.stack([job.crops[index] for job, index in batch]))
-        # [B, H, W, 3] -> [B, 3, H, W] without moving anything: the memory stays channels-last.
-        images = normalize_imagenet(pixels.to(self.device).permute(0, 3, 1, 2))
-        with autocast(self.device, self.precision):
-            logits = self.network.logits(images).float().cpu().numpy()  # type: ignore[operator]
-        for (job, index), logit in zip(batch, logits, strict=True):
-            job.take(index, float(logit))
+        by_size: dict[tuple[int, ...], list[tuple[Job, int]]] = {}  # one, but for small images
+        for job, index in batch:
+            by_size.setdefault(job.crops[index].shape, []).append((job, index))
+        for part in by_size.values():
+            pixels = torch.from_numpy(np.stack([job.crops[index] for job, index in part]))
+            # [B, H, W, 3] -> [B, 3, H, W] without moving anything: the memory stays channels-last.
+            images = normalize_imagenet(pixels.to(self.device).permute(0, 3, 1, 2))
+            with autocast(self.device, self.precision):
+                logits = self.network.logits(images).float().cpu().numpy()  # type: ignore[operator]
+            for (job, index), logit in zip(part, logits, strict=True):
+                job.take(index, float(logit))
 
     def _result(self, job: Job) -> ForgeryResult:
         fields = job.file | job.history.fields() | job.found.fields(self.show_prompt)
@@ -243,6 +258,12 @@ def _heat_map(job: Job, calibration: Calibration) -> HeatMap | None:
     if plan is None:
         return None
     return plan.heat_map(np.array([calibration.probability(float(logit)) for logit in logits]))
+
+
+def _window_sizes(network: nn.Module, crop_size: int) -> WindowSizes:
+    backbone = getattr(network, "backbone", None)
+    least, large = (getattr(backbone, name, crop_size) for name in ("least_size", "large_size"))
+    return WindowSizes(crop_size, min(least, crop_size), max(large, crop_size))
 
 
 def _thresholds(calibration: Calibration, fpr: float | None, threshold: float | None) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision.apis.base import ImageInput, load_image, name_of
-from vision.apis.forgery.crops import native_crops, windows_of
+from vision.apis.forgery.crops import WindowSizes, native_crops, windows_of
 from vision.apis.forgery.evidence import missing_evidence
 from vision.apis.forgery.findings import FileFindings, PixelFindings, read_file, search_pixels
 from vision.apis.forgery.heatmap import HeatmapPlan, plan_coarse, plan_heatmap
@@ -30,7 +30,7 @@ MAX_JPEG_PIXELS = 1 << 30
 class Preparation:
     """How images are read and cut; see `vision.apis.ForgeryInferencer`."""
 
-    crop_size: int
+    sizes: WindowSizes
     max_crops: int
     max_pixels: int
     robust: bool = False
@@ -143,15 +143,16 @@ def _pixels(job: Job, image: ImageInput, max_pixels: int) -> np.ndarray:
 
 def _cut(job: Job, pixels: np.ndarray, options: Preparation) -> None:
     """All that the model will see, and what can be told without it."""
-    size = options.crop_size
+    usual, size = options.sizes.usual, options.sizes.of(pixels.shape[:2])
+    max_crops = max(1, options.max_crops * usual**2 // max(usual, size) ** 2)  # as many pixels
     versions = [pixels, *(_recompressed(job.path, pixels) if options.robust else [])]
-    windows = [windows_of(version, size, options.max_crops, options.thorough) for version in versions]
+    windows = [windows_of(version, size, max_crops, options.thorough) for version in versions]
     job.versions, job.positions = len(versions), windows[0].positions
     job.crops = [crop for part in windows for crop in part.pixels]
-    job.no_evidence = missing_evidence(native_crops(pixels, size, EVIDENCE_CROPS), *pixels.shape[:2])
+    job.no_evidence = missing_evidence(native_crops(pixels, usual, EVIDENCE_CROPS), *pixels.shape[:2])
     job.history = search_pixels(pixels, job.file.get("jpeg_quality"), options.thorough)
     if options.heatmap:
-        job.tiles, tiles = plan_heatmap(pixels, size)
+        job.tiles, tiles = plan_heatmap(pixels, min(size, usual))
         job.crops += list(tiles)
     elif options.coarse_map:
         job.coarse = plan_coarse(pixels, size, windows[0].grid)

@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from backbones.residual_statistics import ResidualStatisticsNet
+from backbones.statistics import StatisticsNet
 from heads import ForgeryHead
 
 
 def fit_statistics(
-    net: ResidualStatisticsNet,
+    net: StatisticsNet,
     head: ForgeryHead,
     statistics: Tensor,
     labels: Tensor,

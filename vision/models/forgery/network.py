@@ -74,8 +74,8 @@ def forgery_detector(
     """Build an AI-image detector in eval mode.
 
     Args:
-        name: "dual_frequency_demo" (trained, shipped with the package) or "dual_frequency_paper" (the published model;
-            random weights unless a checkpoint is given).
+        name: "dual_frequency_wild" and "dual_frequency_demo" ship with weights; "dual_frequency_paper", the published
+            model, has random ones unless a checkpoint is given.
         checkpoint: weights to load instead of the shipped ones: safetensors, a training checkpoint, or an official one.
             Architecture and calibration come from the file's metadata when it has them.
         foundation: weights of the timm model whose frozen features the checkpoint's detector uses, if it does; None for

@@ -99,6 +99,10 @@ def _is_branches(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and 1 <= len(value) <= _MAX_STAGES and all(map(_is_channels, value))
 
 
+def _is_weights(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and 1 <= len(value) <= _MAX_STAGES and all(map(_is_share, value))
+
+
 _FREQUENCY: Mapping[str, tuple[Check, str]] = {
     "in_chans": (lambda value: _is_whole(value, 3) and value == 3, "3, as images are RGB"),
     "width": _CHANNELS,
@@ -141,6 +145,7 @@ PARTS: Mapping[str, tuple[type[nn.Module], Mapping[str, tuple[Check, str]]]] = {
             "in_channels": (_is_branches, f"a list of 1 to {_MAX_STAGES} whole numbers from 1 to {_MAX_CHANNELS}"),
             "dropout": _BELOW_ONE,
             "label_smoothing": _BELOW_ONE,
+            "weights": (_is_weights, f"a list of 1 to {_MAX_STAGES} numbers from 0 to 1"),
         },
     ),
     "heads:ForgeryHead": (
