@@ -93,7 +93,8 @@ void residual_sums(const ResidualProblem& p, int64_t task, char* scratch) {
                 counts[c].add(rows.cells, width - 2);
             }
             if (!is_along_x && y >= 2) {
-                const uint8_t *first = rows.levels[(y - 2) % kKeptRows][c], *second = rows.levels[(y - 1) % kKeptRows][c];
+                const uint8_t *first = rows.levels[(y - 2) % kKeptRows][c],
+                              *second = rows.levels[(y - 1) % kKeptRows][c];
                 cell_row(first, second, levels, width, rows.cells);
                 counts[is_both ? 5 + c : c].add(rows.cells, width);
             }

@@ -15,7 +15,8 @@ using torch::stable::Tensor;
 
 std::tuple<Tensor, Tensor, Tensor> residual_sums(Tensor levels) {
     STD_TORCH_CHECK(levels.dim() == 4 && levels.size(1) == 3, "residual_sums: levels must be [batch, 3, y, x]");
-    STD_TORCH_CHECK(levels.scalar_type() == torch::headeronly::ScalarType::Float, "residual_sums: levels must be float32");
+    STD_TORCH_CHECK(levels.scalar_type() == torch::headeronly::ScalarType::Float,
+                    "residual_sums: levels must be float32");
     STD_TORCH_CHECK(levels.is_contiguous(), "residual_sums: levels must be contiguous");
     ResidualProblem p;
     p.batch = levels.size(0);
@@ -23,8 +24,7 @@ std::tuple<Tensor, Tensor, Tensor> residual_sums(Tensor levels) {
     p.width = levels.size(3);
     STD_TORCH_CHECK(p.height >= kLeastResidualSide && p.width >= kLeastResidualSide && p.height * p.width < (1LL << 32),
                     "residual_sums: sides must be from 6 on, with fewer than 2^32 pixels");
-    Tensor shares =
-        torch::stable::new_zeros(levels, {p.batch, kResidualKinds, kResidualHistograms, kResidualCells});
+    Tensor shares = torch::stable::new_zeros(levels, {p.batch, kResidualKinds, kResidualHistograms, kResidualCells});
     Tensor means = torch::stable::new_zeros(levels, {p.batch, kResidualKinds, kResidualMeans});
     Tensor lags = torch::stable::new_zeros(levels, {p.batch, 3, kResidualLags});
     if (p.batch == 0) return {shares, means, lags};
