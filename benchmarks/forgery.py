@@ -4,6 +4,7 @@
 
 "whole" is the detector, "trunk" its ResNet and head on the same images, without the frequency block. The Fourier
 branch is measured at work (its learned scale is not zero) and skipped (a scale of zero, as in an untrained model).
+Then the branches of the default detector, and the residual sums of one of them by the kernel and in PyTorch.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import vision
 from vision.analysis.speed import gemm_rate
 from vision.layers import pack_for_inference
 from vision.models import ForgeryNetwork, forgery_detector
+from vision.ops.residuals import residual_sums
 
 
 def main() -> None:
@@ -43,6 +45,22 @@ def main() -> None:
         branch = "Fourier branch at work" if scale else "Fourier branch skipped"
         report(f"inference, {branch}", pack_for_inference(network), images, args.repeat, inference)
         report(f"training step, {branch if scale else 'scale zero'}", network.train(), images, args.repeat, training)
+    print(f"\n{'dual_frequency_wild, median ms per image':<42}{'time':>8}")
+    network = pack_for_inference(forgery_detector("dual_frequency_wild"))
+    branches = {"whole": network.logits, **dict(network.backbone.named_children())}
+    for name, branch in branches.items():
+        print(f"{name:<42}{median_ms(lambda model=branch: inference(model, images), args):8.2f}")
+    levels = torch.randint(0, 256, tuple(images.shape)).float()
+    kernel, reference = (
+        median_ms(lambda name=name: residual_sums(levels, backend=name), args) for name in ("native", "reference")
+    )
+    print(f"\n{'residual sums, median ms per image':<42}{'kernel':>8}{'PyTorch':>8}{'ratio':>8}")
+    print(f"{'one scale':<42}{kernel:8.2f}{reference:8.2f}{reference / kernel:8.2f}")
+
+
+def median_ms(run: Callable[[], object], args: argparse.Namespace) -> float:
+    """Of one image."""
+    return statistics.median([seconds(run) for _ in range(args.repeat + 2)][2:]) / args.batch_size * 1e3
 
 
 def report(

@@ -29,8 +29,8 @@ CAPTION = """\
 This is what the detector said, no more. An AI model made the cat: FLUX.1 [schnell], see tools/samples/README.md. None
 made the altered copies: they only imitate traces that such models leave (lost fine detail, regions without sensor
 noise). The detector learned from crops of scikit-learn's two sample photographs, so what it says of these is no test;
-it never saw the cat. The signature is by a certificate that the demo made and trusts. A verdict is evidence, not proof, and the maps
-show what moved the score, not where an edit is."""
+it never saw the cat. The signature is by a certificate that the demo made and trusts. A verdict is evidence, not
+proof, and the maps show what moved the score, not where an edit is."""
 
 GENERATED_SAMPLE = Path(__file__).parent / "samples" / "flux_schnell_cat.png"
 
