@@ -14,7 +14,7 @@ ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.p
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
-.PHONY: help install demo test check $(CHECKS) format test-onedl cuda-check gpu-check clean
+.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ check-words: $(VENV)/.installed
 # What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
 check-dependencies: $(VENV)/.installed
 	@mkdir -p $(VENV)/requirements
-	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx video heif provenance > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx video heif provenance docs > $(VENV)/requirements/run.txt
 	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
 	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
 		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
@@ -69,6 +69,10 @@ format: $(VENV)/.installed  ## Format the sources in place
 	$(VENV)/bin/ruff check --fix .
 	$(if $(CPP),$(VENV)/bin/clang-format -i $(CPP))
 
+# Broken links, anchors and references are errors. The variable silences an advertisement of the theme's next generation.
+docs: $(VENV)/.installed  ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --clean
+
 test-onedl: $(ONEDL)/.installed  ## Smoke run on the OneDL fork of OpenMMLab, in .venv-onedl
 	$(RUN_ONEDL) $(PYTEST) $(ONEDL_TESTS) $(PYTEST_ARGS)
 
@@ -80,7 +84,7 @@ gpu-check: $(VENV)/.installed  ## Check and time everything on the GPU at hand, 
 	PYTHON=$(VENV)/bin/python tools/gpu_check.sh
 
 clean:  ## Remove both environments and what runs left behind
-	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check site work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml

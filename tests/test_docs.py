@@ -10,9 +10,18 @@ import pytest
 import torch
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+NAMES = [
+    "index.md",
+    "neighborhood-attention.md",
+    "how-the-kernels-work.md",
+    "migration.md",
+    "dinat.md",
+    "stereo.md",
+    "video.md",
+]
 
 
-@pytest.mark.parametrize("name", ["neighborhood-attention.md", "dinat.md", "stereo.md", "video.md"])
+@pytest.mark.parametrize("name", NAMES)
 def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
     blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))

@@ -31,14 +31,13 @@ class VideoDataset(BaseVideoDataset):
     A frame that cannot be read is replaced in training, with a warning; in testing it is an error.
 
     Args:
-        classes: names in the order of their labels; None takes those that the annotations have. As `metainfo=
-            dict(classes=...)`.
-        filter_cfg: which frames are learned from: `filter_empty_gt` (True) leaves out those without a box that counts,
-            `min_size` (32) smaller ones. They are key frames no more, but references still.
         num_references: in testing, that many frames spread evenly over the whole video come with its frame 0, as
             published for MAMBA (14); they are marked by `key_frame_flags`. 0 is causal.
         pipeline: transforms by the names of mmengine's TRANSFORMS registries, mmdet's before the root's; or callables.
-        arguments: of mmdet's `BaseVideoDataset`.
+        arguments: of mmdet's `BaseVideoDataset`. `metainfo=dict(classes=...)` has names in the order of their labels;
+            without it they are those of the annotations. `filter_cfg` says which frames are learned from:
+            `filter_empty_gt` (True) leaves out those without a box that counts, `min_size` (32) smaller ones. They are
+            key frames no more, but references still.
 
     Raises:
         UsageError: the annotations cannot be used, none of their files is there, or no frame can be learned from.

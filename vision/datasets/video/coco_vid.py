@@ -12,8 +12,8 @@ class CocoVID(VideoDataset):
 
     Args:
         ann_file: the JSON file, within `data_root` where that is given.
-        data_prefix: `img_path` is the folder that its file names begin in, within `data_root`.
-        arguments: of `VideoDataset`.
+        arguments: of `VideoDataset`. `img_path` of `data_prefix` is the folder that file names begin in, within
+            `data_root`.
     """
 
     def load_videos(self, classes: tuple[str, ...] | None, problems: Problems) -> tuple[list[Record], tuple[str, ...]]:
