@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -33,9 +34,16 @@ class FeatureStatisticsNet(StatisticsNet):
     def load_trunk(self, path: str | Path) -> None:
         """Take the frozen weights of a file: of a detector that has this branch, or of the converting tool.
 
+        Args:
+            path: the file; a bare name that is none here is that of weights which ship with the package.
+
         Raises:
             CheckpointError: the file cannot be used, or has none.
         """
+        if next(self.trunk.parameters()).is_meta:
+            return  # shapes are all that is asked for
+        if not Path(path).exists() and Path(path).name == str(path):
+            path = Path(str(files("vision") / "weights" / str(path)))
         state = read_checkpoint(path)[0]
         found = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
         if not found:

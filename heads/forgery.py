@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -57,12 +58,13 @@ class ForgeryBranchesHead(nn.Module):
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing
-        counted = torch.tensor([1.0] * len(in_channels) if weights is None else weights)
-        if len(counted) != len(in_channels) or not (counted >= 0).all() or not counted.sum() > 0:
+        counted = [1.0] * len(in_channels) if weights is None else list(weights)
+        total = sum(counted)
+        if len(counted) != len(in_channels) or not all(weight >= 0 for weight in counted) or not 0 < total < math.inf:
             message = f"weights are {weights}; expected {len(in_channels)} of at least 0, not all of them 0"
             raise ValueError(message)
         # Of the arguments, not of a checkpoint.
-        self.register_buffer("weights", counted / counted.sum(), persistent=False)
+        self.register_buffer("weights", torch.tensor([weight / total for weight in counted]), persistent=False)
         self.branches = nn.ModuleList(ForgeryHead(channels, dropout, label_smoothing) for channels in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:

@@ -212,7 +212,7 @@ def describe(file: Path) -> tuple[dict[str, Any], str | None]:
     frozen = model["backbone"].pop("weights", None)
     parts = {"backbone": "backbones", "head": "heads"}
     description = {part: {**model[part], "type": f"{kind}:{model[part]['type']}"} for part, kind in parts.items()}
-    return description, None if frozen is None else str(ROOT / frozen)
+    return description, frozen
 
 
 def statistics_branches(network: Any) -> tuple[str, ...]:

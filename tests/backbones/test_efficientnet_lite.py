@@ -108,3 +108,14 @@ def test_weights_without_the_features_are_refused(tmp_path: Path) -> None:
     write_safetensors(tmp_path / "w.safetensors", {"backbone.conv.weight": torch.zeros(2)}, {})
     with pytest.raises(CheckpointError, match=r"no values whose name begins with backbone\.features\.trunk"):
         DualFrequencyStatisticsNet(scales=1, hidden=8, width=8, weights=tmp_path / "w.safetensors")
+
+
+def test_a_bare_name_is_that_of_shipped_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = FeatureStatisticsNet(hidden=8)
+    net.load_trunk("dual_frequency_wild.safetensors")
+    assert net.trunk.stem.weight.abs().sum().item() == pytest.approx(761.21, abs=0.1)
+    with pytest.raises(CheckpointError, match=r"nothing\.safetensors does not exist"):
+        net.load_trunk("nothing.safetensors")
+    with torch.device("meta"):
+        DualFrequencyStatisticsNet(weights="dual_frequency_wild.safetensors")

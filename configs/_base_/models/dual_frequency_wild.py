@@ -2,9 +2,7 @@
 model = dict(
     type="ForgeryTrainer",
     # The frozen features are those of the shipped weights: its branch begins anew in every training.
-    backbone=dict(
-        type="DualFrequencyStatisticsNet", width=32, weights="vision/weights/dual_frequency_wild.safetensors"
-    ),
+    backbone=dict(type="DualFrequencyStatisticsNet", width=32, weights="dual_frequency_wild.safetensors"),
     head=dict(
         type="ForgeryBranchesHead",
         in_channels=(256, 128, 128),

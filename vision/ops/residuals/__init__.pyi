@@ -1,2 +1,3 @@
-from .sums import ResidualSums as ResidualSums
-from .sums import residual_sums as residual_sums
+from .sums import ResidualSums, residual_sums
+
+__all__ = ["ResidualSums", "residual_sums"]
