@@ -107,6 +107,30 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def build_docs() -> Callable[[Path, Path], subprocess.CompletedProcess[str]]:
+    """A function that builds the documentation by a config, into a folder."""
+
+    def build(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "-d", str(folder)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def docs_site(shared_folder: Path, build_docs: Callable[[Path, Path], subprocess.CompletedProcess[str]]) -> Path:
+    """The folder with the built documentation, of which no part was warned of."""
+    folder = shared_folder / "site"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            done = build_docs(ROOT / "mkdocs.yml", folder)
+            assert done.returncode == 0, done.stderr
+            assert "WARNING" not in done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
 def compile_simt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A function that compiles kernels, as they are, for the SIMT emulator: sources, a mode -> a program or library.
 

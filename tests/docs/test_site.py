@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from filelock import FileLock
 
 pytest.importorskip("mkdocs")
 
@@ -60,43 +57,22 @@ def elements(page: Path) -> list[Element]:
     return parser.found
 
 
-def build(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(config), "--site-dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def site(shared_folder: Path) -> Path:
-    folder = shared_folder / "site"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            done = build(ROOT / "mkdocs.yml", folder)
-            assert done.returncode == 0, done.stderr
-            assert "WARNING" not in done.stderr
-    return folder
-
-
-def test_every_page_can_be_reached_from_the_start(site: Path) -> None:
-    start = site / "index.html"
+def test_every_page_can_be_reached_from_the_start(docs_site: Path) -> None:
+    start = docs_site / "index.html"
     seen, left = {start}, [start]
     while left:
         for target in set(links(left.pop())) - seen:
             seen.add(target)
             left.append(target)
-    pages = set(site.rglob("*.html")) - {site / "404.html"}
+    pages = set(docs_site.rglob("*.html")) - {docs_site / "404.html"}
     assert len(pages) > 30
-    assert not {str(page.relative_to(site)) for page in pages - seen}
+    assert not {str(page.relative_to(docs_site)) for page in pages - seen}
 
 
-def test_links_and_anchors_of_the_built_pages_exist(site: Path) -> None:
-    ids = {page: {e.attributes.get("id") for e in elements(page)} for page in site.rglob("*.html")}
+def test_links_and_anchors_of_the_built_pages_exist(docs_site: Path) -> None:
+    ids = {page: {e.attributes.get("id") for e in elements(page)} for page in docs_site.rglob("*.html")}
     wrong = [
-        f"{page.relative_to(site)}: {href}"
+        f"{page.relative_to(docs_site)}: {href}"
         for page in ids
         if page.name != "404.html"
         for href in hrefs(page)
@@ -106,17 +82,17 @@ def test_links_and_anchors_of_the_built_pages_exist(site: Path) -> None:
     assert not wrong
 
 
-def test_no_page_asks_another_host(site: Path) -> None:
+def test_no_page_asks_another_host(docs_site: Path) -> None:
     asked = [
-        f"{page.relative_to(site)}: <{element.tag}> {target}"
-        for page in site.rglob("*.html")
+        f"{page.relative_to(docs_site)}: <{element.tag}> {target}"
+        for page in docs_site.rglob("*.html")
         for element in elements(page)
         for target in fetched(element)
         if urlsplit(target).netloc
     ]
     styles = [
-        f"{path.relative_to(site)}: {target}"
-        for path in [*site.rglob("*.css"), *site.rglob("*.html")]
+        f"{path.relative_to(docs_site)}: {target}"
+        for path in [*docs_site.rglob("*.css"), *docs_site.rglob("*.html")]
         for target in re.findall(r"(?:url\(|@import\s+)['\"]?([^'\")\s]+)", path.read_text(encoding="utf-8"))
         if urlsplit(target).netloc
     ]
@@ -125,28 +101,30 @@ def test_no_page_asks_another_host(site: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PACKAGES)
-def test_the_reference_has_every_public_name(page: str, site: Path) -> None:
+def test_the_reference_has_every_public_name(page: str, docs_site: Path) -> None:
     package = importlib.import_module(PACKAGES[page])
-    ids = {element.attributes.get("id") for element in elements(site / f"reference/{page}.html")}
+    ids = {element.attributes.get("id") for element in elements(docs_site / f"reference/{page}.html")}
     assert not {name for name in package.__all__ if f"{package.__name__}.{name}" not in ids}
 
 
 @pytest.mark.parametrize("card", sorted((ROOT / "vision/weights").glob("*.md")), ids=lambda card: card.stem)
-def test_the_page_of_a_model_has_its_card(card: Path, site: Path) -> None:
-    text = (site / f"models/{card.stem}.html").read_text(encoding="utf-8")
+def test_the_page_of_a_model_has_its_card(card: Path, docs_site: Path) -> None:
+    text = (docs_site / f"models/{card.stem}.html").read_text(encoding="utf-8")
     titles = re.findall(r"^## (.+)$", card.read_text(encoding="utf-8"), re.MULTILINE)
     assert titles
     for title in titles:
         assert re.search(rf"<h3[^>]*>{re.escape(title)}<", text)
 
 
-def test_a_broken_link_ends_the_build(tmp_path: Path) -> None:
+def test_a_broken_link_ends_the_build(
+    tmp_path: Path, build_docs: Callable[[Path, Path], CompletedProcess[str]]
+) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "index.md").write_text("# Start\n\n[nowhere](#nowhere)\n")
     config = tmp_path / "mkdocs.yml"
     config.write_text(f"INHERIT: {ROOT}/mkdocs.yml\nexclude_docs: ''\nhooks: []\nwatch: []\nnav: []\nplugins: []\n")
-    done = build(config, tmp_path / "site")
+    done = build_docs(config, tmp_path / "site")
     assert done.returncode != 0
     assert "nowhere" in done.stderr
 

@@ -75,9 +75,9 @@ def windows() -> str:
         def fill(y: int, x: int, mask: Tensor = mask) -> str:
             return next((color for at, color in queries.items() if mask[at][y, x]), PLAIN)
 
-        left = 20 + panel * 230
-        parts += grid((15, 15), 14, left, 44, fill, marks=queries)
-        parts.append(label(left, 30, name))
+        left, top = 20 + panel % 2 * 230, panel // 2 * 250
+        parts += grid((15, 15), 14, left, top + 44, fill, marks=queries)
+        parts.append(label(left, top + 30, name))
     return svg(
         20 + 4 * 230, 270, "Windows of three queries, which a ring marks: sliding, dilated, strided, causal", parts
     )

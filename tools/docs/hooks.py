@@ -1,7 +1,7 @@
 """Hooks of mkdocs: pages that lie outside of docs/ come in, so that nothing is written twice.
 
-`<!-- card: NAME -->` is replaced by the card of shipped weights. Links are those of the repository, which work on
-GitHub, too: here they are turned into links of the site, and what is no page of it stays as text.
+A line that ends with `<!-- card: NAME -->` is replaced by the card of these weights. Links are those of the repository,
+which work on GitHub, too: here they are turned into links of the site, and what is no page of it stays as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIBUTING = "contributing.md"
-CARD = re.compile(r"^<!-- card: (\w+) -->$", re.MULTILINE)
+CARD = re.compile(r"^.*<!-- card: (\w+) -->$", re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 
 
