@@ -37,6 +37,7 @@ def serve(settings: Settings) -> int:
         has_page = _mount_page(app, settings, services)
         logging.basicConfig(format="%(message)s")
         logging.getLogger("vision.serve.access").setLevel(logging.INFO)
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every damaged form
         host, port = listening.getsockname()[:2]
         name = f"[{host}]" if ":" in host else host
         say(f"vision serve: {'page and API' if has_page else 'API'} at http://{name}:{port}/")
