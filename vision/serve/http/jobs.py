@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from vision.apis.video.frames import VideoFrames
 from vision.errors import UsageError
@@ -152,6 +152,7 @@ class Jobs:
                     return
                 job = self._waiting.popleft()
                 job.state = RUNNING
+            self._services.uploads.keep(job.folder)
             began = time.monotonic()
             try:
                 self._work(job, began + TIMES * self._settings.timeout)
@@ -166,6 +167,7 @@ class Jobs:
                 _log.exception("a job failed")
                 job.problem, state = Problem(500, "the server failed at this video; its log says why"), FAILED
             job.frames = None  # it holds a file open
+            self._services.uploads.keep(job.folder)
             self._seconds += 0.3 * (time.monotonic() - began - self._seconds)
             with self._changed:
                 job.until, job.state = time.monotonic() + self._settings.keep_seconds, state
@@ -195,10 +197,10 @@ class Jobs:
                 job.done += 1
 
 
-def result_text(job: Job) -> Iterator[str]:
-    """The frames of a job that is done, as a JSON array, line by line."""
+def result_text(lines: TextIO) -> Iterator[str]:
+    """The frames of a job that is done, as a JSON array, line by line; the file is closed at the end."""
     yield "["
-    with open(job.result_path, encoding="ascii") as lines:
+    with lines:
         for number, line in enumerate(lines):
             yield f"{',' * bool(number)}{line.rstrip()}"
     yield "]"
