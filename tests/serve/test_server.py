@@ -40,7 +40,8 @@ class Stub(server.Services):
 
 server.Services = Stub
 from vision.cli.process import run_guarded
-sys.exit(run_guarded(lambda: server.serve(Settings(port=0, only=("forgery",), queue=2)), lambda: "vision serve"))
+settings = Settings(port=0, only=("forgery",), queue=2, timeout=float(os.environ["TIMEOUT"]))
+sys.exit(run_guarded(lambda: server.serve(settings), lambda: "vision serve"))
 """
 
 
@@ -114,9 +115,9 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 def stub(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
-    def start(model: float = 0, headers: float = 20) -> Server:
+    def start(model: float = 0, headers: float = 20, timeout: float = 60) -> Server:
         command = [sys.executable, "-c", _STUB]
-        server = Server(command, tmp_path, MODEL_SECONDS=str(model), HEADER_SECONDS=str(headers))
+        server = Server(command, tmp_path, MODEL_SECONDS=str(model), HEADER_SECONDS=str(headers), TIMEOUT=str(timeout))
         started.append(server)
         return server
 
@@ -171,6 +172,29 @@ def test_a_client_that_sends_its_headers_forever_is_cut_off(stub: Callable[..., 
     for connection in (silent, slow):
         with connection, contextlib.suppress(ConnectionResetError):
             assert connection.recv(100) == b""
+    assert server.get("/healthz")[0] == 200
+
+
+def test_two_gigabytes_are_refused_before_they_are_sent(stub: Callable[..., Server]) -> None:
+    server = stub()
+    with server.connect() as connection:
+        connection.sendall(
+            b"POST /v1/forgery HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2147483648\r\n"
+            b"Content-Type: multipart/form-data; boundary=B\r\n\r\n--B\r\n"
+        )
+        status, body = answer(connection)
+    assert (status, json.loads(body)["status"]) == (413, 413)
+
+
+def test_a_body_that_does_not_come_is_given_up(stub: Callable[..., Server]) -> None:
+    server = stub(timeout=1)
+    with server.connect() as connection:
+        connection.sendall(
+            b"POST /v1/forgery HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=B\r\n\r\n--B\r\n"
+        )
+        status, body = answer(connection)
+    assert (status, json.loads(body)["title"]) == (408, "Request Timeout")
     assert server.get("/healthz")[0] == 200
 
 
