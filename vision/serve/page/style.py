@@ -52,7 +52,8 @@ CSS = """
 :focus-visible { outline: 3px solid #2f7fd6 !important; outline-offset: 2px; }
 @media (max-width: 640px) {
   .gradio-container { padding: 8px !important; }
-  .tab-container button[role="tab"] { padding: 0 7px !important; }
+  .gradio-container .main { padding: 8px !important; }
+  .tab-container button { padding: 0 7px !important; }
   .cloud canvas { height: 320px; }
   .chart text { font-size: 22px; }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -18,6 +19,7 @@ from vision.serve.services import Services, Stopped
 T = TypeVar("T")
 _POLL = 0.2  # seconds
 STOPPED = "Stopped."
+_FOLDERS = re.compile(r"""(?:/[^\s/:'"<>]+)+/""")  # on the server, before the name of a file
 
 
 class Line:
@@ -135,7 +137,7 @@ def sentence_of(error: BaseException) -> gr.Error:
     if isinstance(error, Closed):
         return refusal("The server is about to end. Try again later.")
     if isinstance(error, UsageError):
-        return refusal(str(error).rpartition("/")[2])
+        return refusal(_FOLDERS.sub("", str(error)))
     if isinstance(error, MemoryError):
         return refusal("This needs more memory than the server has. Try something smaller.")
     return refusal("Something went wrong on the server. It was not your fault; try again or try another file.")
