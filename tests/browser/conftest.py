@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, NARROW = (1440, 900), (390, 844)
 _INSIDE = ("data", "blob", "about")
+_OF_OTHERS = (
+    "GL Driver Message (OpenGL, Performance",  # that reading WebGL's pixels, for a screenshot, is slow
+    "warning: Method not implemented.",  # Gradio's upload, each time
+    "AbortError: signal is aborted without reason",  # Gradio, in a page that is left while it waits
+    "Unexpected error Connection errored out.",  # the same
+)
 
 
 def browser_program() -> str:
@@ -77,7 +83,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("console", lambda message: said.extend(_by_page(f"{message.type}: {message.text}")))
         page.on("pageerror", lambda error: said.append(f"uncaught: {error}"))
         page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: strangers.extend(_strange(request.url, address)))
@@ -89,6 +95,11 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
     assert not strangers, f"the page asked for {strangers}"
     assert not said, f"the page said {said}"
+
+
+def _by_page(text: str) -> list[str]:
+    """What was said, unless others say it and no page can help it."""
+    return [] if any(words in text for words in _OF_OTHERS) else [text]
 
 
 def _strange(url: str, address: str) -> list[str]:

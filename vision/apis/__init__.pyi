@@ -1,8 +1,10 @@
+from .attention import BlockAttention, attention_of
 from .forgery import ForgeryInferencer, ForgeryResult, HeatMap, verdict
 from .stereo import StereoInferencer, StereoResult, StereoVideo
 from .video import VideoFrames, VideoInferencer, VideoResult
 
 __all__ = [
+    "BlockAttention",
     "ForgeryInferencer",
     "ForgeryResult",
     "HeatMap",
@@ -12,5 +14,6 @@ __all__ = [
     "VideoFrames",
     "VideoInferencer",
     "VideoResult",
+    "attention_of",
     "verdict",
 ]

@@ -114,6 +114,20 @@ class _NeighborhoodAttention(nn.Module):
             return out if shortcut is None else shortcut + out
         return linear_add(self.proj, out, shortcut)
 
+    def attention_weights(self, x: Tensor) -> Tensor:
+        """`[B, *spatial, embed_dim]` -> the weights `[B, *spatial, heads, prod(kernel_size)]` behind `forward(x)`.
+
+        Slots of a window are in the order of their keys, the last axis fastest; each query's weights sum to 1. What
+        `pad_small_inputs` adds takes part, as in `forward`: these axes are `kernel_size * dilation` long.
+
+        Raises:
+            ValueError: an axis is shorter than `kernel_size * dilation` without `pad_small_inputs`.
+        """
+        x = self._pad(x) if self.pad_small_inputs else x
+        query, key, _ = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim)).unbind(-3)
+        window = (self.kernel_size, self.stride, self.dilation, self.is_causal)
+        return _UNFUSED[self.rank][0](query, key, *window, self.scale, bias=self.rpb).softmax(-1)
+
     def extra_repr(self) -> str:
         """What `repr` shows beside the submodules."""
         parts = [f"{self.embed_dim}, num_heads={self.num_heads}, kernel_size={self.kernel_size}"]

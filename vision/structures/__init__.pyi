@@ -1,3 +1,4 @@
+from .attention import BlockAttention
 from .dense import DenseResult
 from .forgery import ForgeryResult
 from .heatmap import HeatMap
@@ -7,6 +8,7 @@ from .video import Detections, VideoResult
 from .watermark import WatermarkMatch
 
 __all__ = [
+    "BlockAttention",
     "DenseResult",
     "Detections",
     "ForgeryResult",

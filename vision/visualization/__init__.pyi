@@ -1,3 +1,4 @@
+from .attention import draw_attention
 from .canvas import save_image
 from .dense import draw_prediction
 from .flow import flow_colors, flow_wheel
@@ -10,6 +11,7 @@ __all__ = [
     "contact_sheet",
     "disparity_colors",
     "disparity_range",
+    "draw_attention",
     "draw_frame",
     "draw_prediction",
     "flow_colors",

@@ -1,0 +1,253 @@
+"""The page of `vision serve` as people use it: with mouse and keyboard, several at once, wide and narrow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("gradio")
+
+import uvicorn
+from fastapi import FastAPI
+
+from vision.serve.page import mount_page
+from vision.serve.services import Services
+from vision.serve.settings import Settings
+from vision.structures.forgery import ForgeryResult
+
+NARROW = (390, 844)
+HOSTILE = "<img src=x onerror=alert(1)> & son.png"
+SECOND = 1000.0
+
+
+class GatedServices(Services):
+    """The real ones, but while `gate` is closed whatever is to be judged waits for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def forgery(self, images: Sequence[Any]) -> list[ForgeryResult]:
+        self.gate.wait(30)
+        return super().forgery(images)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, GatedServices]]:
+    """Address and services of a server in this process."""
+    settings = Settings(port=0)
+    services = GatedServices(settings)
+    app = FastAPI(openapi_url=None)
+    mount_page(app, settings, services)
+    running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    for _ in range(200):
+        if running.started:
+            break
+        time.sleep(0.05)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}/", services
+    running.should_exit = True
+    thread.join(10)
+    services.close(5)
+
+
+@pytest.fixture
+def visit(server: tuple[str, GatedServices], open_page: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """A function that opens the page at a tab."""
+
+    def open_tab(name: str = "Forgery", **options: Any) -> Any:
+        page = open_page(server[0], **options)
+        page.set_default_timeout(20 * SECOND)
+        page.get_by_role("tab", name=name).click()
+        return page
+
+    yield open_tab
+    server[1].gate.set()
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image with a name that wants to be markup."""
+    path = tmp_path_factory.mktemp("serve") / HOSTILE
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    path.write_bytes(cv2.imencode(".png", cv2.GaussianBlur(noise, (0, 0), 2))[1].tobytes())
+    return path
+
+
+def give(page: Any, part: str, *paths: Path) -> None:
+    """Upload files to a part of the page."""
+    page.locator(f"#{part} input[type=file]").first.set_input_files([str(path) for path in paths])
+
+
+def said(page: Any, task: str, text: str) -> None:
+    """Wait until the line of a tab begins so."""
+    page.locator(f"#{task}-status", has_text=text).wait_for()
+
+
+def test_forgery(visit: Callable[..., Any], picture: Path, tmp_path: Path) -> None:
+    """Two files, one of which is no image; every text of a stranger is only shown."""
+    wrong = tmp_path / "notes.png"
+    wrong.write_text("no image at all", encoding="utf-8")
+    page = visit()
+    give(page, "forgery-files", picture, wrong)
+    page.get_by_text("notes").first.wait_for()
+    page.locator("#forgery-start").click()
+    said(page, "forgery", "1 of 2 images judged; 1 could not be read.")
+    table = page.locator("#forgery-table").inner_text()
+    assert "onerror=alert(1)" in table and "Not judged" in table
+    assert page.locator("#forgery-table img").count() == 0
+    assert "What cannot be told" in page.locator("#forgery-findings").inner_text()
+    assert page.locator("#forgery-slider img").count() == 2
+    for part, name, begin in (("csv", "forgery.csv", b"path,verdict"), ("report", "report.html", b"<!doctype html>")):
+        with page.expect_download() as download:
+            page.locator(f"#forgery-{part}").click()
+        assert download.value.suggested_filename == name
+        assert Path(download.value.path()).read_bytes().lower().startswith(begin)
+    page.get_by_label("Image to look at").click()
+    page.get_by_role("option", name="notes.png").click()
+    page.locator("#forgery-findings", has_text="Not judged").wait_for()
+    assert "/tmp" not in page.locator("#forgery-findings").inner_text()
+
+
+def test_stereo(visit: Callable[..., Any]) -> None:
+    page = visit("Stereo")
+    page.locator("#stereo-example").click()
+    page.locator("#stereo-right img").wait_for()
+    page.locator("#stereo-start").click()
+    said(page, "stereo", "Done: median disparity")
+    for part in ("disparity", "views", "confidence", "occlusion"):
+        page.locator(f"#stereo-{part} img").first.wait_for()
+    canvas = page.locator("#stereo-cloud canvas")
+    page.locator("#stereo-cloud canvas[data-points]:not([data-points='0'])").wait_for()
+    assert int(canvas.get_attribute("data-points")) > 50_000
+    before = canvas.screenshot()
+    canvas.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert canvas.screenshot() != before  # it turned
+    names = page.locator("#stereo-downloads").inner_text()
+    assert ".pfm" in names and ".png" in names
+
+
+def test_stereo_error(visit: Callable[..., Any], picture: Path, tmp_path: Path) -> None:
+    page = visit("Stereo")
+    page.locator("#stereo-start").click()
+    page.get_by_text("Choose two views, or one file with both.").wait_for()
+    small = tmp_path / "small.png"
+    small.write_bytes(cv2.imencode(".png", np.zeros((64, 80, 3), np.uint8))[1].tobytes())
+    give(page, "stereo-left", picture)
+    page.locator("#stereo-left img").wait_for()
+    give(page, "stereo-right", small)
+    page.locator("#stereo-right img").wait_for()
+    page.locator("#stereo-start").click()
+    toast = page.locator("[data-testid=toast-body]", has_text="64")
+    toast.wait_for()
+    assert "/tmp" not in toast.inner_text() and "Traceback" not in toast.inner_text()
+
+
+def test_video(visit: Callable[..., Any]) -> None:
+    page = visit("Video")
+    page.locator("#video-example").click()
+    page.locator("#video-clip video").wait_for()
+    page.locator("#video-start").click()
+    said(page, "video", "Done: 24 frames")
+    page.locator("#video-drawn video").wait_for()
+    assert page.locator("#video-chart svg").count() == 1
+    for part, begin in (("csv", b"frame,time,track,class,score,"), ("mot", b"")):
+        with page.expect_download() as download:
+            page.locator(f"#video-{part}").click()
+        data = Path(download.value.path()).read_bytes()
+        assert data.startswith(begin) and data.count(b"\n") > 10
+
+
+def test_attention(visit: Callable[..., Any]) -> None:
+    page = visit("Attention")
+    page.locator("#attention-example").click()
+    image = page.locator("#attention-image img")
+    image.wait_for()
+    page.wait_for_function("document.querySelector('#attention-image img').naturalWidth > 0")
+    box = image.bounding_box()
+    shown = min(box["width"], box["height"] * 448 / 288, 448)  # keeps its proportions, and is not enlarged
+    image.click(position={"x": (box["width"] - shown) / 2 + shown / 4, "y": box["height"] / 2})
+    said(page, "attention", "Done: 18 blocks of dinat_mini. The weights are random")
+    across = page.locator("#attention-across input[type=number]").input_value()
+    assert float(across) == pytest.approx(25, abs=1)
+    facts = page.locator("#attention-facts")
+    assert "Stage 1, block 1: a window of 7 x 7 tokens with dilation 1 over 28 x 28 pixels" in facts.inner_text()
+    page.locator("#attention-block input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    facts.filter(has_text="Stage 1, block 2: a window of 7 x 7 tokens with dilation 8").wait_for()
+
+
+def test_two_users(visit: Callable[..., Any], server: tuple[str, GatedServices], picture: Path) -> None:
+    """The second one sees the place in the line, gives up, and sees nothing of the first."""
+    server[1].gate.clear()
+    first, second = visit(), visit()
+    for page, text in ((first, "Looking at image"), (second, "Waiting: you are next.")):
+        give(page, "forgery-files", picture)
+        page.get_by_text("son").first.wait_for()
+        page.locator("#forgery-start").click()
+        said(page, "forgery", text)
+    second.locator("#forgery-stop").click()
+    said(second, "forgery", "Stopped.")
+    server[1].gate.set()
+    said(first, "forgery", "Done.")
+    assert not second.locator("#forgery-findings").is_visible()
+
+
+def test_reload_in_the_middle(visit: Callable[..., Any], server: tuple[str, GatedServices], picture: Path) -> None:
+    """Who leaves frees the place, and begins anew."""
+    services = server[1]
+    services.gate.clear()
+    running, page = visit(), visit()
+    for one in (running, page):
+        give(one, "forgery-files", picture)
+        one.get_by_text("son").first.wait_for()
+        one.locator("#forgery-start").click()
+        one.locator("#forgery-status", has_text="i").wait_for()
+    assert len(services.queue) == 1
+    page.reload()
+    for _ in range(100):
+        if len(services.queue) == 0:
+            break
+        page.wait_for_timeout(100)
+    assert len(services.queue) == 0
+    services.gate.set()
+    give(page, "forgery-files", picture)
+    page.get_by_text("son").first.wait_for()
+    page.locator("#forgery-start").click()
+    said(page, "forgery", "Done.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_narrow(visit: Callable[..., Any], scheme: str) -> None:
+    page = visit(size=NARROW, color_scheme=scheme)
+    for name in ("Forgery", "Stereo", "Video", "Attention"):
+        page.get_by_role("tab", name=name).click()
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
+    dark = page.evaluate("document.body.classList.contains('dark')")
+    assert dark == (scheme == "dark")
+
+
+def test_keyboard_alone(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Forgery").focus()
+    for wanted in ("forgery-example", "forgery-start"):
+        for _ in range(40):
+            page.keyboard.press("Tab" if wanted == "forgery-example" else "Shift+Tab")
+            if page.evaluate("document.activeElement.id") == wanted:
+                break
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        page.keyboard.press("Enter")
+        page.get_by_text("example_drawing").first.wait_for()
+    said(page, "forgery", "2 of 2 images judged.")

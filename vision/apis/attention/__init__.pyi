@@ -1,0 +1,6 @@
+from .windows import BlockAttention, attention_of
+
+__all__ = [
+    "BlockAttention",
+    "attention_of",
+]

@@ -1,0 +1,5 @@
+"""The web page of `vision serve`: a tab for each task."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
