@@ -14,7 +14,7 @@ ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.p
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
-.PHONY: help install demo test check $(CHECKS) format test-onedl cuda-check gpu-check clean
+.PHONY: help install demo test check $(CHECKS) format test-onedl cuda-check gpu-check soak clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ check-words: $(VENV)/.installed
 # What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
 check-dependencies: $(VENV)/.installed
 	@mkdir -p $(VENV)/requirements
-	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx video heif provenance > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance > $(VENV)/requirements/run.txt
 	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
 	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
 		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
@@ -78,6 +78,10 @@ cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU)
 
 gpu-check: $(VENV)/.installed  ## Check and time everything on the GPU at hand, in 8 minutes; see gpu-check/report.md
 	PYTHON=$(VENV)/bin/python tools/gpu_check.sh
+
+soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity for 2 minutes, then 2,000 requests and the memory
+	$(RUN) benchmarks/serve_load.py
+	$(RUN) benchmarks/serve_load.py --requests 2000
 
 clean:  ## Remove both environments and what runs left behind
 	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

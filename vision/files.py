@@ -7,6 +7,7 @@ import csv
 import errno
 import io
 import itertools
+import json
 import os
 import re
 import secrets
@@ -15,7 +16,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 StrPath = str | os.PathLike[str]
 
@@ -184,6 +185,19 @@ def readable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half of a pair of UTF-16, which no file name gives
         return text.encode("utf-8", "backslashreplace").decode()
+
+
+def to_json(record: Any, indent: int | None = None) -> str:
+    """JSON in ASCII, which any terminal and any reader allow: never NaN, no half of a pair of UTF-16."""
+    return json.dumps(_readable(record), indent=indent, allow_nan=False)
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, dict):
+        return {_readable(key): _readable(part) for key, part in value.items()}
+    return [_readable(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def natural_key(name: str) -> tuple[tuple[int | str, ...], str]:

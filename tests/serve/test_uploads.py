@@ -42,6 +42,20 @@ def test_what_is_forgotten_is_removed_when_its_time_is_over() -> None:
     uploads.close()
 
 
+def test_the_time_of_a_folder_can_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads, now = Uploads(1000), 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    kept, other = uploads.folder(), uploads.folder()
+    now = 600.0
+    uploads.keep(kept)
+    now = 1200.0
+    uploads.sweep()
+    assert kept.exists() and not other.exists()
+    uploads.keep(other)
+    uploads.sweep()
+    uploads.close()
+
+
 def test_nothing_is_left_at_exit_and_what_a_killed_process_left_is_removed(temporary: Path) -> None:
     program = (
         f"import os, sys, tempfile; tempfile.tempdir = {str(temporary)!r}\n"

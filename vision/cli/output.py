@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import shutil
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 from vision.errors import UsageError
 from vision.errors import printable as printable
-from vision.files import readable
+from vision.files import to_json as to_json
 
 MAX_STEM_BYTES = 180
 # What the next file will meet as well: the run ends with it.
@@ -121,19 +120,6 @@ def write_problem(error: OSError) -> str:
         raise error
     name = error.filename2 or error.filename
     return f"cannot write {name!r} ({error.strerror})" if name is not None else f"cannot write: {error}"
-
-
-def to_json(record: Any, indent: int | None = None) -> str:
-    """JSON in ASCII, which any terminal and any reader allow: never NaN, no half of a pair of UTF-16."""
-    return json.dumps(_readable(record), indent=indent, allow_nan=False)
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, str):
-        return readable(value)
-    if isinstance(value, dict):
-        return {_readable(key): _readable(part) for key, part in value.items()}
-    return [_readable(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -44,6 +44,12 @@ class Uploads:
             self._until[folder] = time.monotonic() + self.keep_seconds
         return folder
 
+    def keep(self, folder: Path) -> None:
+        """Let the time of a folder begin anew; nothing happens if it is gone."""
+        with self._lock:
+            if folder in self._until:
+                self._until[folder] = time.monotonic() + self.keep_seconds
+
     def remove(self, folder: Path) -> None:
         """Remove the folder of a request that is done with it."""
         with self._lock:
