@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vision.serve.page.attention import attention_tab
-from vision.serve.page.files import private_cache
 from vision.serve.page.forgery import forgery_tab
 from vision.serve.page.stereo import stereo_tab
 from vision.serve.page.toolkit import gr
@@ -31,7 +30,6 @@ def build_page(settings: Settings, services: Services) -> gr.Blocks:
         settings: which tabs it has, and the limits that it tells.
         services: models and the line in front of them.
     """
-    private_cache()
     line = Line(services)
     keep = max(1, int(settings.keep_seconds))
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(_SWEEP, keep), keep)) as page:

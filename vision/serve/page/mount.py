@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
+from vision.serve.page.files import private_cache
 from vision.serve.page.layout import build_page
 from vision.serve.page.style import CSS, theme
 from vision.serve.page.toolkit import gr
@@ -22,6 +26,7 @@ def mount_page(app: FastAPI, settings: Settings, services: Services) -> None:
         settings: of the server.
         services: models and the line in front of them.
     """
+    cache = private_cache()
     page = build_page(settings, services)
     gr.mount_gradio_app(
         app,
@@ -40,3 +45,19 @@ def mount_page(app: FastAPI, settings: Settings, services: Services) -> None:
         theme=theme(),
         css=CSS,
     )
+    _remove_at_end(app, cache)
+
+
+def _remove_at_end(app: FastAPI, folder: str) -> None:
+    """Remove a folder when the application ends: a server that a signal ends does not get as far as `atexit`."""
+    inner = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(started: FastAPI) -> AsyncIterator[Any]:
+        try:
+            async with inner(started) as state:
+                yield state
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    app.router.lifespan_context = lifespan  # as Gradio sets its own

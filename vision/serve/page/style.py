@@ -56,6 +56,8 @@ CSS = """
   .tab-container button { padding: 0 7px !important; }
   .cloud canvas { height: 320px; }
   .chart text { font-size: 22px; }
+  .findings dt { min-width: 5em; }
+  .findings dl div { flex-wrap: nowrap; }
 }
 """
 
