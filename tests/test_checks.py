@@ -48,4 +48,4 @@ def test_check_is_all_of_them() -> None:
     for part, command in parts.items():
         recipe = re.search(rf"^{part}: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
         assert recipe is not None and command in recipe[1], part
-    assert "make check test\nmake test-onedl\n" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "make check test\nmake docs\nmake test-onedl\n" in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -8,7 +8,6 @@ from typing import Any
 
 from vision.cli.arguments import count, positive
 from vision.errors import UsageError
-from vision.images import ImageError, open_regular
 from vision.serve.settings import TASKS, Settings
 
 _DESCRIPTION = """\
@@ -103,6 +102,8 @@ def settings_of(command: argparse.Namespace) -> Settings:
 
 
 def _token(path: str) -> str:
+    from vision.images import ImageError, open_regular
+
     try:
         with open_regular(path) as file:
             text = file.read(_MAX_TOKEN + 1)
