@@ -182,7 +182,7 @@ def test_a_stereo_graph_is_named_and_sized(stereo: bool, monkeypatch: pytest.Mon
         seen.update(options, shapes=[tuple(view.shape) for view in args])
         return path
 
-    monkeypatch.setattr("vision.onnx.stereo.export", fake)
+    monkeypatch.setattr("vision.onnx.formats.export", fake)
     assert export_stereo(Shifted(stereo), tmp_path / "a.onnx", 192, 256) == tmp_path / "a.onnx"
     assert seen["shapes"] == [(1, 3, 192, 256)] * 2 and list(seen["input_names"]) == ["left", "right"]
     outputs = ["disparity", "disparity_right"] if stereo else ["flow", "flow_back"]

@@ -34,6 +34,7 @@ def export(
     dynamic_shapes: Any = None,
     opset_version: int | None = None,
     rewrite: bool = True,
+    metadata: Mapping[str, str] | None = None,
 ) -> Path:
     """Write `model` in evaluation mode as an ONNX file, which appears under `path` complete or not at all.
 
@@ -50,6 +51,7 @@ def export(
         opset_version: ONNX operator set, torch's choice if None.
         rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False
             folds constants only.
+        metadata: what the file says of itself, its `metadata_props`.
 
     Returns:
         `path`.
@@ -59,15 +61,16 @@ def export(
         ValueError: a side of the grid is dynamic, or the model is not on the CPU.
         FileNotFoundError: the folder of `path` does not exist.
     """
-    for package in ("onnx", "onnxscript"):
-        _require(package)
+    require_packages()
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
-    devices = sorted({str(tensor.device) for tensor in model.state_dict().values() if tensor.device.type != "cpu"})
-    if devices:
-        raise ValueError(f"export takes a model on the CPU, got one on {', '.join(devices)}; call model.cpu() first")
-    program = _capture(model, args, dict(kwargs or {}), dynamic_shapes)
+    program = capture(model, args, kwargs or {}, dynamic_shapes)
+    table = decompositions()
+    # The exporter decomposes the rest itself, and each time takes as long as the capture.
+    if any(node.target in table for node in program.graph.nodes):
+        with torch.no_grad():
+            program = program.run_decompositions(table)
     onnx_program = torch.onnx.export(
         program,
         input_names=input_names,
@@ -80,26 +83,40 @@ def export(
     assert onnx_program is not None
     if not rewrite:
         fold(onnx_program.model)
+    onnx_program.model.metadata_props.update(metadata or {})
     # The file names the one that holds its weights, so that both get their names before they move.
     with replacing_group(path) as temporary:
         onnx_program.save(temporary)
     return path
 
 
-def _capture(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any) -> ExportedProgram:
-    """The graph in evaluation mode, its neighborhood attention already decomposed."""
+def capture(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic_shapes: Any) -> ExportedProgram:
+    """The graph of `model` in evaluation mode, with this package's operators in it; the mode is left as it was.
+
+    Raises:
+        ValueError: the model is not on the CPU.
+    """
+    devices = sorted({str(tensor.device) for tensor in model.state_dict().values() if tensor.device.type != "cpu"})
+    if devices:
+        raise ValueError(f"export takes a model on the CPU, got one on {', '.join(devices)}; call model.cpu() first")
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.no_grad():
-            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
-            table = decompositions()
-            # The exporter decomposes the rest itself, and each time takes as long as the capture.
-            is_needed = any(node.target in table for node in program.graph.nodes)
-            return program.run_decompositions(table) if is_needed else program
+            return torch.export.export(model, args, dict(kwargs), dynamic_shapes=dynamic_shapes)
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def require_packages() -> None:
+    """See that what torch's exporter imports is there.
+
+    Raises:
+        ImportError: the message names the extra that installs it.
+    """
+    for package in ("onnx", "onnxscript"):
+        _require(package)
 
 
 def _require(package: str) -> None:

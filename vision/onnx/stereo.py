@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vision.onnx.exporter import export
+from vision.onnx.exportable import Exportable
+from vision.onnx.formats import write_onnx
 
 INPUTS = ("left", "right")
 OUTPUTS = ("disparity", "disparity_right")
 FLOW_OUTPUTS = ("flow", "flow_back")
+# Pixels by which a runtime may differ from PyTorch.
+TOLERANCE = 0.05
 
 
 class StereoGraph(nn.Module):
@@ -37,25 +44,59 @@ class StereoGraph(nn.Module):
         return -ours[..., 0], theirs[..., 0]
 
 
+def stereo_exportable(
+    model: nn.Module, height: int, width: int, metadata: Mapping[str, Any] | None = None
+) -> Exportable:
+    """A stereo or flow model for pairs of one size.
+
+    Args:
+        model: a `vision.models.MatchStereo` on the CPU.
+        height, width: of the images, which the graph is made for; others have to be resized or padded.
+        metadata: what the file says of itself.
+
+    Returns:
+        A graph with the inputs `left` and `right` `[1, 3, H, W]` float32, RGB 0..255, and the outputs `disparity` and
+        `disparity_right` `[1, H, W]` (`flow`, `flow_back` `[1, H, W, 2]` of a flow model).
+
+    Raises:
+        ValueError: a side is not positive.
+    """
+    if min(height, width) < 1:
+        raise ValueError(f"size is {height} x {width}; expected positive numbers of pixels")
+    return Exportable(
+        StereoGraph(model),
+        example_pair,
+        (height, width),
+        INPUTS,
+        OUTPUTS if getattr(model, "stereo", True) else FLOW_OUTPUTS,
+        metadata or {},
+        TOLERANCE,
+        "pixels",
+    )
+
+
 def export_stereo(model: nn.Module, path: str | os.PathLike[str], height: int, width: int) -> Path:
-    """Write a stereo model as ONNX for pairs of one size.
+    """Write a stereo model as ONNX for pairs of one size: the graph of `stereo_exportable`.
 
     Args:
         model: a `vision.models.MatchStereo` on the CPU.
         path: file to write; it appears complete or not at all.
-        height, width: of the images, which the graph is made for; others have to be resized or padded.
+        height, width: of the images.
 
     Returns:
-        `path`. Its graph has the inputs `left` and `right` `[1, 3, H, W]` float32, RGB 0..255, and the outputs
-        `disparity` and `disparity_right` `[1, H, W]` (`flow`, `flow_back` `[1, H, W, 2]` of a flow model).
+        `path`.
 
     Raises:
         ValueError: a side is not positive, or the model is not on the CPU.
         ImportError: onnx or onnxscript is missing.
         FileNotFoundError: the folder does not exist.
     """
-    if min(height, width) < 1:
-        raise ValueError(f"size is {height} x {width}; expected positive numbers of pixels")
-    views = tuple(torch.zeros(1, 3, height, width) for _ in INPUTS)
-    outputs = OUTPUTS if getattr(model, "stereo", True) else FLOW_OUTPUTS
-    return export(StereoGraph(model), views, path, input_names=INPUTS, output_names=outputs, rewrite=False)
+    return write_onnx(stereo_exportable(model, height, width), path)
+
+
+def example_pair(height: int, width: int) -> tuple[Tensor, ...]:
+    """A left and a right view of smooth noise, 8 pixels apart, `[1, 3, H, W]` each."""
+    noise = np.random.default_rng(0).integers(0, 256, (height // 4 + 2, width // 4 + 4, 3)).astype(np.float32)
+    wide = cv2.resize(noise, (width + 8, height), interpolation=cv2.INTER_LINEAR)
+    views = (wide[:, :width], wide[:, 8:])
+    return tuple(torch.from_numpy(np.ascontiguousarray(view.transpose(2, 0, 1)[None])) for view in views)
