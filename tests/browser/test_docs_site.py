@@ -56,8 +56,9 @@ def test_a_figure_shows_all_that_is_drawn(figure: str, address: str, open_page: 
     page = open_page(f"{address}/how-the-kernels-work.html")
     outside = page.evaluate(
         """async (name) => {
-            document.body.innerHTML = await (await fetch("figures/" + name)).text();
-            const drawing = document.querySelector("svg");
+            const holder = document.body.appendChild(document.createElement("div"));
+            holder.innerHTML = await (await fetch("figures/" + name)).text();
+            const drawing = holder.querySelector("svg");
             const canvas = drawing.viewBox.baseVal;
             return [...drawing.querySelectorAll("rect, circle, text, line, path")].filter(part => {
                 const box = part.getBBox();
