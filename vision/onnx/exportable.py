@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ class Exportable:
         dynamic_shapes: per input, which axes have no fixed length: as for `torch.export.export`. None: all are fixed.
         other_sizes: where sizes are not fixed, more of them to compare.
         rewrite: as for `vision.onnx.export`.
+        write_graph: writes the ONNX file to a path, with the metadata given, where a task makes its graph node by
+            node; None traces the module.
     """
 
     module: nn.Module
@@ -41,6 +44,7 @@ class Exportable:
     dynamic_shapes: tuple[Any, ...] | None = None
     other_sizes: tuple[Size, ...] = ()
     rewrite: bool = False
+    write_graph: Callable[[Path, Mapping[str, str]], object] | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

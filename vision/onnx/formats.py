@@ -34,6 +34,9 @@ class Format(NamedTuple):
 
 def write_onnx(exportable: Exportable, path: StrPath) -> Path:
     """Write a model as ONNX, with its metadata; raises what `vision.onnx.export` raises."""
+    if exportable.write_graph is not None:
+        exportable.write_graph(Path(path), as_text(exportable.metadata))
+        return Path(path)
     return export(
         exportable.module,
         exportable.inputs,
