@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from vision.cli.process import say
 from vision.errors import UsageError
 from vision.serve.http import create_app
+from vision.serve.http.app import answer_for_page
 from vision.serve.http.protocol import BoundedProtocol
 from vision.serve.services import Services
 from vision.serve.settings import Settings
@@ -98,4 +99,5 @@ def _mount_page(app: FastAPI, settings: Settings, services: Services) -> bool:
         say(f"vision serve: the API alone, as {error.name} is missing; pip install 'neighborhood-vision[serve]'")
         return False
     mount_page(app, settings, services)
+    answer_for_page(app)
     return True

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from python_multipart.exceptions import FormParserError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 import vision
@@ -74,6 +77,22 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     routes.read(app)
     app.add_middleware(_guarded, settings=settings, routes=routes, recorder=recorder)
     return app
+
+
+def answer_for_page(app: FastAPI) -> None:
+    """Let what is mounted in the app answer damaged bodies as the API does, where it would fail at them itself."""
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        # FastAPI answers with the body, which may be no text.
+        return response_of(Problem(422, "the request does not hold what this path expects"))
+
+    async def on_form(request: Request, error: Exception) -> Response:
+        return response_of(Problem(400, f"the body is no multipart form ({error})"))
+
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            route.app.add_exception_handler(RequestValidationError, on_invalid)
+            route.app.add_exception_handler(FormParserError, on_form)
 
 
 def _guarded(app: ASGIApp, settings: Settings, routes: RouteTable, recorder: Recorder) -> ASGIApp:
