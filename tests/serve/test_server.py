@@ -20,7 +20,7 @@ import pytest
 
 from tests.serve.conftest import png
 
-# A server whose model takes as long as the environment says.
+# A server whose model, answers and bounds are as the environment says.
 _STUB = """
 import os, sys, time
 import vision.serve.http.protocol as protocol
@@ -29,6 +29,8 @@ from vision.serve.settings import Settings
 from vision.structures.forgery import ForgeryResult
 
 protocol.HEADER_SECONDS = float(os.environ["HEADER_SECONDS"])
+protocol.READ_SECONDS = float(os.environ["READ_SECONDS"])
+server.MAX_CONNECTIONS = int(os.environ["MAX_CONNECTIONS"])
 
 class Stub(server.Services):
     def warm(self):
@@ -36,9 +38,10 @@ class Stub(server.Services):
     def forgery(self, images):
         print("begun", flush=True)
         time.sleep(float(os.environ["MODEL_SECONDS"]))
-        return [ForgeryResult(path) for path in images]
+        return [ForgeryResult(path, notes=["n" * int(os.environ["ANSWER_BYTES"])]) for path in images]
 
 server.Services = Stub
+server._mount_page = lambda *arguments: False
 from vision.cli.process import run_guarded
 settings = Settings(port=0, only=("forgery",), queue=2, timeout=float(os.environ["TIMEOUT"]))
 sys.exit(run_guarded(lambda: server.serve(settings), lambda: "vision serve"))
@@ -115,9 +118,18 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 def stub(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
-    def start(model: float = 0, headers: float = 20, timeout: float = 60) -> Server:
-        command = [sys.executable, "-c", _STUB]
-        server = Server(command, tmp_path, MODEL_SECONDS=str(model), HEADER_SECONDS=str(headers), TIMEOUT=str(timeout))
+    def start(
+        model: float = 0,
+        headers: float = 20,
+        timeout: float = 60,
+        reading: float = 60,
+        connections: int = 256,
+        answer_bytes: int = 0,
+    ) -> Server:
+        bounds = {"HEADER_SECONDS": headers, "READ_SECONDS": reading, "MAX_CONNECTIONS": connections}
+        work = {"MODEL_SECONDS": model, "TIMEOUT": timeout, "ANSWER_BYTES": answer_bytes}
+        environment = {name: str(value) for name, value in (bounds | work).items()}
+        server = Server([sys.executable, "-c", _STUB], tmp_path, **environment)
         started.append(server)
         return server
 
@@ -173,6 +185,32 @@ def test_a_client_that_sends_its_headers_forever_is_cut_off(stub: Callable[..., 
         with connection, contextlib.suppress(ConnectionResetError):
             assert connection.recv(100) == b""
     assert server.get("/healthz")[0] == 200
+
+
+LARGE = 40_000_000  # bytes of an answer: far more than sockets hold
+
+
+def test_who_reads_slowly_gets_all_and_who_never_reads_is_cut_off_and_frees_its_place(
+    stub: Callable[..., Server],
+) -> None:
+    server = stub(reading=0.5, connections=2, answer_bytes=LARGE)
+    with server.post(png()) as slow:
+        received, began = 0, time.monotonic()
+        while part := slow.recv(65536):
+            received += len(part)
+            # No faster than that it takes four times as long as the server waits for one that reads nothing.
+            time.sleep(max(0.0, began + 2.0 * received / LARGE - time.monotonic()))
+    assert received > LARGE
+    server.wait_for_model()
+    with server.post(png()) as silent:
+        server.wait_for_model()
+        assert server.get("/healthz")[0] == 503
+        deadline = time.monotonic() + 20
+        while (status := server.get("/healthz")[0]) == 503 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert status == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert len(answer(silent)[1]) < LARGE
 
 
 def test_two_gigabytes_are_refused_before_they_are_sent(stub: Callable[..., Server]) -> None:

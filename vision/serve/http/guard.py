@@ -24,7 +24,6 @@ from vision.serve.settings import Settings
 
 SLACK = 64 << 10  # bytes of a body around its files: boundaries and headers of its parts
 CHUNK_SECONDS = 30.0  # that a client may be silent amid its body
-WRITE_SECONDS = 60.0  # that it may take no byte of what it asked for
 OPEN_PATHS = ("/healthz", "/readyz")  # who watches a server has no token
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _SECURITY = (
@@ -62,8 +61,6 @@ class Guard:
             await self.app(scope, exchange.receive, exchange.send)
         except Problem as problem:
             await exchange.fail(problem)
-        except ClientTooSlow:
-            raise  # uvicorn closes the connection
         except Exception:
             _log.exception("%s failed", route)
             await exchange.fail(Problem(500, "the server failed at this request; its log says why"))
@@ -91,10 +88,6 @@ class Guard:
                 raise Problem(411, "the request has neither Content-Length nor a chunked body; expected one of them")
             if kind != "multipart/form-data":
                 raise Problem(415, f"Content-Type is {kind[:60]!r}; expected multipart/form-data")
-
-
-class ClientTooSlow(Exception):
-    """The client does not take what it asked for."""
 
 
 class _Exchange:
@@ -133,10 +126,7 @@ class _Exchange:
             message = {**message, "headers": [*message.get("headers", ()), *extra]}
         else:
             self.sent += len(message.get("body", b""))
-        try:
-            await asyncio.wait_for(self._send(message), WRITE_SECONDS)
-        except asyncio.TimeoutError:
-            raise ClientTooSlow from None
+        await self._send(message)
 
     async def fail(self, problem: Problem) -> None:
         if self.status:  # half of another answer is on its way: nothing can be added

@@ -11,13 +11,15 @@ READ_SECONDS = 60.0  # that a client may take nothing of an answer
 
 
 class BoundedProtocol(H11Protocol):
-    """Cuts a connection whose request does not begin, or whose answer is not taken, in time."""
+    """Cuts a connection whose request does not begin in time, or of whose answer nothing is taken."""
 
     _header_timer: asyncio.TimerHandle | None = None
     _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # Writing is paused while any byte waits, not only from 64 KiB on: closing a connection waits for the last one.
+        transport.set_write_buffer_limits(high=0)
         self._watch_headers()
 
     def data_received(self, data: bytes) -> None:
@@ -32,7 +34,7 @@ class BoundedProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._read_timer = self.loop.call_later(READ_SECONDS, self.transport.abort)
+        self._watch_reader()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -47,3 +49,14 @@ class BoundedProtocol(H11Protocol):
         elif not is_waiting and self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
+
+    def _watch_reader(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() < waiting:
+                self._watch_reader()
+            else:
+                self.transport.abort()
+
+        self._read_timer = self.loop.call_later(READ_SECONDS, look)
