@@ -21,8 +21,9 @@ import pytest
 from tests.serve.conftest import png
 
 # A server whose model, answers and bounds are as the environment says.
-_STUB = """
-import os, sys, time
+_STUB = r"""
+import asyncio, os, sys, time
+from starlette.responses import StreamingResponse
 import vision.serve.http.protocol as protocol
 import vision.cli.serve.server as server
 from vision.serve.settings import Settings
@@ -33,15 +34,27 @@ protocol.READ_SECONDS = float(os.environ["READ_SECONDS"])
 server.MAX_CONNECTIONS = int(os.environ["MAX_CONNECTIONS"])
 
 class Stub(server.Services):
+    judged = False
     def warm(self):
         self.is_ready = True
     def forgery(self, images):
         print("begun", flush=True)
         time.sleep(float(os.environ["MODEL_SECONDS"]))
+        self.judged = True
         return [ForgeryResult(path, notes=["n" * int(os.environ["ANSWER_BYTES"])]) for path in images]
 
 server.Services = Stub
-server._mount_page = lambda *arguments: False
+
+def mount_page(app, settings, services):
+    async def events(request):
+        async def endless():
+            while True:
+                yield f"data: {services.judged}\n\n"
+                await asyncio.sleep(0.05)
+        return StreamingResponse(endless(), media_type="text/event-stream")
+    app.add_route("/events", events)
+
+server._mount_page = mount_page
 from vision.cli.process import run_guarded
 settings = Settings(port=0, only=("forgery",), queue=2, timeout=float(os.environ["TIMEOUT"]))
 sys.exit(run_guarded(lambda: server.serve(settings), lambda: "vision serve"))
@@ -62,7 +75,7 @@ class Server:
         self.port = 0
         self._listens = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
-        assert self._listens.wait(60), self.lines
+        assert self._listens.wait(60) and self.port, self.lines
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -72,6 +85,7 @@ class Server:
             if found:
                 self.port = int(found[1])
                 self._listens.set()
+        self._listens.set()  # it ended
 
     def connect(self) -> socket.socket:
         """A new connection, as soon as there is one."""
@@ -154,6 +168,23 @@ def test_sigterm_answers_what_was_accepted_and_leaves_no_file(stub: Callable[...
     assert not list(tmp_path.glob("vision-serve-*"))
     with pytest.raises(ConnectionError):
         server.connect()
+
+
+def test_sigterm_ends_streams_when_all_else_is_answered(stub: Callable[..., Server]) -> None:
+    server = stub(model=1.5)
+    judged = server.post(png())
+    server.wait_for_model()
+    with server.connect() as stream:
+        stream.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert stream.recv(10) == b"HTTP/1.1 2"
+        server.process.send_signal(signal.SIGTERM)
+        assert answer(judged)[0] == 200
+        rest = b""
+        while part := stream.recv(65536):
+            rest += part
+    assert b"data: False" in rest and b"data: True" in rest
+    # What never ends is cut after 23 s otherwise.
+    assert server.process.wait(15) == 143
 
 
 def test_a_client_that_goes_away_frees_its_place(stub: Callable[..., Server]) -> None:

@@ -21,6 +21,7 @@ from vision.serve.settings import Settings
 # From SIGTERM on, of the 30 s that a supervisor waits.
 ANSWER_SECONDS = 20.0
 CUT_SECONDS = 23
+IDLE_SECONDS = 1.0  # without anything to answer, after which streams of events are ended
 MAX_CONNECTIONS = 256
 MAX_HEADER_BYTES = 32 << 10
 
@@ -55,7 +56,7 @@ def serve(settings: Settings) -> int:
             timeout_graceful_shutdown=CUT_SECONDS,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
-        _Server(config, app).run(sockets=[listening])
+        _Server(config, app, services).run(sockets=[listening])
     finally:
         listening.close()
         services.close(0)
@@ -63,16 +64,36 @@ def serve(settings: Settings) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Sets the time until which answers have to be out when the process is told to end."""
+    """Ends so that what was accepted is answered, and what has no end is not waited for."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, services: Services) -> None:
         super().__init__(config)
-        self._app = app
+        self._app, self._services = app, services
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ending = asyncio.ensure_future(self._end_streams())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+
+    async def _end_streams(self) -> None:
+        # A page keeps streams of events open, by which it also gets what the models still work at.
+        loop = asyncio.get_running_loop()
+        idle_since = loop.time()
+        while True:
+            connections = [part for part in self.server_state.connections if isinstance(part, BoundedProtocol)]
+            if any(connection.is_answering for connection in connections) or not self._services.queue.is_idle:
+                idle_since = loop.time()
+            elif loop.time() - idle_since >= IDLE_SECONDS:
+                for connection in connections:
+                    connection.end_stream()
+            await asyncio.sleep(0.1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None and self._app.state.ending.at is None:

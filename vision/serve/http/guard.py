@@ -24,6 +24,7 @@ from vision.serve.settings import Settings
 
 SLACK = 64 << 10  # bytes of a body around its files: boundaries and headers of its parts
 CHUNK_SECONDS = 30.0  # that a client may be silent amid its body
+STREAM = "vision.stream"  # in the state of a request whose answer is a stream of events
 OPEN_PATHS = ("/healthz", "/readyz")  # who watches a server has no token
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _SECURITY = (
@@ -119,8 +120,10 @@ class _Exchange:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            names = {name.lower() for name, _ in message.get("headers", ())}
-            extra = [(name, value) for name, value in _SECURITY if name not in names]
+            headers = Headers(raw=list(message.get("headers", ())))
+            if headers.get("content-type", "").startswith("text/event-stream"):
+                self._scope.setdefault("state", {})[STREAM] = True
+            extra = [(name, value) for name, value in _SECURITY if name.decode() not in headers]
             if self._scope["path"].startswith("/v1/"):
                 extra.append((b"cache-control", b"no-store"))
             message = {**message, "headers": [*message.get("headers", ()), *extra]}

@@ -6,6 +6,8 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from vision.serve.http.guard import STREAM
+
 HEADER_SECONDS = 20.0  # until the headers of a request are there
 READ_SECONDS = 60.0  # that a client may take nothing of an answer
 
@@ -15,6 +17,20 @@ class BoundedProtocol(H11Protocol):
 
     _header_timer: asyncio.TimerHandle | None = None
     _read_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer is to come or on its way, but for streams of events, which have no end."""
+        return self.cycle is not None and not self.cycle.response_complete and not self._is_stream
+
+    def end_stream(self) -> None:
+        """Close the connection if it is a stream of events; what makes the events is told that the client is gone."""
+        if self._is_stream:
+            self.transport.close()
+
+    @property
+    def _is_stream(self) -> bool:
+        return self.scope is not None and STREAM in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
