@@ -31,7 +31,7 @@ from vision.structures.forgery import ForgeryResult
 
 protocol.HEADER_SECONDS = float(os.environ["HEADER_SECONDS"])
 protocol.READ_SECONDS = float(os.environ["READ_SECONDS"])
-server.MAX_CONNECTIONS = int(os.environ["MAX_CONNECTIONS"])
+protocol.MAX_CONNECTIONS = int(os.environ["MAX_CONNECTIONS"])
 
 class Stub(server.Services):
     judged = False
@@ -224,7 +224,7 @@ LARGE = 40_000_000  # bytes of an answer: far more than sockets hold
 def test_who_reads_slowly_gets_all_and_who_never_reads_is_cut_off_and_frees_its_place(
     stub: Callable[..., Server],
 ) -> None:
-    server = stub(reading=0.5, connections=2, answer_bytes=LARGE)
+    server = stub(reading=0.5, connections=1, answer_bytes=LARGE)
     with server.post(png()) as slow:
         received, began = 0, time.monotonic()
         while part := slow.recv(65536):
@@ -235,7 +235,13 @@ def test_who_reads_slowly_gets_all_and_who_never_reads_is_cut_off_and_frees_its_
     server.wait_for_model()
     with server.post(png()) as silent:
         server.wait_for_model()
-        assert server.get("/healthz")[0] == 503
+        refused = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        refused.request("GET", "/healthz")
+        response = refused.getresponse()
+        assert response.headers["content-type"] == "application/problem+json"
+        assert (response.status, response.headers["retry-after"], response.headers["connection"]) == (503, "5", "close")
+        assert "1 connections" in json.loads(response.read())["detail"]
+        refused.close()
         deadline = time.monotonic() + 20
         while (status := server.get("/healthz")[0]) == 503 and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -279,7 +285,9 @@ def test_damaged_requests_do_not_end_the_server(stub: Callable[..., Server]) -> 
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             with contextlib.suppress(ConnectionResetError):
-                assert answer(connection)[0] in (0, 400)
+                status, body = answer(connection)
+                assert status == 400
+                assert json.loads(body)["detail"] == "the request is no HTTP/1.1 that can be read"
     cut = server.post(png()[:-20])
     cut.close()
     assert server.get("/healthz") == (200, b'{"status": "alive"}')

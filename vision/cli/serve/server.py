@@ -22,7 +22,6 @@ from vision.serve.settings import Settings
 ANSWER_SECONDS = 20.0
 CUT_SECONDS = 23
 IDLE_SECONDS = 1.0  # without anything to answer, after which streams of events are ended
-MAX_CONNECTIONS = 256
 MAX_HEADER_BYTES = 32 << 10
 
 
@@ -47,11 +46,10 @@ def serve(settings: Settings) -> int:
             app,
             http=BoundedProtocol,
             ws="none",
-            log_level="warning",
+            log_level="error",  # its warnings are of what clients send
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=CUT_SECONDS,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
