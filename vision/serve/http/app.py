@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 import vision
 from vision.models.listing import list_backbones, list_models
 from vision.serve.http.bodies import ClientGone
-from vision.serve.http.guard import Guard
+from vision.serve.http.guard import OPEN_PATHS, Guard
 from vision.serve.http.images import add_forgery, add_stereo
 from vision.serve.http.job_routes import add_video
 from vision.serve.http.jobs import Jobs
@@ -75,6 +75,8 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     _add_state(app, settings, services, recorder)
     _add_handlers(app)
     routes.read(app)
+    if settings.token is not None:
+        _describe_token(app)
     app.add_middleware(_guarded, settings=settings, routes=routes, recorder=recorder)
     return app
 
@@ -150,6 +152,24 @@ def _models() -> list[dict[str, Any]]:
     return [
         record | {key: Path(record[key]).name for key in ("weights", "card") if record.get(key)} for record in records
     ]
+
+
+def _describe_token(app: FastAPI) -> None:
+    """Let OpenAPI say which requests have to bring the token, and how."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "the token of this server"},
+            "password": {"type": "http", "scheme": "basic", "description": "any user name; the token as the password"},
+        }
+        document["security"] = [{"bearer": []}, {"password": []}]
+        for path in OPEN_PATHS:
+            document["paths"][path]["get"]["security"] = []
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _add_handlers(app: FastAPI) -> None:
