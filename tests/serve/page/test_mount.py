@@ -51,3 +51,16 @@ def test_script_is_corrected() -> None:
     assert "onerror=async function(t){if(t?.name===`AbortError`)return;console.error(t)" in answer.text
     assert 0 < len(answer.text) - len(before) + len("console.warn(`Method not implemented.`)") < 100
     services.close(5)
+
+
+def test_progress_of_nothing() -> None:
+    """Gradio's script asks for it after an upload that was refused, and reports anything but a stream as an error."""
+    app, settings = FastAPI(), Settings(only=("attention",))
+    services = Services(settings)
+    mount_page(app, settings, services)
+    with TestClient(app) as client:
+        answer = client.get("/gradio_api/upload_progress", params={"upload_id": "none"})
+        assert client.get("/gradio_api/nothing").status_code == 404
+    assert (answer.status_code, answer.text) == (200, 'data: {"msg": "done"}\n\n')
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    services.close(5)

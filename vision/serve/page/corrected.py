@@ -1,4 +1,4 @@
-"""Gradio's script as the page serves it: with two faults mended that would write to the visitor's console."""
+"""What of Gradio would write to the visitor's console, mended where the page is served."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vision.serve.page.toolkit import gr
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Of minified text, whose names change from one version to the next.
 _CORRECTIONS = (
@@ -25,7 +26,7 @@ _CORRECTIONS = (
 
 
 def add_corrected_script(app: FastAPI) -> None:
-    """Answer for the scripts that hold the faults, before Gradio does; a version without them is left alone.
+    """Answer for the script that holds the faults, before Gradio does; a version without them is left alone.
 
     Args:
         app: to which the page will be added.
@@ -51,3 +52,32 @@ def corrected(script: str) -> str:
 def _answer(script: str) -> Callable[[], Response]:
     body = script.encode()
     return lambda: Response(body, media_type="text/javascript", headers={"cache-control": "max-age=3600"})
+
+
+class QuietProgress:
+    """An ASGI middleware: who asks how far a refused upload is learns that it is over, not that it is unknown.
+
+    Gradio asks even for what it does not send, because it is too large, and reports the answer as an error.
+
+    Args:
+        app: with the page.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].endswith("/gradio_api/upload_progress"):
+            await self.app(scope, receive, send)
+            return
+        is_unknown = False
+
+        async def quiet(message: Message) -> None:
+            nonlocal is_unknown
+            is_unknown = is_unknown or message.get("status") == 404
+            if not is_unknown:
+                await send(message)
+
+        await self.app(scope, receive, quiet)
+        if is_unknown:
+            await Response(b'data: {"msg": "done"}\n\n', media_type="text/event-stream")(scope, receive, send)
