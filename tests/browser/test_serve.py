@@ -206,4 +206,5 @@ def test_keyboard_alone(visit: Callable[..., Any]) -> None:
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         page.keyboard.press("Enter")
         page.get_by_text("example_drawing").first.wait_for()
-    said(page, "forgery", "2 of 2 images judged.")
+    said(page, "forgery", "3 of 3 images judged.")
+    assert "AI-generated" in page.locator("#forgery-table tr", has_text="example_generated").inner_text()

@@ -1,4 +1,4 @@
-"""The page of `vision serve` where something is in the way: a token, limits, a Stop, files that are other than named."""
+"""The page of `vision serve` where something is in the way: a token, limits, a Stop, files unlike their names."""
 
 from __future__ import annotations
 

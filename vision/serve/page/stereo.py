@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from typing import Any
 
 from vision.geometry import CameraPair, StereoCalibration, read_calibration, read_cameras
@@ -14,7 +13,7 @@ from vision.serve.page.files import name_of, new_folder
 from vision.serve.page.findings import notes_html
 from vision.serve.page.stereo_files import StereoFiles, stereo_files
 from vision.serve.page.toolkit import given, gr
-from vision.serve.page.waiting import STOPPED, Line, kind_errors, refusal, session_of
+from vision.serve.page.waiting import STOPPED, Line, kind_errors, refusal, session_of, told
 from vision.structures.stereo import StereoResult
 
 TASK = "stereo"
@@ -67,21 +66,16 @@ def stereo_tab(line: Line) -> None:
             raise refusal("Choose a left view first" if second else "Choose two views, or one file with both")
         geometry = _geometry(known, raw)
         parts = [0, 1]
-        try:
-            for text in (
-                steps := Steps(
-                    line.wait(
-                        (session_of(request), TASK),
-                        lambda stop: _matched(line, first, second, geometry, stop, parts),
-                        lambda: "Matching …" if parts[1] <= 1 else f"Matching part {parts[0] + 1} of {parts[1]} …",
-                    )
-                )
-            ):
-                yield {status: text}
-        except CancelledError:
-            yield {status: STOPPED}
+        made = yield from told(
+            line.wait(
+                (session_of(request), TASK),
+                lambda stop: _matched(line, first, second, geometry, stop, parts),
+                lambda: "Matching …" if parts[1] <= 1 else f"Matching part {parts[0] + 1} of {parts[1]} …",
+            ),
+            status,
+        )
+        if made is None:
             return
-        made: StereoFiles = steps.value
         yield {
             status: made.summary,
             results: gr.Column(visible=True),
@@ -106,17 +100,6 @@ def stereo_tab(line: Line) -> None:
         return STOPPED
 
     stop.click(give_up, None, status, queue=False, api_visibility="private")
-
-
-class Steps:
-    """A generator whose value stays when a loop over it has ended."""
-
-    def __init__(self, steps: Any) -> None:
-        self._steps = steps
-        self.value: Any = None
-
-    def __iter__(self) -> Iterator[str]:
-        self.value = yield from self._steps
 
 
 def _input(label: str, name: str) -> gr.Image:

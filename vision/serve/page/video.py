@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from vision.serve.page import examples
 from vision.serve.page.charts import counts_svg
 from vision.serve.page.files import name_of, new_folder
 from vision.serve.page.findings import notes_html, rows_html
-from vision.serve.page.stereo import Steps
 from vision.serve.page.toolkit import given, gr
-from vision.serve.page.waiting import STOPPED, Line, refusal, session_of
+from vision.serve.page.waiting import Line, refusal, session_of, told
 from vision.structures.mot import mot_lines
 from vision.structures.video import NO_TRACK, VideoResult
 
@@ -78,18 +76,14 @@ def video_tab(line: Line) -> None:
             of = f" of {seen[1]}" if seen[1] else ""
             return f"Looking at frame {seen[0]}{of} …" if seen[0] else "Opening the clip …"
 
-        steps = Steps(
+        found = yield from told(
             line.wait(
                 (session_of(request), TASK), lambda stop: find_people(line, path, stop, seen), doing, is_soft=True
-            )
+            ),
+            status,
         )
-        try:
-            for text in steps:
-                yield {status: text}
-        except CancelledError:
-            yield {status: STOPPED}
+        if found is None:
             return
-        found: Found = steps.value
         rows = [
             [str(number), name, f"{first:.1f} s", f"{last:.1f} s", str(frames)]
             for number, (name, first, last, frames) in sorted(found.tracks.items())
