@@ -208,3 +208,42 @@ def test_keyboard_alone(visit: Callable[..., Any]) -> None:
         page.get_by_text("example_drawing").first.wait_for()
     said(page, "forgery", "3 of 3 images judged.")
     assert "AI-generated" in page.locator("#forgery-table tr", has_text="example_generated").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "loaded", "done"),
+    [
+        ("Stereo", "#stereo-right img", "Done: median"),
+        ("Video", "#video-clip video", "Done: 24"),
+        ("Attention", "#attention-image img", "Done: 18"),
+    ],
+)
+def test_keyboard_alone_elsewhere(visit: Callable[..., Any], name: str, loaded: str, done: str) -> None:
+    """From tab to tab, then from button to button, until the files or the slider of what was found."""
+    page, task = visit(), name.lower()
+    page.get_by_role("tab", name="Forgery").focus()
+    tab_to(page, lambda: page.evaluate("document.activeElement.textContent.trim()") == name)
+    page.keyboard.press("Enter")
+    press(page, f"{task}-example")
+    page.locator(loaded).wait_for()
+    press(page, f"{task}-start", "Shift+Tab")
+    said(page, task, done)
+    last = {"stereo": "#stereo-downloads", "video": "#video-mot", "attention": "#attention-block"}[task]
+    page.locator(last).wait_for()
+    tab_to(page, lambda: page.evaluate("(part) => !!document.activeElement.closest(part)", last))
+
+
+def press(page: Any, name: str, key: str = "Tab") -> None:
+    """Go to a button by keyboard and press it."""
+    tab_to(page, lambda: page.evaluate("document.activeElement.id") == name, key)
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Any, is_there: Callable[[], bool], key: str = "Tab") -> None:
+    """Press a key until the focus, which has to be seen, is there."""
+    for _ in range(60):
+        if is_there():
+            break
+        page.keyboard.press(key)
+    assert is_there()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

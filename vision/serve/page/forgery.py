@@ -48,7 +48,7 @@ class Judged:
 def forgery_tab(line: Line) -> None:
     """Add the tab's parts to the page that is being built."""
     gr.Markdown(_ABOUT)
-    files = gr.File(file_count="multiple", label="Images", height=140, elem_id="forgery-files")
+    files = gr.File(file_count="multiple", label="Images", height=180, elem_id="forgery-files")
     with gr.Row():
         start = gr.Button("Judge", variant="primary", elem_id="forgery-start")
         folder = gr.UploadButton("Choose a folder", file_count="directory", elem_id="forgery-folder")

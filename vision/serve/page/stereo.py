@@ -44,7 +44,7 @@ def stereo_tab(line: Line) -> None:
         stop = gr.Button("Stop", variant="stop", elem_id="stereo-stop")
     status = gr.HTML("", elem_classes="status", elem_id="stereo-status")
     with gr.Column(visible=False) as results:
-        notes = gr.HTML(elem_id="stereo-notes")
+        notes = gr.HTML(visible=False, elem_id="stereo-notes")
         gr.HTML(_KEY)
         with gr.Row():
             disparity = _output("Disparity", "stereo-disparity")
@@ -57,7 +57,9 @@ def stereo_tab(line: Line) -> None:
             occlusion = _output("Hidden or wrong", "stereo-occlusion")
         cloud_label = gr.HTML(elem_id="stereo-points")
         cloud = cloud_viewer("stereo-cloud")
-        files = gr.File(label="Downloads", file_count="multiple", interactive=False, elem_id="stereo-downloads")
+        files = gr.File(
+            label="Downloads", file_count="multiple", interactive=False, height=230, elem_id="stereo-downloads"
+        )
 
     def match(
         first: str | None, second: str | None, known: list[str] | None, raw: bool, request: gr.Request
@@ -79,7 +81,7 @@ def stereo_tab(line: Line) -> None:
         yield {
             status: made.summary,
             results: gr.Column(visible=True),
-            notes: notes_html(made.notes),
+            notes: gr.HTML(notes_html(made.notes), visible=bool(made.notes)),
             disparity: made.disparity,
             views: made.views,
             confidence: made.confidence,

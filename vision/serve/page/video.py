@@ -59,7 +59,7 @@ def video_tab(line: Line) -> None:
         stop = gr.Button("Stop", variant="stop", elem_id="video-stop")
     status = gr.HTML("", elem_classes="status", elem_id="video-status")
     with gr.Column(visible=False) as results:
-        notes = gr.HTML(elem_id="video-notes")
+        notes = gr.HTML(visible=False, elem_id="video-notes")
         drawn = gr.Video(label="What was found", interactive=False, elem_id="video-drawn", buttons=[])
         chart = gr.HTML(elem_id="video-chart")
         table = gr.HTML(elem_id="video-table")
@@ -91,7 +91,7 @@ def video_tab(line: Line) -> None:
         yield {
             status: found.summary,
             results: gr.Column(visible=True),
-            notes: notes_html(found.notes),
+            notes: gr.HTML(notes_html(found.notes), visible=bool(found.notes)),
             drawn: found.video,
             chart: counts_svg(found.counts),
             table: rows_html(["Track", "Class", "From", "To", "Frames"], rows) if rows else "",
