@@ -71,7 +71,7 @@ void main() {
   shade = color;
 }`;
 const FRAGMENT = `precision mediump float; varying vec3 shade; void main() { gl_FragColor = vec4(shade, 1.0); }`;
-const view = {x: 0.35, y: 0.15, away: 2.5};
+const view = {x: 0.2, y: 0.05, away: 3.2};
 let gl = null, canvas = null, program = null, count = 0, loaded = null, waits = false;
 // Of all points, those drawn while it turns: fewer where a picture takes long, as without a graphics card.
 let share = 1, turns = false, rest = 0, last = 0;

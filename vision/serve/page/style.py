@@ -43,7 +43,7 @@ CSS = """
   display: inline-block; width: 5em; height: 0.8em; border-radius: 3px; vertical-align: middle;
   background: linear-gradient(90deg, #3b4cc0, #dddddd, #b40426);
 }
-.gradio-container button.lg { min-width: min(130px, 100%) !important; padding-inline: 0.5em; }
+.gradio-container button.lg { min-width: min(130px, 100%) !important; padding-inline: 0.2em; }
 input[type="range"]::-webkit-slider-thumb { box-shadow: 0 0 0 2px #2f7fd6 !important; }
 input[type="range"]::-moz-range-thumb { box-shadow: 0 0 0 2px #2f7fd6 !important; }
 .cloud canvas { display: block; width: 100%; height: 420px; border-radius: 8px; touch-action: pan-y; cursor: grab; }
@@ -76,6 +76,7 @@ def theme() -> gr.Theme:
         body_text_color_subdued="*neutral_500",
         link_text_color_dark="*primary_400",
         button_large_text_size="16px",
+        button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_hover_dark="*primary_800",
     )
