@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.checkpoint import CheckpointError, load_strict, read_checkpoint, source_of
 from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
 from vision.models.stereo.sizes import MIN_SIZE as MIN_SIZE
 from vision.models.stereo.sizes import MULTIPLE as MULTIPLE
@@ -137,6 +137,7 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
         CheckpointError: the file is missing, corrupt, or of another model or variant; the message names both variants.
     """
     state, metadata = read_checkpoint(path)
+    path = source_of(path)
     try:
         state = convert_match_state_dict(state)
         variant = variant_of(state, metadata)
