@@ -14,7 +14,6 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from vision.download import Download
 from vision.errors import CheckpointError, UsageError
 from vision.published import Published
 
@@ -49,6 +48,8 @@ def published_file(
         return found
     if not downloads_allowed():
         raise CheckpointError(_absence(row, cache), code="no-published-weights", value=row.name)
+    from vision.download import Download  # with ssl and http, which listings need not wait for
+
     path = (Path(cache) if cache else cache_folder()) / row.file
     Download(row.url, row.bytes, _digest_of(row)).to(path, check)
     return path
