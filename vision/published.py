@@ -188,7 +188,7 @@ def _others() -> Iterator[Published]:
     yield _on_hub("match_flow_base", FLOW, home, "matchflow_base_sintel.pth", license, 75.5, _NOTHING)
     mamba = "work_dirs/mamba_r101_dc5_6x/epoch_6_model.pth"
     figures = {"imagenet_vid_ap50": 83.8}
-    yield _on_hub("mamba_r101_dc5_6x", VIDEO, "guanxiongsun/vfe.pytorch", mamba, "Apache-2.0", 60.3, figures)
+    yield _on_hub("mamba_r101_dc5_6x", VIDEO, "guanxiongsun/vfe.pytorch", mamba, "Apache-2.0", 89.62, figures)
 
 
 PUBLISHED: Mapping[str, Published] = MappingProxyType(
