@@ -22,6 +22,11 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="scale the learning rate by the images per step over the config's auto_scale_lr.base_batch_size",
     )
+    parser.add_argument(
+        "--strategy",
+        choices=engine.STRATEGIES,
+        help="how several processes share the model: ddp, a whole one each (default), or fsdp2, a part each",
+    )
     args = parser.parse_args(argv)
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     try:
@@ -33,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
             auto_scale_lr=args.auto_scale_lr,
             cfg_options=args.cfg_options,
             launcher=args.launcher,
+            strategy=args.strategy,
         )
     except UsageError as error:
         parser.error(str(error))
