@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from vision.engine.progress import Progress
+from vision.engine.random_state import random_states
 from vision.errors import UsageError
 
 POINTER = "last_checkpoint"
@@ -67,14 +69,30 @@ def is_whole(path: str | Path) -> bool:
     return isinstance(content, dict) and {"state_dict", "meta"} <= set(content)
 
 
+def resumable(runner: Runner, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint's `meta` says besides mmengine's, so that any number of processes may go on from it.
+
+    Every process of the group must call this.
+
+    Args:
+        runner: that trains.
+        meta: with its `epoch` and `iter`.
+    """
+    progress = Progress.of(runner.train_loop, meta["epoch"], meta["iter"])
+    return {"progress": progress.to_meta(), "random_states": random_states()}
+
+
 class KeepingCheckpointHook(CheckpointHook):
-    """mmengine's hook, which deletes the checkpoints that have become too many after the new one is written."""
+    """mmengine's hook, which deletes the checkpoints that have become too many after the new one is written.
+
+    A checkpoint also says where its training stood in its data and in its random numbers.
+    """
 
     file_backend: Any
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         with self._deleting_afterwards():
-            super()._save_checkpoint_with_step(runner, step, meta)
+            super()._save_checkpoint_with_step(runner, step, {**meta, **resumable(runner, meta)})
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         with self._deleting_afterwards():

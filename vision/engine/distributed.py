@@ -4,8 +4,10 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from mmengine.dist import all_gather_object, broadcast_object_list
 from torch import distributed
 
 from vision.errors import UsageError
@@ -28,6 +30,30 @@ def process_group(launcher: str) -> Iterator[None]:
         # A process that ends while a thread of gloo still waits for a slower one is aborted by Python's own shutdown.
         distributed.barrier()
         distributed.destroy_process_group()
+
+
+def agree(value: Any) -> Any:
+    """The first process's value, on every process of the group."""
+    box = [value]
+    broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def check_shared(path: str) -> None:
+    """See that every process of the group finds the same file under a path; all of them must call this.
+
+    Raises:
+        UsageError: one does not.
+    """
+    sizes = all_gather_object(os.path.getsize(path) if os.path.isfile(path) else None)
+    others = [rank for rank, size in enumerate(sizes) if size != sizes[0]]
+    if others:
+        raise UsageError(
+            f"process {others[0]} of {len(sizes)} does not find the file {path} that process 0 has: all machines need "
+            "the same folder",
+            code="bad-checkpoint",
+            value=path,
+        )
 
 
 def _join_over_gloo(launcher: str) -> None:

@@ -66,7 +66,7 @@ class ShardedRunner(SuiteRunner):
         kind = "cuda" if torch.cuda.is_available() else "cpu"
         mesh = init_device_mesh(kind, (distributed.get_world_size(),))
         parameters = shard_model(self.model, mesh, **self._sharding)
-        for wrapper in self._wrappers():
+        for wrapper in self.optim_wrappers():
             shard_optimizer(wrapper.optimizer, parameters)
         for averaged in self._averaged_models():
             shard_model(averaged.module, mesh, **self._sharding)
@@ -81,10 +81,6 @@ class ShardedRunner(SuiteRunner):
             for holder in (self.model, self.optim_wrapper, *self._averaged_models()):
                 stack.enter_context(_gathered_once(holder))
             super().save_checkpoint(*args, **options)
-
-    def _wrappers(self) -> list[Any]:
-        wrapper: Any = self.optim_wrapper
-        return list(wrapper.values()) if hasattr(wrapper, "values") else [wrapper]
 
     def _averaged_models(self) -> list[BaseAveragedModel]:
         found = [getattr(hook, "ema_model", None) for hook in self.hooks]
