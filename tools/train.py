@@ -6,9 +6,12 @@ import sys
 from vision import engine
 from vision.errors import UsageError
 
+# Told to end, with all that was done saved: for a script of the cluster that starts the training again. EX_TEMPFAIL.
+STOPPED = 75
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse the arguments and train; a mistake in them ends with one line and exit code 2."""
+    """Parse the arguments and train; a mistake in them ends with one line and exit code 2, a signal with 75."""
     parser = engine.argument_parser(__doc__)
     parser.add_argument(
         "--resume",
@@ -40,6 +43,10 @@ def main(argv: list[str] | None = None) -> int:
             launcher=args.launcher,
             strategy=args.strategy,
         )
+    except engine.TrainingStopped as reason:
+        if int(os.environ.get("RANK", "0")) == 0:
+            print(reason, file=sys.stderr)
+        return STOPPED
     except UsageError as error:
         parser.error(str(error))
     return 0

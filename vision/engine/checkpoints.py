@@ -18,6 +18,8 @@ from vision.engine.random_state import random_states
 from vision.errors import UsageError
 
 POINTER = "last_checkpoint"
+# Of a training that was told to end, between two numbered ones.
+INTERRUPTED = "interrupted.pth"
 # epoch_12.pth, iter_5000.pth, but not best_accuracy_top1_epoch_12.pth.
 _NUMBERED = re.compile(r"^(?!best_).*?(\d+)\.pth$")
 
@@ -46,7 +48,12 @@ def newest_checkpoint(*folders: str | Path) -> str | None:
     ]
     # A work directory that was moved keeps the path that it had.
     pointed = [path for path in (Path(named), *(folder / Path(named).name for folder in existing)) if path.is_file()]
-    candidates = list(dict.fromkeys([*pointed[:1], *(path for *_, path in sorted(numbered, reverse=True))]))
+    others = [path for *_, path in sorted(numbered, reverse=True)]
+    for folder in existing:
+        if (path := folder / INTERRUPTED).is_file():
+            is_newer = not others or path.stat().st_mtime_ns >= others[0].stat().st_mtime_ns
+            others.insert(0 if is_newer else 1, path)
+    candidates = list(dict.fromkeys([*pointed[:1], *others]))
     for path in candidates:
         if is_whole(path):
             return str(path)

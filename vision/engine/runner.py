@@ -19,6 +19,7 @@ from vision.engine.openmmlab import scope_of
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
 from vision.engine.sharded_runner import WRAPPER, ShardedRunner, is_sharded
+from vision.engine.stopping import StopHook, TrainingStopped, listening
 from vision.engine.suite_runner import CpuGroupRunner, SuiteRunner, one_line
 from vision.errors import UsageError
 
@@ -45,6 +46,7 @@ def train(
     `auto_scale_lr` multiplies the learning rate by the images per step over the config's `base_batch_size`.
     `launcher` says how the processes were started: "none" for one, "pytorch" by torchrun, "slurm" by srun.
     `strategy` is how they share the model: "ddp", a whole one each, or "fsdp2", a part each; None: as the config says.
+    SIGTERM or SIGUSR1 to any process ends it behind a step, with a checkpoint, by TrainingStopped.
     Raises UsageError for a missing file, an unknown config key and the like.
     """
     cfg = load_config(config, work_dir, cfg_options)
@@ -65,9 +67,16 @@ def train(
         use_amp(cfg)
     if auto_scale_lr:
         _scale_rate(cfg)
-    with process_group(launcher):
+    stopped = None
+    with listening() as told, process_group(launcher, cfg):
         runner = _build_runner(cfg, launcher, trains=True)
-        runner.train()
+        runner.register_hook(StopHook(told))
+        try:
+            runner.train()
+        except TrainingStopped as reason:  # all processes: they leave the group together
+            stopped = reason
+    if stopped is not None:
+        raise stopped
     return runner
 
 
@@ -102,7 +111,7 @@ def test(
         draw_predictions(cfg, show_dir)
     if tta:
         average_over_flips(cfg)
-    with process_group(launcher):
+    with process_group(launcher, cfg):
         runner = _build_runner(cfg, launcher, trains=False)
         runner.strict = True
         if out is not None:

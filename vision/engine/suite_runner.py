@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import OptimWrapperDict
@@ -67,9 +68,11 @@ class SuiteRunner(Runner):
         if "://" in out_dir:
             super().save_checkpoint(out_dir, filename, *args, **options)
             return
+        if not is_main_process():
+            return
         target = Path(out_dir, filename)
-        # Of the process that writes: the others come here, too, and mmengine sends them away.
-        temporary = target.with_name(f".{os.getpid()}-{target.name}.tmp")
+        # Always the same, so that the next run replaces what a killed one has left: checkpoints are large.
+        temporary = target.with_name(f".{target.name}.tmp")
         try:
             super().save_checkpoint(out_dir, temporary.name, *args, **options)
             if temporary.exists():

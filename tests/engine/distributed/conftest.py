@@ -120,6 +120,8 @@ def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr("mmengine.runner.loops.time.sleep", lambda seconds: None)
 
     def run(count: int, work: Callable[[], object], timeout: float = 60) -> list[int | None]:
+        for error in tmp_path.glob("error-*.txt"):
+            error.unlink()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
