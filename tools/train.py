@@ -52,5 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def run() -> int:
+    """`main`, with a traceback in the report of torchrun, if that has started it, that says of which process it is."""
+    if "TORCHELASTIC_ERROR_FILE" not in os.environ:
+        return main()
+    from torch.distributed.elastic.multiprocessing.errors import record
+
+    return int(record(main)() or 0)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())
