@@ -83,7 +83,6 @@ class _Resumed:
         epoch, indices = _advanced(self._loader, self._skip)
         _install(self._loader, indices, self._before_next)
         self._endless._iterator = None
-        self._loader._iterator = None
         self._endless._iterator = iter(self._loader)
         self._endless._epoch = epoch
 
@@ -91,6 +90,7 @@ class _Resumed:
 def _install(loader: DataLoader[Any], indices: Iterator[Any], before_next: Callable[[], object]) -> None:
     # torch lets nobody exchange the sampler of a loader, and its workers keep the one that they began with.
     object.__setattr__(loader, "batch_sampler", _Positioned(loader.batch_sampler, indices, before_next))
+    loader._iterator = None
 
 
 class _Positioned:

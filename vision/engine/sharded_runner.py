@@ -18,7 +18,7 @@ from vision.engine.suite_runner import SuiteRunner
 from vision.errors import UsageError
 
 WRAPPER = "FSDP2"
-_OPTIONS = {"blocks", "reshard_after_forward"}
+_OPTIONS = {"blocks"}
 
 
 def is_sharded(cfg: Mapping[str, Any]) -> bool:
@@ -27,7 +27,7 @@ def is_sharded(cfg: Mapping[str, Any]) -> bool:
 
 
 class ShardedRunner(SuiteRunner):
-    """Trains with FSDP2. The options `blocks` and `reshard_after_forward` of `model_wrapper_cfg` are `shard_model`'s.
+    """Trains with FSDP2. The option `blocks` of `model_wrapper_cfg` is `shard_model`'s.
 
     The model stays whole, on the CPU, until its weights are initialized and a checkpoint is loaded; then model,
     optimizer and averaged model are sharded. A checkpoint is gathered and written by the first process, with the keys

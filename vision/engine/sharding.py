@@ -20,7 +20,7 @@ from vision.errors import UsageError
 
 
 def shard_model(
-    model: nn.Module, mesh: DeviceMesh, blocks: Sequence[str] | None = None, reshard_after_forward: bool = True
+    model: nn.Module, mesh: DeviceMesh, blocks: Sequence[str] | None = None
 ) -> dict[nn.Parameter, nn.Parameter]:
     """Shard a model in place, over the processes of a mesh and onto their device.
 
@@ -29,7 +29,6 @@ def shard_model(
         mesh: of one dimension.
         blocks: names of classes whose modules are gathered one by one, so that no process ever holds the whole model.
             Such a module is used by its `forward` alone and shares no parameter. None: those that end in "Block".
-        reshard_after_forward: give a block's weights back after its forward and gather them again for its backward.
 
     Returns:
         Parameters as they were -> as they are now.
@@ -39,8 +38,8 @@ def shard_model(
     """
     before = dict(model.named_parameters())
     for block in reversed(_blocks(model, blocks)):
-        fully_shard(block, mesh=mesh, reshard_after_forward=reshard_after_forward)
-    # The rest, too, gives its weights back: what compares or saves parameters between steps finds sharded ones.
+        fully_shard(block, mesh=mesh, reshard_after_forward=True)
+    # The rest, too, gives its weights back: what averages or saves parameters after a forward finds sharded ones.
     fully_shard(model, mesh=mesh, reshard_after_forward=True)
     for module in model.modules():
         if isinstance(module, BaseDataPreprocessor):

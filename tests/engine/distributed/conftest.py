@@ -16,8 +16,9 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import torch
+from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, MODELS
+from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -61,6 +62,16 @@ class SmallData(Dataset[dict[str, Tensor]]):
         return {"inputs": self.inputs[index], "targets": self.targets[index], "index": index}
 
 
+class SmallError(BaseMetric):
+    """The mean loss."""
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results += [float(loss) for loss in data_samples]
+
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
+        return {"error": sum(results) / len(results)}
+
+
 class SmallBlock(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +107,7 @@ class SmallModel(BaseModel):
         return {"loss": loss} if mode == "loss" else [loss]
 
 
-for registry, kind in ((MODELS, SmallModel), (DATASETS, SmallData)):
+for registry, kind in ((MODELS, SmallModel), (DATASETS, SmallData), (METRICS, SmallError)):
     registry.register_module(module=kind, force=True)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+from vision import engine
 
 Train = Callable[..., dict[str, Any]]
 RESUMED_LINE = "goes on with 4 images per step of 1 processes, after 8 of 2"
@@ -120,3 +123,34 @@ def test_the_rate_is_scaled_to_the_images_of_the_new_processes(train: Train, tmp
     # 4 images per step where the rate is meant for 8, on the sixth of 20 steps of a line to zero.
     assert resumed["optimizer"]["param_groups"][0]["lr"] == pytest.approx(0.01 * 4 / 8 * (1 - 6 / 19), rel=1e-6)
     assert f"{RESUMED_LINE}; the learning rate is scaled" in log(tmp_path, "run")
+
+
+def test_a_file_that_one_machine_lacks_is_named_on_all(
+    train: Train, processes: Any, small_config: Path, tmp_path: Path
+) -> None:
+    train("run", 1, alone=True)
+
+    def resume() -> None:
+        if os.environ["RANK"] == "1":
+            (tmp_path / "elsewhere").mkdir()
+            os.chdir(tmp_path / "elsewhere")
+        else:
+            os.chdir(tmp_path)
+        (Path("run") / "last_checkpoint").unlink(missing_ok=True)
+        engine.train(small_config, work_dir="run", launcher="pytorch", resume="auto")
+
+    assert processes(2, resume) == [1, 1]
+    for rank in (0, 1):
+        error = (tmp_path / f"error-{rank}.txt").read_text()
+        assert "UsageError: process 1 of 2 does not find the file run/epoch_2.pth that process 0 has" in error
+
+
+def test_checkpoints_of_mmengine_resume(train: Train, tmp_path: Path) -> None:
+    """They do not say where the training was in its data: after whole epochs, of any length, it is at their end."""
+    train("run", 2, {"train_cfg.max_epochs": 1, "param_scheduler.total_steps": 2})
+    path = tmp_path / "run/epoch_1.pth"
+    checkpoint = torch.load(path, weights_only=False)
+    del checkpoint["meta"]["progress"], checkpoint["meta"]["random_states"]
+    torch.save(checkpoint, path)
+    resumed = train("run", 1, alone=True, resume="auto")
+    assert (resumed["meta"]["epoch"], resumed["meta"]["iter"]) == (2, 8)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+
+from vision import engine
+from vision.engine.runner import _use_strategy
+from vision.errors import UsageError
 
 Train = Callable[..., dict[str, Any]]
 
@@ -64,3 +70,59 @@ def test_mixed_precision_is_the_same_in_both(train: Train) -> None:
     assert torch.allclose(plain["state_dict"][weight], ddp["state_dict"][weight], atol=0.02)
     assert ddp["meta"]["iter"] == fsdp2["meta"]["iter"] == 3
     assert {value.dtype for value in fsdp2["state_dict"].values()} == {torch.float32}
+
+
+def test_validation_averages_and_the_best_checkpoint_are_the_same_in_both(train: Train, tmp_path: Path) -> None:
+    """With gradients of two steps in one update; the averaged weights are swapped in for each validation."""
+    data = {"batch_size": 4, "dataset": {"type": "SmallData"}, "collate_fn": {"type": "default_collate"}}
+    options = {
+        "val_dataloader": {**data, "sampler": {"type": "DefaultSampler", "shuffle": False}},
+        "val_cfg": {"type": "ValLoop"},
+        "val_evaluator": {"type": "SmallError"},
+        "default_hooks.checkpoint.save_best": "error",
+        "default_hooks.checkpoint.rule": "less",
+        "default_hooks.checkpoint.max_keep_ckpts": 1,
+        "optim_wrapper.accumulative_counts": 2,
+        "train_cfg.max_epochs": 3,
+        "param_scheduler.total_steps": 3,
+    }
+    ddp, fsdp2 = (train(strategy, 2, options, strategy=strategy) for strategy in ("ddp", "fsdp2"))
+    assert_same(ddp, fsdp2, 1e-6)
+    errors = [point["message_hub"]["log_scalars"]["val/error"].data[0] for point in (ddp, fsdp2)]
+    assert len(errors[0]) == 3
+    assert errors[1] == pytest.approx(errors[0], rel=1e-5)
+    for strategy in ("ddp", "fsdp2"):
+        (best,) = (tmp_path / strategy).glob("best_error_*.pth")
+        assert len(list((tmp_path / strategy).glob("*.pth"))) == 2
+        weights = torch.load(best, weights_only=False)["state_dict"]
+        assert weights.keys() == ddp["state_dict"].keys()
+        assert all(weight.shape == ddp["state_dict"][name].shape for name, weight in weights.items())
+        # The log of one process alone.
+        assert len(list((tmp_path / strategy).glob("*/*.log"))) == 1
+
+
+def test_blocks_are_named_by_the_config(train: Train, processes: Any, small_config: Path, tmp_path: Path) -> None:
+    named = {"model_wrapper_cfg": {"type": "FSDP2", "blocks": ["Linear"]}}
+    assert_same(train("plain", 1, alone=True), train("blocks", 1, named), 1e-6)
+    # One process alone has the whole model.
+    assert_same(train("plain", 1, alone=True), train("alone", 1, named, alone=True), 0)
+    for wrong, said in (
+        ({"blocks": ["Tower"]}, "the model has no Tower to shard; blocks are names of its modules' classes, such as "),
+        ({"shards": 2}, "model_wrapper_cfg of type FSDP2 has no option 'shards'; it has blocks"),
+    ):
+        options = {"cfg_options": {"model_wrapper_cfg": {"type": "FSDP2", **wrong}}, "launcher": "pytorch"}
+        assert processes(1, partial(engine.train, small_config, work_dir=tmp_path / "x", **options)) == [1]
+        assert f"UsageError: {said}" in (tmp_path / "error-0.txt").read_text()
+
+
+def test_a_strategy_that_is_none_is_refused(small_config: Path) -> None:
+    with pytest.raises(UsageError, match="strategy is 'fsdp'; expected ddp or fsdp2"):
+        engine.train(small_config, strategy="fsdp", launcher="pytorch")
+
+
+def test_ddp_takes_the_place_of_a_configs_fsdp2(small_config: Path) -> None:
+    cfg = engine.load_config(small_config, cfg_options={"model_wrapper_cfg": {"type": "FSDP2"}})
+    _use_strategy(cfg, "ddp", "pytorch")
+    assert cfg.model_wrapper_cfg is None
+    _use_strategy(cfg, "fsdp2", "pytorch")
+    assert cfg.model_wrapper_cfg == {"type": "FSDP2"}
