@@ -17,7 +17,7 @@ from backbones import DiNAT
 from vision.checkpoint import write_safetensors
 from vision.cli.main import main
 from vision.normalize import normalize_imagenet
-from vision.onnx.metadata import from_text
+from vision.onnx.metadata import from_text, license_of_weights
 from vision.onnx.programs import load_program
 
 Capture = pytest.CaptureFixture[str]
@@ -146,3 +146,9 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
         load_program(path)
     with pytest.raises(ValueError, match="does not exist"):
         load_program(tmp_path / "none.pt2")
+
+
+def test_the_license_is_known_of_shipped_and_of_published_weights_alone() -> None:
+    assert license_of_weights(None, "Apache-2.0") == "Apache-2.0"
+    assert license_of_weights("dinat_mini", None) == "MIT"
+    assert license_of_weights("mine.safetensors", "Apache-2.0") is None

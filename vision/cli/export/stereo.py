@@ -30,7 +30,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _build(command: argparse.Namespace) -> Exportable:
     from vision import models
-    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, metadata_of, name_of_weights
+    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, license_of_weights, metadata_of, name_of_weights
     from vision.onnx.stereo import MIN_SIZE, MOST, MULTIPLE, stereo_exportable
 
     require_weights(command.model, command.checkpoint, STEREO, FLOW)
@@ -46,7 +46,7 @@ def _build(command: argparse.Namespace) -> Exportable:
         row.name,
         row.task,
         paper="MatchAttention, arXiv 2510.14260",
-        license=row.license if command.checkpoint is None else None,
+        license=license_of_weights(command.checkpoint, row.license),
         weights=name_of_weights(command.checkpoint, row.weights),
         normalization=PIXELS,
         sizes=dynamic_sizes(MIN_SIZE, MOST, MULTIPLE) if command.dynamic else fixed_size(height, width),
