@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import onnx
 
 Size = tuple[int, int]
 
@@ -28,6 +31,8 @@ class Exportable:
         dynamic_shapes: per input, which axes have no fixed length: as for `torch.export.export`. None: all are fixed.
         other_sizes: where sizes are not fixed, more of them to compare.
         rewrite: as for `vision.onnx.export`.
+        graph: makes the ONNX graph, for any size, where tracing would make it too large or fix its sizes; None traces
+            the module.
     """
 
     module: nn.Module
@@ -41,6 +46,7 @@ class Exportable:
     dynamic_shapes: tuple[Any, ...] | None = None
     other_sizes: tuple[Size, ...] = ()
     rewrite: bool = False
+    graph: Callable[[], onnx.ModelProto] | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -50,4 +56,4 @@ class Exportable:
     @property
     def is_dynamic(self) -> bool:
         """Whether the graph takes images of more than one size."""
-        return self.dynamic_shapes is not None
+        return self.dynamic_shapes is not None or self.graph is not None

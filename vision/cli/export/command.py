@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vision.cli.advice import usage_errors
 from vision.cli.arguments import at_least
-from vision.cli.export import stereo
+from vision.cli.export import forgery, stereo
 from vision.cli.export.task import Task, size_help
 from vision.cli.process import say
 from vision.cli.targets import add_overwrite, require_free
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vision.onnx.exportable import Exportable
 
 DONE, DIFFERS = 0, 1
-TASKS: tuple[Task, ...] = (stereo.TASK,)
+TASKS: tuple[Task, ...] = (stereo.TASK, forgery.TASK)
 # Endings of the names of files, by format. The first is what a name without any of these endings becomes.
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2"}
 
@@ -89,6 +89,7 @@ def run(command: argparse.Namespace) -> int:
         raise UsageError(f"{command.task} models are exported for one size; leave out --dynamic, and name it by --size")
     with usage_errors(), _missing_packages():
         _require_packages(format, command.check)
+        command.format = format
         exportable = task.build(command)
         _write(exportable, output, format)
     return _check(exportable, output, format) if command.check else DONE
