@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    import onnx
 
 Size = tuple[int, int]
 
@@ -31,8 +29,8 @@ class Exportable:
         dynamic_shapes: per input, which axes have no fixed length: as for `torch.export.export`. None: all are fixed.
         other_sizes: where sizes are not fixed, more of them to compare.
         rewrite: as for `vision.onnx.export`.
-        graph: makes the ONNX graph, for any size, where tracing would make it too large or fix its sizes; None traces
-            the module.
+        write_graph: writes the ONNX file to a path, with the metadata given, where a task makes its graph node by
+            node; None traces the module.
     """
 
     module: nn.Module
@@ -46,7 +44,7 @@ class Exportable:
     dynamic_shapes: tuple[Any, ...] | None = None
     other_sizes: tuple[Size, ...] = ()
     rewrite: bool = False
-    graph: Callable[[], onnx.ModelProto] | None = None
+    write_graph: Callable[[Path, Mapping[str, str]], object] | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -56,4 +54,4 @@ class Exportable:
     @property
     def is_dynamic(self) -> bool:
         """Whether the graph takes images of more than one size."""
-        return self.dynamic_shapes is not None or self.graph is not None
+        return self.dynamic_shapes is not None

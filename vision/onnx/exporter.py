@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 import vision.ops  # noqa: F401 - registers the operators
 from vision.files import replacing_group, write_bytes
 from vision.onnx.attention import tiled_attention
+from vision.onnx.dynamic import translation_table
 from vision.onnx.folding import fold
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def export(
         kwargs: example keyword inputs.
         input_names: names of the graph's inputs.
         output_names: names of the graph's outputs.
-        dynamic_shapes: as for `torch.export.export`; the sides of the grid under the attention must be fixed.
+        dynamic_shapes: as for `torch.export.export`. Where sides of the grid under the attention are fixed, its tables
+            are constants; where they are not, the graph computes them.
         opset_version: ONNX operator set, torch's choice if None.
         rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False
             folds constants only.
@@ -61,7 +63,7 @@ def export(
 
     Raises:
         ImportError: onnx or onnxscript is missing.
-        ValueError: a side of the grid is dynamic, or the model is not on the CPU.
+        ValueError: the model is not on the CPU.
         FileNotFoundError: the folder of `path` does not exist.
     """
     require_packages()
@@ -70,8 +72,10 @@ def export(
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
     program = capture(model, args, kwargs or {}, dynamic_shapes)
     table = decompositions()
+    ours = [node for node in program.graph.nodes if node.target in table]
+    translations = translation_table() if any(_has_open_sides(node) for node in ours) else None
     # The exporter decomposes the rest itself, and each time takes as long as the capture.
-    if any(node.target in table for node in program.graph.nodes):
+    if ours and translations is None:
         with torch.no_grad():
             program = program.run_decompositions(table)
     onnx_program = torch.onnx.export(
@@ -82,6 +86,7 @@ def export(
         dynamo=True,
         verbose=False,
         optimize=rewrite,
+        custom_translation_table=translations,
     )
     assert onnx_program is not None
     if not rewrite:
@@ -123,6 +128,13 @@ def capture(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], 
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def _has_open_sides(node: torch.fx.Node) -> bool:
+    """Whether a call of our attention has a map whose sides are known only when the graph runs."""
+    query = node.args[0]
+    assert isinstance(query, torch.fx.Node)
+    return not all(isinstance(side, int) for side in query.meta["val"].shape[1:-2])
 
 
 def require_packages() -> None:

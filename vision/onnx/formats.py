@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from vision.onnx.exportable import Exportable
-from vision.onnx.exporter import export, save_graph
+from vision.onnx.exporter import export
 from vision.onnx.metadata import as_text
 
 StrPath = str | os.PathLike[str]
@@ -34,8 +34,9 @@ class Format(NamedTuple):
 
 def write_onnx(exportable: Exportable, path: StrPath) -> Path:
     """Write a model as ONNX, with its metadata; raises what `vision.onnx.export` raises."""
-    if exportable.graph is not None:
-        return save_graph(exportable.graph(), path, as_text(exportable.metadata))
+    if exportable.write_graph is not None:
+        exportable.write_graph(Path(path), as_text(exportable.metadata))
+        return Path(path)
     return export(
         exportable.module,
         exportable.inputs,

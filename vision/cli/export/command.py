@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vision.cli.advice import usage_errors
 from vision.cli.arguments import at_least
-from vision.cli.export import forgery, stereo
+from vision.cli.export import classification, forgery, stereo
 from vision.cli.export.task import Task, size_help
 from vision.cli.process import say
 from vision.cli.targets import add_overwrite, require_free
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vision.onnx.exportable import Exportable
 
 DONE, DIFFERS = 0, 1
-TASKS: tuple[Task, ...] = (stereo.TASK, forgery.TASK)
+TASKS: tuple[Task, ...] = (stereo.TASK, classification.TASK, forgery.TASK)
 # Endings of the names of files, by format. The first is what a name without any of these endings becomes.
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2"}
 
@@ -119,7 +119,7 @@ def _check(exportable: Exportable, output: Path, format: str) -> int:
     found = parity.compare(exportable, output, format)
     for size, difference in found:
         at = f" at {size[0]} x {size[1]}" if len(found) > 1 else ""
-        figure = f"{difference:.4f}" if exportable.tolerance >= 0.01 else f"{difference:.1e}"
+        figure = f"{difference:.4f}" if exportable.unit else f"{difference:.1e}"
         print(f"{FORMATS[format].runtime} differs from PyTorch by at most {figure}{unit}{at}")
     if max(part.difference for part in found) > exportable.tolerance:
         say(f"vision export: that is more than {exportable.tolerance:g}{unit}; do not use this file")

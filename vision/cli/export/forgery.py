@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from vision.cli.export.task import Task, add_weights
+from vision.errors import UsageError
 from vision.models.table import FORGERY, default_model, default_setting, require_model, require_weights
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def _build(command: argparse.Namespace) -> Exportable:
     from vision.onnx.forgery.metadata import forgery_metadata
 
     require_weights(command.model, command.checkpoint, FORGERY)
+    if command.dynamic and command.format == "pt2":
+        raise UsageError("a pt2 file of a detector is for one size; leave out --dynamic, or write ONNX")
     network = forgery_detector(command.model, command.checkpoint)
     row = require_model(command.model, FORGERY)
     size = tuple(command.size) if command.format == "pt2" else None
@@ -43,5 +46,12 @@ def _build(command: argparse.Namespace) -> Exportable:
 
 
 TASK = Task(
-    ("forgery",), "a detector of AI-generated images", _DESCRIPTION, _add_options, _build, (_SIDE, _SIDE), least=32
+    ("forgery",),
+    "a detector of AI-generated images",
+    _DESCRIPTION,
+    _add_options,
+    _build,
+    (_SIDE, _SIDE),
+    32,
+    "windows of any size, which ONNX files take anyway",
 )

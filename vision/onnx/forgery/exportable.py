@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from vision.models.forgery.network import ForgeryNetwork
 from vision.normalize import normalize_imagenet
 from vision.onnx.exportable import Exportable
+from vision.onnx.exporter import save_graph
 from vision.onnx.forgery.graph import INPUT, OUTPUTS, forgery_graph
 
 # Of logits; a hundredth of one moves a probability by 0.0025 at most.
@@ -66,9 +68,14 @@ def forgery_exportable(
         OUTPUTS,
         metadata or {},
         TOLERANCE,
+        dynamic_shapes=None if traced else ({0: "batch", 2: "height", 3: "width"},),
         other_sizes=OTHER_SIZES,
-        graph=None if traced else partial(forgery_graph, network),
+        write_graph=None if traced else partial(_write, network),
     )
+
+
+def _write(network: ForgeryNetwork, path: Path, metadata: Mapping[str, str]) -> None:
+    save_graph(forgery_graph(network), path, metadata)
 
 
 def example_windows(height: int, width: int) -> tuple[Tensor, ...]:
