@@ -18,18 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vision.errors import UsageError
+from vision.errors import CheckpointError as CheckpointError
 from vision.files import replacing_path
 
 # Tied weights are stored once and counted each time; no network has them more often.
 MAX_REPEATS = 16
-
-
-class CheckpointError(UsageError):
-    """A weights file cannot be used; the message says which, why and what to do."""
-
-    def __init__(self, message: str = "", *, code: str = "bad-checkpoint", value: Any = None) -> None:
-        super().__init__(message, code=code, value=value)
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "out-of-range": "an argument lies outside its range; the value is what was given",
     "conflicting-arguments": "arguments that exclude each other",
     "unknown-model": "no model has this name",
+    "no-onnx-file": "onnxruntime was asked for, and no model in ONNX was named",
     "no-weights": "the model ships without weights, and no checkpoint was named",
     "wrong-task": "a stereo model was asked for flow, or a flow model for disparity",
     "bad-checkpoint": "a file of weights cannot be used, for a reason that no other code names",
@@ -123,6 +124,13 @@ class UsageError(ValueError):
         super().__init__("\n".join(map(printable, message.split("\n"))))
         self.code = code
         self.value = value
+
+
+class CheckpointError(UsageError):
+    """A weights file cannot be used; the message says which, why and what to do."""
+
+    def __init__(self, message: str = "", *, code: str = "bad-checkpoint", value: Any = None) -> None:
+        super().__init__(message, code=code, value=value)
 
 
 class Notice(str):
