@@ -18,6 +18,7 @@ from vision.models import MatchStereo
 from vision.onnx.formats import FORMATS, Run
 from vision.onnx.metadata import from_text
 from vision.onnx.parity import Parity, compare
+from vision.onnx.programs import load_program
 from vision.onnx.stereo import stereo_exportable
 
 Capture = pytest.CaptureFixture[str]
@@ -143,3 +144,21 @@ def test_a_difference_counts_in_both_directions(
         [found] = compare(exportable, tmp_path / "a.onnx", "onnx")
     assert found.size == (64, 96)
     assert found.difference == (np.inf if np.isnan(shift) else pytest.approx(2.0, abs=1e-3))
+
+
+def test_a_program_keeps_the_kernels(small_model: MatchStereo, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "stereo.pt2"
+    assert main(["export", "stereo", "-o", str(path), "--size", "192", "224", "--check"]) == 0
+    assert "torch.export's loader differs from PyTorch by at most 0.0000 pixels" in capsys.readouterr().out
+    program, said = load_program(path)
+    targets = {str(node.target) for node in program.graph.nodes}
+    assert "nbv.match_attention.default" in targets and said["needs"] == ["vision.ops"]
+    assert said["model"] == "match_stereo_nano" and said["sizes"] == {"height": 192, "width": 224}
+
+
+@pytest.mark.parametrize("size", [("200", "224"), ("160", "224"), ("192", "4128")])
+def test_sizes_that_a_dynamic_graph_does_not_take(
+    small_model: MatchStereo, size: tuple[str, str], tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["export", "stereo", "-o", str(tmp_path / "s.onnx"), "--dynamic", "--size", *size]) == 2
+    assert "sides are multiples of 32 from 192 to 4096: a fixed size may be any" in capsys.readouterr().err

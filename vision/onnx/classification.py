@@ -31,7 +31,7 @@ class StageMaps(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Normalized images `[B, 3, H, W]` -> maps `[B, C_i, H_i, W_i]` at strides 4, 8, 16 and 32."""
@@ -85,7 +85,7 @@ def classifier_exportable(
         metadata or {},
         TOLERANCE_OF_MAPS if features else TOLERANCE,
         dynamic_shapes=(images,) if dynamic else None,
-        other_sizes=((least + 32, least), (least + 45, least + 10)),
+        other_sizes=((least + 32, least), (least + 45, least + 10)) if dynamic else (),
     )
 
 

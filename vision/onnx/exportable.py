@@ -20,14 +20,14 @@ class Exportable:
         module: takes the inputs in their order; gives a tensor or a tuple of tensors.
         example: height and width in pixels -> inputs of that size, always the same and like those of real use: the
             module is traced with those of `size`, and runtimes are compared on them.
-        size: height and width that the graph is made for, and with `dynamic_shapes` one that it takes.
+        size: height and width that the graph is made for, or one of those that it takes.
         input_names: of the graph.
         output_names: of the graph.
         metadata: what the file says of itself, ready for JSON: see `vision.onnx.metadata`.
         tolerance: greatest difference of an output between PyTorch and a runtime that is not a fault.
         unit: of that difference, such as "pixels"; "" for logits and scores.
         dynamic_shapes: per input, which axes have no fixed length: as for `torch.export.export`. None: all are fixed.
-        other_sizes: where sizes are not fixed, more of them to compare.
+        other_sizes: where the graph takes several, more of them to compare.
         rewrite: as for `vision.onnx.export`.
         write_graph: writes the ONNX file to a path, with the metadata given, where a task makes its graph node by
             node; None traces the module.
@@ -50,8 +50,3 @@ class Exportable:
     def inputs(self) -> tuple[Tensor, ...]:
         """What the module is traced with."""
         return self.example(*self.size)
-
-    @property
-    def is_dynamic(self) -> bool:
-        """Whether the graph takes images of more than one size."""
-        return self.dynamic_shapes is not None

@@ -32,9 +32,8 @@ def compare(exportable: Exportable, path: StrPath, format: str) -> list[Parity]:
         format: a key of `FORMATS`.
     """
     run = FORMATS[format].open(path, 0)
-    sizes = (exportable.size, *(exportable.other_sizes if exportable.is_dynamic else ()))
     found = []
-    for size in sizes:
+    for size in (exportable.size, *exportable.other_sizes):
         inputs = exportable.example(*size)
         with torch.inference_mode():
             expected = [out.numpy() for out in outputs(exportable.module(*inputs))]

@@ -17,6 +17,7 @@ from vision.errors import UsageError
 from vision.files import write_bytes
 from vision.onnx.exportable import Exportable
 from vision.onnx.exporter import capture
+from vision.ops.common.tracing import keeping_operators
 
 _METADATA = "metadata.json"
 
@@ -31,7 +32,8 @@ def write_program(exportable: Exportable, path: str | os.PathLike[str]) -> Path:
         OSError: the file cannot be written.
         ValueError: the model cannot be traced, or is not on the CPU.
     """
-    program = capture(exportable.module, exportable.inputs, {}, exportable.dynamic_shapes)
+    with keeping_operators():
+        program = capture(exportable.module, exportable.inputs, {}, exportable.dynamic_shapes)
     needs = ["vision.ops"] if _has_our_operators(program) else []
     record = {**exportable.metadata, "needs": needs}
     # Through memory: torch's writer tells of a full disk by an abort, or not at all.

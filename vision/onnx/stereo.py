@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
+from vision.errors import UsageError
+from vision.models.stereo.sizes import MIN_SIZE, MULTIPLE
 from vision.onnx.exportable import Exportable
 from vision.onnx.formats import write_onnx
 
@@ -20,6 +23,9 @@ OUTPUTS = ("disparity", "disparity_right")
 FLOW_OUTPUTS = ("flow", "flow_back")
 # Pixels by which a runtime may differ from PyTorch.
 TOLERANCE = 0.05
+# Greatest side of a graph of many sizes: torch wants to know one.
+MOST = 4096
+_SIDES = ((2, "height"), (3, "width"))
 
 
 class StereoGraph(nn.Module):
@@ -45,14 +51,20 @@ class StereoGraph(nn.Module):
 
 
 def stereo_exportable(
-    model: nn.Module, height: int, width: int, metadata: Mapping[str, Any] | None = None
+    model: nn.Module,
+    height: int,
+    width: int,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    dynamic: bool = False,
 ) -> Exportable:
-    """A stereo or flow model for pairs of one size.
+    """A stereo or flow model for pairs of one size, or of many.
 
     Args:
         model: a `vision.models.MatchStereo` on the CPU.
         height, width: of the images, which the graph is made for; others have to be resized or padded.
         metadata: what the file says of itself.
+        dynamic: take all sizes whose sides are multiples of `MULTIPLE` from `MIN_SIZE` to `MOST`.
 
     Returns:
         A graph with the inputs `left` and `right` `[1, 3, H, W]` float32, RGB 0..255, and the outputs `disparity` and
@@ -60,9 +72,20 @@ def stereo_exportable(
 
     Raises:
         ValueError: a side is not positive.
+        UsageError: a side is none that a dynamic graph takes.
     """
     if min(height, width) < 1:
         raise ValueError(f"size is {height} x {width}; expected positive numbers of pixels")
+    if dynamic and (height % MULTIPLE or width % MULTIPLE or not MIN_SIZE <= min(height, width) or max(height, width) > MOST):
+        raise UsageError(
+            f"size is {height} x {width}; with dynamic sizes sides are multiples of {MULTIPLE} from {MIN_SIZE} to "
+            f"{MOST}: a fixed size may be any",
+            code="out-of-range",
+            value=(height, width),
+        )
+    # In steps of what the network extends images to, so that nothing has to be extended.
+    least, most = MIN_SIZE // MULTIPLE, MOST // MULTIPLE
+    sides = {axis: MULTIPLE * Dim(f"{name}_{MULTIPLE}", min=least, max=most) for axis, name in _SIDES}
     return Exportable(
         StereoGraph(model),
         example_pair,
@@ -72,6 +95,8 @@ def stereo_exportable(
         metadata or {},
         TOLERANCE,
         "pixels",
+        dynamic_shapes=(sides, sides) if dynamic else None,
+        other_sizes=((MIN_SIZE, MIN_SIZE + 64), (MIN_SIZE + 64, MIN_SIZE)) if dynamic else (),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vision.cli.advice import usage_errors
 from vision.cli.arguments import at_least
-from vision.cli.export import classification, forgery, stereo
+from vision.cli.export import classification, forgery, stereo, video
 from vision.cli.export.task import Task, size_help
 from vision.cli.process import say
 from vision.cli.targets import add_overwrite, require_free
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vision.onnx.exportable import Exportable
 
 DONE, DIFFERS = 0, 1
-TASKS: tuple[Task, ...] = (stereo.TASK, classification.TASK, forgery.TASK)
+TASKS: tuple[Task, ...] = (forgery.TASK, stereo.TASK, video.TASK, classification.TASK)
 # Endings of the names of files, by format. The first is what a name without any of these endings becomes.
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2"}
 
@@ -103,10 +103,9 @@ def _write(exportable: Exportable, output: Path, format: str) -> None:
 
 
 def _sizes(exportable: Exportable) -> str:
-    height, width = exportable.size
-    if not exportable.is_dynamic:
-        return f"{height} x {width} (height x width)"
-    sizes = exportable.metadata["sizes"]
+    sizes = exportable.metadata.get("sizes", {})
+    if "least" not in sizes:
+        return "{} x {} (height x width)".format(*exportable.size)
     steps = f", multiples of {sizes['multiple']}" if sizes["multiple"] > 1 else ""
     return f"any size with sides from {sizes['least']} to {sizes['most']}{steps}"
 

@@ -16,8 +16,8 @@ _DESCRIPTION = """\
 Write a stereo model as one file.
 
 Inputs are left and right, float32 [1, 3, H, W], RGB 0..255; outputs are disparity and disparity_right, float32
-[1, H, W], positive, in pixels (of a flow model flow and flow_back [1, H, W, 2]). The size is fixed: resize images to
-it, and multiply disparities by the ratio of the widths. vision stereo enlarges small images for the shipped model;
+[1, H, W], positive, in pixels (of a flow model flow and flow_back [1, H, W, 2]). Resize images to the size of the
+file, and multiply disparities by the ratio of the widths. vision stereo enlarges small images for the shipped model;
 with --scale 1 it gives what the file does. Making the file takes a minute or two."""
 
 
@@ -29,8 +29,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _build(command: argparse.Namespace) -> Exportable:
     from vision import models
-    from vision.onnx.metadata import PIXELS, fixed_size, metadata_of, name_of_weights
-    from vision.onnx.stereo import stereo_exportable
+    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, metadata_of, name_of_weights
+    from vision.onnx.stereo import MIN_SIZE, MOST, MULTIPLE, stereo_exportable
 
     require_weights(command.model, command.checkpoint, STEREO, FLOW)
     height, width = command.size
@@ -43,9 +43,17 @@ def _build(command: argparse.Namespace) -> Exportable:
         license=row.license if command.checkpoint is None else None,
         weights=name_of_weights(command.checkpoint, row.weights),
         normalization=PIXELS,
-        sizes=fixed_size(height, width),
+        sizes=dynamic_sizes(MIN_SIZE, MOST, MULTIPLE) if command.dynamic else fixed_size(height, width),
     )
-    return stereo_exportable(model, height, width, metadata)
+    return stereo_exportable(model, height, width, metadata, dynamic=command.dynamic)
 
 
-TASK = Task(("stereo",), "a stereo or flow model", _DESCRIPTION, _add_options, _build, (384, 640))
+TASK = Task(
+    ("stereo",),
+    "a stereo or flow model",
+    _DESCRIPTION,
+    _add_options,
+    _build,
+    (384, 640),
+    dynamic="take pairs of many sizes, sides multiples of 32 from 192 on; it takes several minutes more to make",
+)

@@ -68,8 +68,7 @@ def forgery_exportable(
         OUTPUTS,
         metadata or {},
         TOLERANCE,
-        dynamic_shapes=None if traced else ({0: "batch", 2: "height", 3: "width"},),
-        other_sizes=OTHER_SIZES,
+        other_sizes=() if traced else OTHER_SIZES,
         write_graph=None if traced else partial(_write, network),
     )
 
