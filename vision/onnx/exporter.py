@@ -144,10 +144,15 @@ def require_packages() -> None:
         ImportError: the message names the extra that installs it.
     """
     for package in ("onnx", "onnxscript"):
-        _require(package)
+        require_package(package)
 
 
-def _require(package: str) -> None:
+def require_package(package: str) -> None:
+    """See that a package is there.
+
+    Raises:
+        ImportError: the message names the extra that installs it.
+    """
     try:
         importlib.import_module(package)
     except ImportError as error:

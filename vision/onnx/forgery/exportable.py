@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,6 +17,11 @@ from vision.normalize import normalize_imagenet
 from vision.onnx.exportable import Exportable
 from vision.onnx.exporter import save_graph
 from vision.onnx.forgery.graph import INPUT, OUTPUTS, forgery_graph
+from vision.onnx.int8 import Int8
+from vision.pixels import extend
+
+if TYPE_CHECKING:
+    import onnx
 
 # Of logits; a hundredth of one moves a probability by 0.0025 at most.
 TOLERANCE = 4e-3
@@ -24,6 +29,7 @@ TOLERANCE = 4e-3
 OTHER_SIZES = ((64, 64), (188, 188), (512, 512))
 # Pixels of a side. Below the first the statistics have nothing to count, above the second memory is the limit.
 LEAST, MOST, MULTIPLE = 32, 2048, 4
+_WINDOW = 256
 
 
 class ForgeryGraph(nn.Module):
@@ -70,11 +76,26 @@ def forgery_exportable(
         TOLERANCE,
         other_sizes=() if traced else OTHER_SIZES,
         write_graph=None if traced else partial(_write, network),
+        int8=Int8(("Conv", "Add", "Relu", "Clip"), _is_of_trunks, _middle),
     )
 
 
 def _write(network: ForgeryNetwork, path: Path, metadata: Mapping[str, str]) -> None:
     save_graph(forgery_graph(network), path, metadata)
+
+
+def _is_of_trunks(node: onnx.NodeProto) -> bool:
+    """Whether a node belongs to a convolutional network. What looks at single gray levels, at the spectrum and at
+    statistics stays in float32: 8 bits would round away the very traces that are looked for."""
+    return node.name.partition("/")[0] in ("features", "trunk")
+
+
+def _middle(image: np.ndarray) -> dict[str, np.ndarray]:
+    """The middle of an image, as a window of the usual size."""
+    image = extend(image, (_WINDOW, _WINDOW))
+    top, left = ((side - _WINDOW) // 2 for side in image.shape[:2])
+    window = image[top : top + _WINDOW, left : left + _WINDOW]
+    return {INPUT: np.ascontiguousarray(window.transpose(2, 0, 1)[None], dtype=np.float32)}
 
 
 def example_windows(height: int, width: int) -> tuple[Tensor, ...]:
