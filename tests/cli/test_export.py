@@ -105,6 +105,7 @@ def test_a_file_that_is_there_needs_to_be_given_up_and_weights_never_are(
         (["a.onnx", "-o", "b.onnx"], "got 'a.onnx' and 'b.onnx'"),
         (["-o", "a.onnx", "--format", "pt2"], "--format is pt2; call it 'a.pt2', or leave out --format"),
         (["-o", "a.PT2", "--format", "onnx"], "is the name of a file of format pt2, and --format is onnx"),
+        (["-o", "a.onnx", "--dynamic"], "name it by --size, or write a program of torch.export, -o FILE.pt2"),
         (["-o", "a.onnx", "--format", "tflite"], "invalid choice: 'tflite'"),
     ],
 )
@@ -160,5 +161,15 @@ def test_a_program_keeps_the_kernels(small_model: MatchStereo, tmp_path: Path, c
 def test_sizes_that_a_dynamic_graph_does_not_take(
     small_model: MatchStereo, size: tuple[str, str], tmp_path: Path, capsys: Capture
 ) -> None:
-    assert main(["export", "stereo", "-o", str(tmp_path / "s.onnx"), "--dynamic", "--size", *size]) == 2
+    assert main(["export", "stereo", "-o", str(tmp_path / "s.pt2"), "--dynamic", "--size", *size]) == 2
     assert "sides are multiples of 32 from 192 to 4096: a fixed size may be any" in capsys.readouterr().err
+
+
+def test_a_graph_of_many_sizes_computes_what_the_model_does(small_model: MatchStereo) -> None:
+    exportable = stereo_exportable(small_model, 192, 224, dynamic=True)
+    assert exportable.dynamic_shapes is not None and exportable.size == (192, 224)
+    with torch.inference_mode():
+        field = small_model(*exportable.inputs)["field_up"]
+        left, right = exportable.module(*exportable.inputs)
+    torch.testing.assert_close(left, -field[:1, ..., 0], atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(right, field[1:, ..., 0], atol=1e-3, rtol=1e-4)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
@@ -14,7 +16,8 @@ import torch
 from backbones import DiNAT
 from vision.checkpoint import write_safetensors
 from vision.cli.main import main
-from vision.onnx.metadata import from_text
+from vision.normalize import normalize_imagenet
+from vision.onnx.metadata import from_text, license_of_weights
 from vision.onnx.programs import load_program
 
 Capture = pytest.CaptureFixture[str]
@@ -37,7 +40,9 @@ def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vision.models.timm_names.build_timm_model", build)
 
 
-def test_one_file_takes_images_of_any_number_and_size(tmp_path: Path, capsys: Capture) -> None:
+def test_one_file_takes_images_of_any_number_and_size(
+    tmp_path: Path, capsys: Capture, documented: Callable[[str], None]
+) -> None:
     path = tmp_path / "dinat.onnx"
     assert main(["export", "dinat_mini", "-o", str(path), "--dynamic", "--check"]) == 0
     out, err = capsys.readouterr()
@@ -49,6 +54,12 @@ def test_one_file_takes_images_of_any_number_and_size(tmp_path: Path, capsys: Ca
         images = torch.randn(shape)
         (found,) = session.run(["logits"], {"images": images.numpy()})
         np.testing.assert_allclose(found, small()(images).detach().numpy(), atol=1e-4)
+    photo = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.jpg"), photo)
+    documented("Classify")
+    large = cv2.resize(cv2.imread(str(tmp_path / "photo.jpg"))[..., ::-1], (320, 256), interpolation=cv2.INTER_AREA)
+    images = normalize_imagenet(torch.from_numpy(large.transpose(2, 0, 1)[None].copy()))
+    assert capsys.readouterr().out == f"{int(small()(images).argmax())}\n"
     said = from_text(session.get_modelmeta().custom_metadata_map)
     assert said["model"] == "dinat_mini" and said["weights"] == "random" and said["license"] == "none: random values"
     assert said["sizes"] == {"least": 224, "most": 4096, "multiple": 1} and "2209.15001" in said["paper"]
@@ -135,3 +146,9 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
         load_program(path)
     with pytest.raises(ValueError, match="does not exist"):
         load_program(tmp_path / "none.pt2")
+
+
+def test_the_license_is_known_of_shipped_and_of_published_weights_alone() -> None:
+    assert license_of_weights(None, "Apache-2.0") == "Apache-2.0"
+    assert license_of_weights("dinat_mini", None) == "MIT"
+    assert license_of_weights("mine.safetensors", "Apache-2.0") is None

@@ -101,9 +101,9 @@ class _Nodes:
 
     def numbers(self, values: Any, dtype: Any = np.int64) -> Any:
         """A constant."""
-        import onnx_ir
+        from onnxscript import ir
 
-        return self._opset.Constant(value=onnx_ir.tensor(np.asarray(values, dtype)))
+        return self._opset.Constant(value=ir.tensor(np.asarray(values, dtype)))
 
 
 def _tables(op: _Nodes, query: Any, window: Window, axis: int, side: int) -> _Tables:

@@ -10,6 +10,7 @@ from typing import Any
 
 import vision
 from vision.normalize import IMAGENET_MEAN, IMAGENET_STD
+from vision.published import find_published
 
 # Images go in as (pixels - mean) / std, where pixels are 0..255.
 PIXELS = {"channels": "RGB", "layout": "NCHW", "range": [0, 255], "mean": [0.0] * 3, "std": [1.0] * 3}
@@ -64,6 +65,14 @@ def metadata_of(
 def name_of_weights(checkpoint: str | os.PathLike[str] | None, shipped: str | None) -> str:
     """The name of the file of weights, without its folder, which is nobody's affair; `RANDOM_WEIGHTS` if none."""
     return shipped or RANDOM_WEIGHTS if checkpoint is None else Path(checkpoint).name
+
+
+def license_of_weights(checkpoint: str | os.PathLike[str] | None, shipped: str | None) -> str | None:
+    """That of the shipped weights, or of published ones that are named; None for a file, which may come from anyone."""
+    if checkpoint is None:
+        return shipped
+    row = find_published(os.fspath(checkpoint))
+    return None if row is None else row.license
 
 
 def fixed_size(height: int, width: int) -> dict[str, Any]:

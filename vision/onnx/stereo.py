@@ -33,18 +33,25 @@ class StereoGraph(nn.Module):
 
     Args:
         model: a `vision.models.MatchStereo`.
+        is_whole: images come in sizes that the network takes as they are, so that nothing is said of extending them:
+            where sizes are open, torch would drag that along through the shapes of every layer.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, is_whole: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
+        self.is_whole = is_whole
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """RGB 0..255 `[1, 3, H, W]` -> disparities of the left and of the right view, positive, `[1, H, W]` in pixels.
 
         Flow models give flow, `[1, H, W, 2]` (x, y), from left to right and back.
         """
-        ours, theirs = self.model(left, right)["field_up"].chunk(2)
+        if self.is_whole:
+            features = self.model.encoder(torch.cat([left, right]) * (2 / 255) - 1)
+            ours, theirs = self.model.decoder(features, self.model.stereo)["field_up"].chunk(2)
+        else:
+            ours, theirs = self.model(left, right)["field_up"].chunk(2)
         if not self.model.stereo:
             return ours, theirs
         return -ours[..., 0], theirs[..., 0]
@@ -64,7 +71,8 @@ def stereo_exportable(
         model: a `vision.models.MatchStereo` on the CPU.
         height, width: of the images, which the graph is made for; others have to be resized or padded.
         metadata: what the file says of itself.
-        dynamic: take all sizes whose sides are multiples of `MULTIPLE` from `MIN_SIZE` to `MOST`.
+        dynamic: take all sizes whose sides are multiples of `MULTIPLE` from `MIN_SIZE` to `MOST`; as a program of
+            torch.export alone, since torch's exporter to ONNX writes sides of the example into the graph.
 
     Returns:
         A graph with the inputs `left` and `right` `[1, 3, H, W]` float32, RGB 0..255, and the outputs `disparity` and
@@ -76,7 +84,9 @@ def stereo_exportable(
     """
     if min(height, width) < 1:
         raise ValueError(f"size is {height} x {width}; expected positive numbers of pixels")
-    if dynamic and (height % MULTIPLE or width % MULTIPLE or not MIN_SIZE <= min(height, width) or max(height, width) > MOST):
+    if dynamic and (
+        height % MULTIPLE or width % MULTIPLE or min(height, width) < MIN_SIZE or max(height, width) > MOST
+    ):
         raise UsageError(
             f"size is {height} x {width}; with dynamic sizes sides are multiples of {MULTIPLE} from {MIN_SIZE} to "
             f"{MOST}: a fixed size may be any",
@@ -87,7 +97,7 @@ def stereo_exportable(
     least, most = MIN_SIZE // MULTIPLE, MOST // MULTIPLE
     sides = {axis: MULTIPLE * Dim(f"{name}_{MULTIPLE}", min=least, max=most) for axis, name in _SIDES}
     return Exportable(
-        StereoGraph(model),
+        StereoGraph(model, is_whole=dynamic),
         example_pair,
         (height, width),
         INPUTS,

@@ -23,18 +23,25 @@ Write a NAT, DiNAT or DiNAT_s as one file.
 
 The input is images, float32 [1, 3, H, W], RGB, with ImageNet's mean and standard deviation taken out; the output is
 logits, float32 [1, classes], or with --features the maps stage1 to stage4, float32 [1, C, H / 4, W / 4] to
-[1, 8 C, H / 32, W / 32]. No weights come with these models: without --checkpoint they are random ones, always the
-same, for trying a runtime. Its classes are as many as the checkpoint's."""
+[1, 8 C, H / 32, W / 32]. No weights come with these models: --checkpoint takes a file, or a name that
+vision models --published lists; without it they are random ones, always the same, for trying a runtime."""
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    add_weights(parser, "weights, as their authors, timm or Hugging Face have them; random ones without")
+    add_weights(parser)
     parser.add_argument("--features", action="store_true", help="give the maps of the four stages instead of logits")
 
 
 def _build(command: argparse.Namespace) -> Exportable:
     from vision.onnx.classification import MOST, classifier_exportable, least_side
-    from vision.onnx.metadata import IMAGENET, dynamic_sizes, fixed_size, metadata_of, name_of_weights
+    from vision.onnx.metadata import (
+        IMAGENET,
+        dynamic_sizes,
+        fixed_size,
+        license_of_weights,
+        metadata_of,
+        name_of_weights,
+    )
 
     name, variant = command.task, VARIANTS[command.task]
     model, labels = _model(name, command.checkpoint, command.features)
@@ -43,7 +50,7 @@ def _build(command: argparse.Namespace) -> Exportable:
         name,
         "features" if command.features else "classification",
         paper=_PAPERS[variant.family],
-        license="none: random values" if command.checkpoint is None else None,
+        license=license_of_weights(command.checkpoint, "none: random values"),
         weights=name_of_weights(command.checkpoint, None),
         normalization=IMAGENET,
         sizes=dynamic_sizes(least_side(name), MOST) if command.dynamic else fixed_size(height, width),

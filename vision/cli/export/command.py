@@ -84,7 +84,7 @@ def run(command: argparse.Namespace) -> int:
     """
     task: Task = command.exporter
     output = _output(command)
-    format = _format(output, command.format)
+    format = command.format = _format(output, command.format)
     inputs = [name for name in [command.checkpoint] if name is not None]
     require_free(str(output), "OUT", inputs, command.overwrite)
     if command.dynamic and task.dynamic is None:

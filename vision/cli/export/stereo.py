@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vision.cli.arguments import add_old_name
 from vision.cli.export.task import Task, add_weights
+from vision.errors import UsageError
 from vision.models.table import FLOW, STEREO, default_model, require_model, require_weights
 
 if TYPE_CHECKING:
@@ -29,10 +30,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _build(command: argparse.Namespace) -> Exportable:
     from vision import models
-    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, metadata_of, name_of_weights
+    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, license_of_weights, metadata_of, name_of_weights
     from vision.onnx.stereo import MIN_SIZE, MOST, MULTIPLE, stereo_exportable
 
     require_weights(command.model, command.checkpoint, STEREO, FLOW)
+    if command.dynamic and command.format == "onnx":
+        raise UsageError(
+            "stereo models are exported to ONNX for one size: name it by --size, or write a program of torch.export, "
+            "-o FILE.pt2"
+        )
     height, width = command.size
     model = models.match_stereo(command.model, command.checkpoint)
     row = require_model(command.model, STEREO, FLOW)
@@ -40,7 +46,7 @@ def _build(command: argparse.Namespace) -> Exportable:
         row.name,
         row.task,
         paper="MatchAttention, arXiv 2510.14260",
-        license=row.license if command.checkpoint is None else None,
+        license=license_of_weights(command.checkpoint, row.license),
         weights=name_of_weights(command.checkpoint, row.weights),
         normalization=PIXELS,
         sizes=dynamic_sizes(MIN_SIZE, MOST, MULTIPLE) if command.dynamic else fixed_size(height, width),
@@ -55,5 +61,5 @@ TASK = Task(
     _add_options,
     _build,
     (384, 640),
-    dynamic="take pairs of many sizes, sides multiples of 32 from 192 on; it takes several minutes more to make",
+    dynamic="take pairs of many sizes, sides multiples of 32 from 192 on; for pt2 alone, and it takes minutes longer",
 )

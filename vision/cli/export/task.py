@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vision.cli.arguments import add_checkpoint
+
 if TYPE_CHECKING:
     from vision.onnx.exportable import Exportable
 
@@ -34,9 +36,9 @@ class Task(NamedTuple):
     dynamic: str | None = None
 
 
-def add_weights(parser: argparse.ArgumentParser, help: str = "weights instead of the shipped ones") -> None:
-    """The option that names a file of weights, which every task has."""
-    parser.add_argument("--checkpoint", metavar="FILE", help=help)
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """The options that name weights, which every task has."""
+    add_checkpoint(parser)
 
 
 def size_help(size: Any) -> str:

@@ -28,7 +28,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _build(command: argparse.Namespace) -> Exportable:
     from vision.models.video.checkpoint import video_detector
-    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, metadata_of, name_of_weights
+    from vision.onnx.metadata import PIXELS, dynamic_sizes, fixed_size, license_of_weights, metadata_of, name_of_weights
     from vision.onnx.video import LEAST, MOST, MULTIPLE, memory_metadata, video_exportable
 
     row = require_model(command.model, VIDEO)
@@ -39,7 +39,7 @@ def _build(command: argparse.Namespace) -> Exportable:
         row.name,
         row.task,
         paper="MAMBA, arXiv 2401.09923",
-        license=row.license if command.checkpoint is None else None,
+        license=license_of_weights(command.checkpoint, row.license),
         weights=name_of_weights(command.checkpoint, row.weights),
         normalization=PIXELS,
         sizes=dynamic_sizes(LEAST, MOST, MULTIPLE) if command.dynamic else fixed_size(height, width),

@@ -9,7 +9,6 @@ from vision.ops.common.backends import Backend
 from vision.ops.common.tracing import goes_without_operators
 from vision.ops.residuals import native, reference
 
-
 BACKENDS: tuple[Backend[Tensor], ...] = (
     Backend(
         "native",
