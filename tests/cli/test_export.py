@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,15 @@ def test_checking_needs_onnxruntime(
     assert main(["export", "stereo", str(tmp_path / "s.onnx"), "--check"]) == 2
     assert "--check needs onnxruntime: pip install 'neighborhood-vision[onnx]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package_is_told_before_the_work(
+    small_model: MatchStereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.setattr("vision.models.match_stereo", None)
+    assert main(["export", "stereo", str(tmp_path / "s.onnx")]) == 2
+    assert "export to ONNX needs onnxscript: pip install 'neighborhood-vision[onnx]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shift", [-2.0, 2.0, np.nan])
