@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "out-of-range": "an argument lies outside its range; the value is what was given",
     "conflicting-arguments": "arguments that exclude each other",
     "unknown-model": "no model has this name",
+    "no-onnx-file": "onnxruntime was asked for, and no model in ONNX was named",
     "no-weights": "the model ships without weights, and no checkpoint was named",
     "wrong-task": "a stereo model was asked for flow, or a flow model for disparity",
     "bad-checkpoint": "a file of weights cannot be used, for a reason that no other code names",

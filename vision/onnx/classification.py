@@ -15,6 +15,7 @@ from backbones.neighborhood.variants import VARIANTS
 from vision.errors import UsageError
 from vision.normalize import normalize_imagenet
 from vision.onnx.exportable import Exportable
+from vision.onnx.int8 import Int8
 
 # Logits of a trained model are some tens at most, maps some hundreds.
 TOLERANCE, TOLERANCE_OF_MAPS = 1e-3, 1e-2
@@ -86,6 +87,7 @@ def classifier_exportable(
         TOLERANCE_OF_MAPS if features else TOLERANCE,
         dynamic_shapes=(images,) if dynamic else None,
         other_sizes=((least + 32, least), (least + 45, least + 10)) if dynamic else (),
+        int8=Int8(("Conv", "Gemm", "MatMul"), None, lambda image: {"images": fitted(image, height, width).numpy()}),
     )
 
 
@@ -95,6 +97,21 @@ def least_side(name: str) -> int:
     It is that which the dilations were chosen for, which fill the maps.
     """
     return VARIANTS[name].image_size
+
+
+def fitted(image: np.ndarray, height: int, width: int) -> Tensor:
+    """An image uint8 RGB `[H, W, 3]` as models are evaluated: resized to cover a size, cut in its middle, normalized.
+
+    Returns:
+        `[1, 3, height, width]`.
+    """
+    scale = max(height / image.shape[0], width / image.shape[1])
+    rows, columns = (max(least, round(side * scale)) for least, side in zip((height, width), image.shape, strict=False))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    image = cv2.resize(image, (columns, rows), interpolation=method)
+    top, left = (rows - height) // 2, (columns - width) // 2
+    middle = np.ascontiguousarray(image[top : top + height, left : left + width].transpose(2, 0, 1)[None])
+    return normalize_imagenet(torch.from_numpy(middle))
 
 
 def example_images(count: int, height: int, width: int) -> Tensor:

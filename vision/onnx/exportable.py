@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vision.onnx.int8 import Int8
+
 Size = tuple[int, int]
 
 
@@ -31,6 +33,7 @@ class Exportable:
         rewrite: as for `vision.onnx.export`.
         write_graph: writes the ONNX file to a path, with the metadata given, where a task makes its graph node by
             node; None traces the module.
+        int8: what of the ONNX graph may be computed in 8 bits; None if nothing.
     """
 
     module: nn.Module
@@ -45,6 +48,7 @@ class Exportable:
     other_sizes: tuple[Size, ...] = ()
     rewrite: bool = False
     write_graph: Callable[[Path, Mapping[str, str]], object] | None = None
+    int8: Int8 | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -6,17 +6,20 @@ import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.export import ExportedProgram
 
 import vision.ops  # noqa: F401 - registers the operators
-from vision.files import replacing_group
+from vision.files import replacing_group, write_bytes
 from vision.onnx.attention import tiled_attention
 from vision.onnx.dynamic import translation_table
 from vision.onnx.folding import fold
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
@@ -95,6 +98,19 @@ def export(
     return path
 
 
+def save_graph(model: onnx.ModelProto, path: str | os.PathLike[str], metadata: Mapping[str, str]) -> Path:
+    """Write a graph that is made already, of up to 2 GB; it appears under `path` complete or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from onnx import helper
+
+    helper.set_model_props(model, dict(metadata))
+    write_bytes(path, model.SerializeToString())
+    return Path(path)
+
+
 def capture(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic_shapes: Any) -> ExportedProgram:
     """The graph of `model` in evaluation mode, with this package's operators in it; the mode is left as it was.
 
@@ -128,10 +144,15 @@ def require_packages() -> None:
         ImportError: the message names the extra that installs it.
     """
     for package in ("onnx", "onnxscript"):
-        _require(package)
+        require_package(package)
 
 
-def _require(package: str) -> None:
+def require_package(package: str) -> None:
+    """See that a package is there.
+
+    Raises:
+        ImportError: the message names the extra that installs it.
+    """
     try:
         importlib.import_module(package)
     except ImportError as error:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vision.cli.advice import usage_errors
 from vision.cli.arguments import at_least
-from vision.cli.export import classification, stereo, video
+from vision.cli.export import classification, forgery, stereo, video
+from vision.cli.export.calibration import add_int8, calibration_images, write_int8
 from vision.cli.export.task import Task, size_help
 from vision.cli.process import say
 from vision.cli.targets import add_overwrite, require_free
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from vision.onnx.exportable import Exportable
 
 DONE, DIFFERS = 0, 1
-TASKS: tuple[Task, ...] = (stereo.TASK, video.TASK, classification.TASK)
+TASKS: tuple[Task, ...] = (forgery.TASK, stereo.TASK, video.TASK, classification.TASK)
 # Endings of the names of files, by format. The first is what a name without any of these endings becomes.
 SUFFIXES = {"onnx": ".onnx", "pt2": ".pt2"}
 
@@ -69,6 +70,7 @@ def _add_task(tasks: Any, task: Task) -> None:
     parser.add_argument("--dynamic", action="store_true", help=task.dynamic or argparse.SUPPRESS)
     add_overwrite(parser)
     parser.add_argument("--check", action="store_true", help="run the file and compare with PyTorch")
+    add_int8(parser)
 
 
 def run(command: argparse.Namespace) -> int:
@@ -87,17 +89,22 @@ def run(command: argparse.Namespace) -> int:
     require_free(str(output), "OUT", inputs, command.overwrite)
     if command.dynamic and task.dynamic is None:
         raise UsageError(f"{command.task} models are exported for one size; leave out --dynamic, and name it by --size")
+    images = calibration_images(command, format)
     with usage_errors(), _missing_packages():
-        _require_packages(format, command.check)
+        _require_packages(format, "--check" if command.check else "--int8" if command.int8 else None)
+        command.format = format
         exportable = task.build(command)
-        _write(exportable, output, format)
-    return _check(exportable, output, format) if command.check else DONE
+        _write(exportable, output, format, images)
+    return _check(exportable, output, format, command.int8) if command.check else DONE
 
 
-def _write(exportable: Exportable, output: Path, format: str) -> None:
+def _write(exportable: Exportable, output: Path, format: str, images: list[str]) -> None:
     from vision.onnx.formats import FORMATS
 
-    FORMATS[format].write(exportable, output)
+    if images:
+        write_int8(exportable, output, images)
+    else:
+        FORMATS[format].write(exportable, output)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, images of {_sizes(exportable)}")
 
 
@@ -109,7 +116,7 @@ def _sizes(exportable: Exportable) -> str:
     return f"any size with sides from {sizes['least']} to {sizes['most']}{steps}"
 
 
-def _check(exportable: Exportable, output: Path, format: str) -> int:
+def _check(exportable: Exportable, output: Path, format: str, is_int8: bool) -> int:
     from vision.onnx import parity
     from vision.onnx.formats import FORMATS
 
@@ -119,7 +126,8 @@ def _check(exportable: Exportable, output: Path, format: str) -> int:
         at = f" at {size[0]} x {size[1]}" if len(found) > 1 else ""
         figure = f"{difference:.4f}" if exportable.unit else f"{difference:.1e}"
         print(f"{FORMATS[format].runtime} differs from PyTorch by at most {figure}{unit}{at}")
-    if max(part.difference for part in found) > exportable.tolerance:
+    # What 8 bits lose is no fault, and random images do not tell how much it is.
+    if not is_int8 and max(part.difference for part in found) > exportable.tolerance:
         say(f"vision export: that is more than {exportable.tolerance:g}{unit}; do not use this file")
         return DIFFERS
     return DONE
@@ -149,7 +157,7 @@ def _format(output: Path, named: str | None) -> str:
     return named or told or next(iter(SUFFIXES))
 
 
-def _require_packages(format: str, check: bool) -> None:
+def _require_packages(format: str, running: str | None) -> None:
     """Before the minutes that making the file takes."""
     import importlib.util
 
@@ -158,8 +166,10 @@ def _require_packages(format: str, check: bool) -> None:
     from vision.onnx.exporter import require_packages
 
     require_packages()
-    if check and importlib.util.find_spec("onnxruntime") is None:
-        raise UsageError("--check needs onnxruntime: pip install 'neighborhood-vision[onnx]'", code="missing-package")
+    if running and importlib.util.find_spec("onnxruntime") is None:
+        raise UsageError(
+            f"{running} needs onnxruntime: pip install 'neighborhood-vision[onnx]'", code="missing-package"
+        )
 
 
 @contextmanager

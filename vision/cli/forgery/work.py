@@ -146,4 +146,5 @@ def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
             show_prompt=command.show_prompt,
             coarse_map=command.report is not None,
             foundation=command.foundation,
+            runtime=command.runtime,
         )
