@@ -1,0 +1,84 @@
+"""Inputs as a source of Ray Data: listed by one task beside the driver, in chunks, only as fast as they are taken."""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from ray.data import Datasource, ReadTask
+from ray.data.block import BlockMetadata
+
+from vision.batch.job import Item, Job
+from vision.batch.keys import KeySet
+from vision.batch.table import Table
+from vision.errors import UsageError
+
+# One row per chunk. Kinds: inputs to work on; the end of the list, with the number of chunks and the remarks; an error
+# of listing, with its text and code.
+CHUNK, END, FAILED = "chunk", "end", "failed"
+SOURCE_SCHEMA = pa.schema(
+    [("kind", pa.string()), ("listing", pa.string()), ("number", pa.int64()), ("content", pa.binary())]
+)
+_RAMP = 8  # chunks of each size, at the beginning: a short list, too, is work for all workers
+
+
+class InputSource(Datasource):
+    """The inputs of a job that have no row yet.
+
+    Args:
+        job: whose inputs.
+        folder: of the table.
+        number: of this pass: files of earlier ones tell what is done. The list is the same again when the task that
+            makes it has to be repeated, since what this pass has written does not count.
+        size: most inputs of a chunk.
+    """
+
+    def __init__(self, job: Job, folder: Path, number: int, size: int) -> None:
+        super().__init__()
+        self._arguments = (job, folder, number, size)
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        """Nobody knows before the end."""
+        return None
+
+    def get_read_tasks(
+        self, parallelism: int, per_task_row_limit: int | None = None, data_context: Any = None
+    ) -> list[ReadTask]:
+        """One task: lists have an order, and folders are fast to list."""
+        arguments = self._arguments
+        about = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+        return [ReadTask(lambda: chunks(*arguments), about)]
+
+
+def chunks(job: Job, folder: Path, number: int, size: int) -> Iterator[pa.Table]:
+    """Rows of `SOURCE_SCHEMA`, one per table."""
+    listing = uuid.uuid4().hex
+    count = 0
+
+    def row(kind: str, content: Any) -> pa.Table:
+        values = {"kind": kind, "listing": listing, "number": count, "content": pickle.dumps(content)}
+        return pa.Table.from_pylist([values], schema=SOURCE_SCHEMA)
+
+    try:
+        known = KeySet()
+        known.update(Table(folder, job).keys(before=number))
+        waiting: list[Item] = []
+        for item in job.items():
+            if not known.add(item.key):
+                continue
+            waiting.append(item)
+            if len(waiting) >= min(size, 1 << (count // _RAMP)):
+                yield row(CHUNK, waiting)
+                waiting = []
+                count += 1
+        if waiting:
+            yield row(CHUNK, waiting)
+            count += 1
+    except (UsageError, OSError) as error:
+        yield row(FAILED, (str(error), getattr(error, "code", "usage"), getattr(error, "value", None)))
+        return
+    yield row(END, job.remarks)
