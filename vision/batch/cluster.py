@@ -135,7 +135,7 @@ def _started(ray: Any, state: Path, cpus: int | None) -> Cluster:
     _record(state, folder, [])
     quiet = _QUIET | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with _environment(quiet), _muted():
-        _forget_token()
+        forget_token()
         try:
             ray.init(
                 address="local",
@@ -253,7 +253,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def _forget_token() -> None:
+def forget_token() -> None:
     """Ray reads its mode and its token when it is imported, and keeps them; an own cluster has a token of its own."""
     with suppress(ImportError, AttributeError):  # not part of Ray's public interface
         from ray._raylet import AuthenticationTokenLoader, Config
@@ -263,13 +263,11 @@ def _forget_token() -> None:
 
 
 def _silence() -> None:
-    """What raylets say of workers that die is told by the batch, in its own words."""
-    with suppress(Exception):  # not part of Ray's public interface
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher
+    """What raylets say of workers that die, with pages of their logs, the batch tells in its own words."""
+    with suppress(ImportError, AttributeError):  # not part of Ray's public interface
+        from ray._private import worker
 
-        for name in ("ray_print_logs", "print_worker_logs"):
-            with suppress(Exception):
-                global_worker_stdstream_dispatcher.remove_handler(name)
+        worker.print_to_stdstream = lambda *_, **__: None
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

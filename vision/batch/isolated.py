@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+
+import ray.cloudpickle
 
 from vision.batch.job import WORKER_DIED, Item, Job, Record, Work, failed_row
 from vision.errors import Notice
@@ -47,14 +50,14 @@ def isolated(job: Job) -> Work:
 def _pool(job: Job) -> ProcessPoolExecutor:
     # A copy of this process would have the threads' locks, but not the threads.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, context, _begin, (job, os.getpid()))
+    return ProcessPoolExecutor(1, context, _begin, (ray.cloudpickle.dumps(job), os.getpid()))
 
 
-def _begin(job: Job, parent: int) -> None:
+def _begin(job: bytes, parent: int) -> None:
     global _work, _problem
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        _work = job.load()
+        _work = pickle.loads(job).load()
     except Exception as error:  # one raised here would be taken for a death
         _problem = error
 
