@@ -132,8 +132,8 @@ class Round:
         missing, twice = wanted - set(rows), sum(count > 1 for count in rows.values())
         kills = " ".join(str(self._kills[kind]) for kind in KINDS)
         seconds = time.monotonic() - self._began
-        print(f"{number:5}  {kills:>26}  {table.num_rows}  {errors}  {twice}  {len(missing)}  {self._reads}  {seconds:.0f}",
-              flush=True)  # fmt: skip
+        figures = f"{table.num_rows}  {errors}  {twice}  {len(missing)}  {self._reads}  {seconds:.0f}"
+        print(f"{number:5}  {kills:>26}  {figures}", flush=True)
         return set(rows) == wanted and not twice and errors == len(paths) // DAMAGED_EACH
 
     def _command(self) -> list[str]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="session")
+def jobs() -> ModuleType:
+    """The module of a batch without a model, in a way that workers can have it, too."""
+    spec = importlib.util.spec_from_file_location("batch_jobs", Path(__file__).with_name("jobs.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["batch_jobs"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.register()
+    return module
 
 
 @pytest.fixture

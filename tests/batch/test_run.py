@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -13,18 +11,6 @@ import pytest
 
 from vision.batch.driver import Outcome, Settings, run_batch
 from vision.errors import UsageError
-
-
-@pytest.fixture(scope="module")
-def jobs() -> ModuleType:
-    """The module of a batch without a model, in a way that workers can have it, too."""
-    spec = importlib.util.spec_from_file_location("batch_jobs", Path(__file__).with_name("jobs.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["batch_jobs"] = module
-    spec.loader.exec_module(module)
-    module.register()
-    return module
 
 
 def test_what_kills_its_worker_is_a_row_and_so_is_what_raises(

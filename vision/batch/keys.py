@@ -40,10 +40,6 @@ class KeySet:
         self._database.executemany("INSERT OR IGNORE INTO keys VALUES (?)", ((_digest(key),) for key in keys))
         self._database.execute("COMMIT")
 
-    def discard(self, key: tuple[str, ...]) -> None:
-        """Take a key out, if it is there."""
-        self._database.execute("DELETE FROM keys WHERE key = ?", (_digest(key),))
-
 
 def _digest(key: tuple[str, ...]) -> bytes:
     # No path has a zero byte: joined by it, the parts cannot be taken for others.

@@ -38,7 +38,7 @@ def run_command(command: argparse.Namespace) -> int:
     """
     if "://" in command.out:
         raise UsageError(f"--out {command.out!r} is an address; expected a folder of this machine")
-    job = _job(command)
+    job = job_of(command)
     settings = Settings(command.ray, command.actors, command.cpus, command.gpus, command.chunk, command.retry_errors)
     began = time.monotonic()
     with progress_bar(None, f"{job.noun}s", has_rate=True) as progress:
@@ -60,7 +60,12 @@ def options_of(command: argparse.Namespace) -> Record:
     return options | {"files": [digest_of(name) for name in named if name], "version": vision.__version__}
 
 
-def _job(command: argparse.Namespace) -> Job:
+def job_of(command: argparse.Namespace) -> Job:
+    """The job that the arguments describe.
+
+    Raises:
+        UsageError: its inputs cannot be used.
+    """
     # Each brings the packages of its task; workers need what they name, not where the command stood.
     for name in ("checkpoint", "config", "foundation", "trust"):
         if getattr(command, name, None):
