@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import sys
@@ -17,14 +16,11 @@ pytest.importorskip("ray")
 
 @pytest.fixture(scope="session")
 def jobs() -> ModuleType:
-    """The module of a batch without a model, in a way that workers can have it, too."""
-    spec = importlib.util.spec_from_file_location("batch_jobs", Path(__file__).with_name("jobs.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["batch_jobs"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.register()
-    return module
+    """The module of a batch without a model, under a name by which workers find it, too."""
+    sys.path.append(str(Path(__file__).parent))
+    import batch_jobs
+
+    return batch_jobs
 
 
 @pytest.fixture
@@ -41,6 +37,7 @@ def numbers(tmp_path: Path) -> Path:
 def head() -> Iterator[str]:
     """The address of a cluster of one node with two CPUs."""
     environment = {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),

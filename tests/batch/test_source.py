@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("ray")
 
+from vision.batch.chunks import chunks
 from vision.batch.keys import KeySet
-from vision.batch.source import chunks
 from vision.batch.table import Table, rows_table
 
 

@@ -7,11 +7,10 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import socket
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,13 +25,11 @@ RECORD = "cluster.json"
 # Of the loopback network: no other machine reaches it. Ray takes 127.0.0.1 for "whatever address this machine has".
 _LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 _LEAST_STORE, _MOST_STORE = 80 << 20, 512 << 20
-_SHUTDOWN_SECONDS = 20.0
 _LOOKS, _LOOK_SECONDS = 3, 2.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE": "1",  # a small /dev/shm, as containers have it
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_AUTH_MODE": "token",
 }
 
@@ -49,7 +46,6 @@ class Cluster:
         self._ray, self.address = ray, address
         host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
         self._head = (host.strip("[]"), int(port))
-        self.is_gone = False
         total = ray.cluster_resources()
         self.cpus, self.gpus = float(total.get("CPU", 0)), float(total.get("GPU", 0))
 
@@ -69,8 +65,7 @@ class Cluster:
             with suppress(OSError), socket.create_connection(self._head, timeout=_LOOK_SECONDS):
                 return
             if look < _LOOKS - 1:
-                threading.Event().wait(_LOOK_SECONDS)
-        self.is_gone = True
+                time.sleep(_LOOK_SECONDS)
         raise gone(self.address)
 
 
@@ -90,24 +85,18 @@ def connected(address: str | None, state: Path, cpus: int | None = None) -> Iter
 
     Args:
         address: "auto" or HOST:PORT of a cluster, which is left as it is at the end; None starts one.
-        state: folder where the processes of an own cluster are recorded; those that a killed run left are ended first.
+        state: folder where the processes of an own cluster are recorded, for `end_leftovers`.
         cpus: of an own cluster; None takes those that this process may use.
 
     Raises:
         UsageError: Ray is not installed, or the cluster cannot be started or joined.
     """
     ray = _ray()
-    end_leftovers(state)
-    with _kept_signals():
-        if ray.is_initialized():
-            raise UsageError("this process is connected to a cluster of Ray already; call ray.shutdown() first")
-        cluster = _joined(ray, address) if address is not None else _started(ray, state, cpus)
+    cluster = _joined(ray, address) if address is not None else _started(ray, state, cpus)
     try:
         yield cluster
     finally:
-        _leave(ray, cluster)
-        if address is None:
-            end_leftovers(state)
+        ray.shutdown()
 
 
 def end_leftovers(state: Path) -> None:
@@ -134,7 +123,7 @@ def _started(ray: Any, state: Path, cpus: int | None) -> Cluster:
     before = {process.pid for process in _children(me)}
     _record(state, folder, [])
     quiet = _QUIET | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with _environment(quiet), _muted():
+    with _environment(quiet):
         forget_token()
         try:
             ray.init(
@@ -152,7 +141,6 @@ def _started(ray: Any, state: Path, cpus: int | None) -> Cluster:
             end_leftovers(state)
             raise _no_cluster(None, error) from None
     _record(state, folder, [process for process in _children(me) if process.pid not in before])
-    _silence()
     return Cluster(ray, None)
 
 
@@ -164,30 +152,17 @@ def _joined(ray: Any, address: str) -> Cluster:
             code="no-cluster",
             value=address,
         )
-    with _environment({name: _QUIET[name] for name in ("RAY_USAGE_STATS_ENABLED", "RAY_BACKEND_LOG_LEVEL")}), _muted():
+    with _environment({"RAY_USAGE_STATS_ENABLED": "0"}):
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:
             raise _no_cluster(address, error) from None
-    _silence()
     return Cluster(ray, address)
-
-
-def _leave(ray: Any, cluster: Cluster) -> None:
-    """Disconnect, and end an own cluster; one that is gone may keep that waiting forever."""
-    import atexit
-
-    thread = threading.Thread(target=ray.shutdown, name="ray-shutdown", daemon=True)
-    with _kept_signals():
-        thread.start()
-        thread.join(_SHUTDOWN_SECONDS if not cluster.is_gone else 2.0)
-    if thread.is_alive():
-        atexit.unregister(ray.shutdown)
 
 
 def _ray() -> Any:
     try:
-        with _kept_signals(), _environment({"RAY_USAGE_STATS_ENABLED": "0"}):
+        with _environment({"RAY_USAGE_STATS_ENABLED": "0"}):
             import ray
             import ray.data
     except ImportError as error:
@@ -262,34 +237,6 @@ def forget_token() -> None:
         AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _silence() -> None:
-    """What raylets say of workers that die, with pages of their logs, the batch tells in its own words."""
-    with suppress(ImportError, AttributeError):  # not part of Ray's public interface
-        from ray._private import worker
-
-        worker.print_to_stdstream = lambda *_, **__: None
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Ray's C++ says on standard error how it was told to be quiet; what goes wrong is raised, too."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # it is closed
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     """Variables that Ray reads when it starts; a user's own stay."""
@@ -300,18 +247,3 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-@contextmanager
-def _kept_signals() -> Iterator[None]:
-    """Ray puts its own handler of SIGTERM in place of the program's."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is not None:
-                signal.signal(number, handler)

@@ -13,8 +13,8 @@ from vision.batch.job import Job
 from vision.errors import UsageError
 
 if TYPE_CHECKING:
-    from vision.batch.cluster import Cluster
-    from vision.batch.stream import Workers
+    from vision.batch.link import Link
+    from vision.batch.plan import Workers
     from vision.batch.writer import Writer
 
 # A pass in which workers died is followed by another one, in which each input is worked on alone.
@@ -82,7 +82,7 @@ def run_batch(
     from vision.batch.packages import check_packages
 
     check_packages()
-    from vision.batch.cluster import connected
+    from vision.batch.link import linked
     from vision.batch.state import held
     from vision.batch.table import Table
     from vision.batch.writer import Writer
@@ -95,9 +95,9 @@ def run_batch(
         outcome = Outcome()
         outcome.earlier, outcome.failed = table.counts()
         writer = Writer(table, job)
-        with connected(settings.address, state) as cluster:
-            workers = _workers(settings, cluster)
-            run = _Run(job, folder, settings, cluster, workers, writer, outcome, on_rows)
+        with linked(job, folder, state, settings.address) as link:
+            workers = _workers(settings, link)
+            run = _Run(job, folder, settings, link, workers, writer, outcome, on_rows)
             try:
                 run.go()
             finally:
@@ -113,13 +113,13 @@ class _Run:
         job: Job,
         folder: Path,
         settings: Settings,
-        cluster: Cluster,
+        link: Link,
         workers: Workers,
         writer: Writer,
         outcome: Outcome,
         on_rows: Callable[[Outcome], None],
     ) -> None:
-        self._job, self._folder, self._cluster, self._workers = job, folder, cluster, workers
+        self._job, self._folder, self._link, self._workers = job, folder, link, workers
         self._size = settings.chunk or job.chunk
         self._writer, self._outcome, self._on_rows = writer, outcome, on_rows
         self._failed_before = outcome.failed
@@ -146,27 +146,25 @@ class _Run:
         Returns:
             Whether each input has a row.
         """
-        from vision.batch.stream import results
+        from vision.batch.chunks import chunks
+        from vision.batch.plan import Pass
 
-        self._done_before = self._outcome.done
-        self._broken = 0
-        number = self._writer.begin_pass()
-        size = 1 if careful else self._size
+        self._done_before, self._broken = self._outcome.done, 0
+        number, size = self._writer.begin_pass(), 1 if careful else self._size
+        mine = list(chunks(self._job, self._folder, number, size)) if self._job.is_of_this_process else None
         came: set[int] = set()
         listings: set[str] = set()
         count: int | None = None
-        with results(self._job, self._folder, number, size, self._cluster, self._workers, careful) as stream:
-            for result in stream:
-                if result is None:
-                    self._writer.tick()
-                else:
-                    [row] = result.to_pylist()
-                    listings.add(row["listing"])
-                    if row["kind"] == "end":
-                        count, self._outcome.remarks = row["number"], pickle.loads(row["content"])
-                    elif self._takes(row):
-                        came.add(row["number"])
-                self._on_rows(self._outcome)
+        for row in self._link.results(Pass(number, size, careful, self._workers, mine)):
+            if row is None:
+                self._writer.tick()
+            else:
+                listings.add(row["listing"])
+                if row["kind"] == "end":
+                    count, self._outcome.remarks = row["number"], pickle.loads(row["content"])
+                elif self._takes(row):
+                    came.add(row["number"])
+            self._on_rows(self._outcome)
         self._writer.flush()
         is_whole = count is not None and len(came) == count and len(listings) == 1
         if not is_whole:
@@ -202,9 +200,9 @@ class _Run:
         raise UsageError(text, code=code, value=value)
 
 
-def _workers(settings: Settings, cluster: Cluster) -> Workers:
+def _workers(settings: Settings, cluster: Link) -> Workers:
     """As many workers as there is room for, unless it was said how many."""
-    from vision.batch.stream import Workers
+    from vision.batch.plan import Workers
 
     gpus = (1.0 if cluster.gpus >= 1 else 0.0) if settings.gpus is None else settings.gpus
     cpus = 1.0 if settings.cpus is None else settings.cpus
@@ -217,7 +215,7 @@ def _workers(settings: Settings, cluster: Cluster) -> Workers:
             code="out-of-range",
             value=(cpus, gpus),
         )
-    count = settings.workers or room
+    count = settings.workers or (room if room < math.inf else 1)
     if count > room:
         raise UsageError(
             f"{count} workers need {count * cpus:g} CPUs and {count * gpus:g} GPUs, and the cluster has "

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-import ray.cloudpickle
-
 from vision.batch.job import WORKER_DIED, Item, Job, Record, Work, failed_row
 from vision.errors import Notice
 
@@ -50,7 +48,7 @@ def isolated(job: Job) -> Work:
 def _pool(job: Job) -> ProcessPoolExecutor:
     # A copy of this process would have the threads' locks, but not the threads.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, context, _begin, (ray.cloudpickle.dumps(job), os.getpid()))
+    return ProcessPoolExecutor(1, context, _begin, (pickle.dumps(job), os.getpid()))
 
 
 def _begin(job: bytes, parent: int) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from vision.batch.chunks import CHUNK
 from vision.batch.isolated import isolated
 from vision.batch.job import Item, Job, Work
-from vision.batch.source import CHUNK
 from vision.batch.table import rows_table
 
 ROWS, UNUSABLE, BROKEN = "rows", "unusable", "broken"
@@ -35,7 +35,7 @@ class Worker:
             self._problem = (f"a worker cannot load the model: {what}", getattr(error, "code", "usage"), None)
 
     def __call__(self, chunk: pa.Table) -> Iterator[pa.Table]:
-        """One row of `vision.batch.source.SOURCE_SCHEMA` becomes one of the same kind, with rows for its inputs.
+        """One row of `vision.batch.chunks.SOURCE_SCHEMA` becomes one of the same kind, with rows for its inputs.
 
         A chunk that meets an error of ours is given up: its inputs are worked on alone, later.
         """

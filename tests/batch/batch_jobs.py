@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,3 @@ def _row(item: Item) -> Record:
     is_bad = not text.isdigit()
     problem = {ERROR: "no number", ERROR_CODE: "bad-values"} if is_bad else {ERROR: None, ERROR_CODE: None}
     return {PATH: item.key[0], "square": None if is_bad else int(text) ** 2, **problem}
-
-
-def register() -> None:
-    """Let workers have the class though they cannot import the tests."""
-    import ray.cloudpickle
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
