@@ -61,10 +61,25 @@ def test_what_cannot_begin_is_told_once(jobs: ModuleType, numbers: Path, tmp_pat
     assert pq.read_table(tmp_path / "out").num_rows == 0
 
 
-def test_inputs_that_cannot_be_listed_end_the_run(jobs: ModuleType, tmp_path: Path, head: str) -> None:
+def test_inputs_that_cannot_be_listed_are_told_before_anything_is_made(jobs: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder") as error:
-        run_batch(jobs.Squares(tmp_path / "gone"), tmp_path / "out", Settings(head))
+        run_batch(jobs.Squares(tmp_path / "gone"), tmp_path / "out", Settings())
     assert error.value.code == "unreadable-address"
+    assert not (tmp_path / "out").exists()
+
+
+def test_inputs_with_an_error_are_done_again_if_that_is_asked_for(
+    jobs: ModuleType, numbers: Path, tmp_path: Path, head: str
+) -> None:
+    for path in numbers.iterdir():
+        if int(path.name) > 2:
+            path.unlink()
+    (numbers / "01").write_text("one")
+    assert run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(head)).failed == 1
+    (numbers / "01").write_text("1")
+    outcome = run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(head, retry_errors=True))
+    assert (outcome.earlier, outcome.done, outcome.failed) == (2, 1, 0)
+    assert sorted(pq.read_table(tmp_path / "out")["square"].to_pylist()) == [0, 1, 4]
 
 
 def test_more_workers_than_there_is_room_for_are_refused(

@@ -87,6 +87,7 @@ def run_batch(
     from vision.batch.table import Table
     from vision.batch.writer import Writer
 
+    next(job.items(), None)  # what cannot be listed is told at once
     with held(folder, job) as state:
         table = Table(folder, job)
         table.begin()
