@@ -89,7 +89,14 @@ def test_more_workers_than_there_is_room_for_are_refused(
         run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(head, workers=3))
 
 
-@pytest.mark.parametrize(("address", "reason"), [("ray://127.0.0.1:1", "expected 'auto' or HOST:PORT")])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("ray://127.0.0.1:1", "expected 'auto' or HOST:PORT"),
+        ("127.0.0.1:1", r"no cluster can be joined at '127\.0\.0\.1:1'; .*ConnectionRefusedError"),
+        ("nowhere", "no cluster can be joined at 'nowhere'"),
+    ],
+)
 def test_addresses_that_are_none(address: str, reason: str, jobs: ModuleType, numbers: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=reason) as error:
         run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(address))

@@ -26,6 +26,7 @@ RECORD = "cluster.json"
 _LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 _LEAST_STORE, _MOST_STORE = 80 << 20, 512 << 20
 _LOOKS, _LOOK_SECONDS = 3, 2.0
+_ANSWER_SECONDS = 10.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
@@ -152,12 +153,24 @@ def _joined(ray: Any, address: str) -> Cluster:
             code="no-cluster",
             value=address,
         )
+    if address != "auto":
+        _check_answers(address)
     with _environment({"RAY_USAGE_STATS_ENABLED": "0"}):
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:
             raise _no_cluster(address, error) from None
     return Cluster(ray, address)
+
+
+def _check_answers(address: str) -> None:
+    """Ray would try for many minutes to reach what is not there."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS):
+            return
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_cluster(address, error) from None
 
 
 def _ray() -> Any:

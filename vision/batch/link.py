@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
@@ -21,7 +22,7 @@ from vision.errors import UsageError
 
 LOG = "ray.log"
 _LOOK_SECONDS = 0.5
-_END_SECONDS = 30.0
+_BEGIN_SECONDS, _END_SECONDS = 180.0, 20.0
 
 
 class Link:
@@ -41,8 +42,14 @@ class Link:
     def __init__(self, process: subprocess.Popen[bytes], connection: Connection, address: str | None, log: Path):
         self._process, self._connection, self._address, self._log = process, connection, address, log
         self.is_idle = False
+        began = time.monotonic()
         while (message := self._next()) is None:
-            pass
+            if time.monotonic() - began > _BEGIN_SECONDS:
+                raise UsageError(
+                    f"no cluster came to be within {_BEGIN_SECONDS:.0f} s; what Ray said of it is in {log}",
+                    code="no-cluster",
+                    value=address,
+                )
         self.is_idle = True
         self.cpus, self.gpus = message[1]
 
