@@ -83,9 +83,10 @@ cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU)
 gpu-check: $(VENV)/.installed  ## Check and time everything on the GPU at hand, in 8 minutes; see gpu-check/report.md
 	PYTHON=$(VENV)/bin/python tools/gpu_check.sh
 
-soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity for 2 minutes, then 2,000 requests and the memory
+soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity, 2,000 requests and the memory, 10,000 damaged ones
 	$(RUN) benchmarks/serve_load.py
 	$(RUN) benchmarks/serve_load.py --requests 2000
+	$(RUN) benchmarks/serve_fuzz.py
 
 clean:  ## Remove both environments and what runs left behind
 	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check site work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

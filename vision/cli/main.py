@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nonlocal name
         command = build_parser().parse_args(arguments)
         name = f"vision {command.name}"
+        if getattr(command, "allow_download", False):
+            from vision.hub import allow_downloads
+
+            allow_downloads()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # malformed metadata does not concern the reader
             code: int = command.run(command)

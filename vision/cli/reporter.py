@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +18,7 @@ from vision.cli.output import print_table, to_json
 from vision.cli.paths import Gap
 from vision.cli.process import say
 from vision.cli.table import CsvFile, digest_of, run_of
+from vision.published import find_published
 
 ALL_DONE, SOME_FAILED = 0, 1
 FAILED = "error"
@@ -110,7 +111,7 @@ class Reporter:
             file = CsvFile(
                 self.command.csv,
                 self.subject.fields,
-                run_of(_options_that_matter(self.command), self.sources),
+                run_of(options_that_matter(self.command), self.sources),
                 self.inputs,
                 self.command.overwrite,
                 self.command.resume,
@@ -261,7 +262,7 @@ def progress_bar(
 # the checkpoint says which they must be.
 _INDIFFERENT = (
     *("batch_size", "csv", "device", "fail_on", "fail_on_fake", "foundation", "inputs", "json", "jsonl", "overwrite"),
-    *("paths", "report", "resume", "run", "workers"),
+    *("allow_download", "paths", "report", "resume", "run", "workers"),
 )
 
 
@@ -269,11 +270,29 @@ def _name_of(source: str | Sequence[str]) -> str:
     return os.path.basename(source if isinstance(source, str) else source[0])
 
 
-def _options_that_matter(command: argparse.Namespace) -> Record:
-    """Those that a row depends on, with what stands for the files that they name."""
-    options = {name: value for name, value in vars(command).items() if name not in _INDIFFERENT}
-    files = [options.get("checkpoint"), *(options.get("calib") or []), *_files_of(options.get("trust"))]
+def options_that_matter(command: argparse.Namespace, indifferent: Collection[str] = ()) -> Record:
+    """Those that a row depends on, with what stands for the files that they name.
+
+    Args:
+        command: the arguments.
+        indifferent: names of more options that change no row.
+    """
+    options = {name: value for name, value in vars(command).items() if name not in (*_INDIFFERENT, *indifferent)}
+    files = [*_weights_of(options.get("checkpoint")), *(options.get("calib") or []), *_files_of(options.get("trust"))]
     return options | {"files": [digest_of(file) for file in files], "version": vision.__version__}
+
+
+def _weights_of(checkpoint: str | None) -> list[str | None]:
+    """The files of a checkpoint, which may be a folder or a name of published weights."""
+    if checkpoint is not None and os.path.isdir(checkpoint):
+        return [os.path.join(checkpoint, name) for name in ("model.safetensors", "config.json")]
+    row = None if checkpoint is None or os.path.exists(checkpoint) else find_published(checkpoint)
+    if row is None:
+        return [checkpoint]
+    from vision.hub import find_file
+
+    file = find_file(row)
+    return [None if file is None else str(file)]
 
 
 def _files_of(path: str | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -27,6 +28,14 @@ def schema_of(fields: Iterable[str], types: Mapping[str, pa.DataType]) -> pa.Sch
         if name == ERROR:
             columns.append((ERROR_CODE, TEXT))
     return pa.schema(columns)
+
+
+def allow_as_asked(command: argparse.Namespace) -> None:
+    """A worker may fetch weights if the command may."""
+    if command.allow_download:
+        from vision.hub import allow_downloads
+
+        allow_downloads()
 
 
 def row_of(result: Result, names: Mapping[str, str]) -> Record:

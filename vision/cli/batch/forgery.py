@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vision.batch.job import Item, Job, Record, Work
 from vision.batch.places import Place
-from vision.cli.batch.fields import COUNT, FLAG, NUMBER, TEXTS, schema_of, worked
+from vision.cli.batch.fields import COUNT, FLAG, NUMBER, TEXTS, allow_as_asked, schema_of, worked
 from vision.cli.batch.inputs import Inputs
 from vision.cli.paths import PathFinder
 from vision.drawn import is_drawn
@@ -71,6 +71,7 @@ class ForgeryJob(Job):
 
     def load(self) -> Work:
         """As `Job.load`."""
+        allow_as_asked(self._command)
         from vision.cli.forgery.work import inferencer_of
 
         inferencer = inferencer_of(self._command)

@@ -9,22 +9,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import vision
 from vision.batch.driver import Outcome, Settings, run_batch
 from vision.batch.job import Job, Record
 from vision.cli.advice import advised
 from vision.cli.paths import Gap
 from vision.cli.process import say
-from vision.cli.reporter import ALL_DONE, SOME_FAILED, progress_bar
+from vision.cli.reporter import ALL_DONE, SOME_FAILED, options_that_matter, progress_bar
 from vision.cli.table import digest_of
 from vision.errors import UsageError
 
 _TELL_SECONDS = 30.0
-# What does not change a row: which inputs there are, where they are worked on, and how fast.
-_INDIFFERENT = (
-    *("inputs", "out", "ray", "actors", "cpus", "gpus", "chunk", "retry_errors"),
-    *("batch_size", "device", "foundation", "name", "run", "task", "workers"),
-)
+# Of this command alone: which inputs there are, and where they are worked on, does not change a row.
+_INDIFFERENT = ("out", "ray", "actors", "cpus", "gpus", "chunk", "retry_errors", "name", "task")
 
 
 def run_command(command: argparse.Namespace) -> int:
@@ -52,12 +48,8 @@ def run_command(command: argparse.Namespace) -> int:
 
 def options_of(command: argparse.Namespace) -> Record:
     """What rows depend on, with what stands for the content of files that are named."""
-    options = {name: value for name, value in vars(command).items() if name not in _INDIFFERENT}
-    named = [options.get("checkpoint"), options.get("config"), *(options.get("calib") or [])]
-    trust = options.get("trust")
-    if trust is not None:
-        named += sorted(entry.path for entry in os.scandir(trust)) if os.path.isdir(trust) else [trust]
-    return options | {"files": [digest_of(name) for name in named if name], "version": vision.__version__}
+    options = options_that_matter(command, _INDIFFERENT)
+    return options | {"config_file": digest_of(getattr(command, "config", None))}
 
 
 def job_of(command: argparse.Namespace) -> Job:
@@ -68,8 +60,9 @@ def job_of(command: argparse.Namespace) -> Job:
     """
     # Each brings the packages of its task; workers need what they name, not where the command stood.
     for name in ("checkpoint", "config", "foundation", "trust"):
-        if getattr(command, name, None):
-            setattr(command, name, os.path.abspath(getattr(command, name)))
+        value = getattr(command, name, None)
+        if value and os.path.exists(value):  # a checkpoint may be the name of published weights
+            setattr(command, name, os.path.abspath(value))
     options = options_of(command)
     if command.task == "forgery":
         from vision.cli.batch.forgery import ForgeryJob

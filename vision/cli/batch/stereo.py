@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vision.batch.job import PATH, Item, Job, Record, Work
 from vision.batch.places import Place, is_of_this_process
-from vision.cli.batch.fields import COUNT, NUMBER, TEXTS, schema_of, worked
+from vision.cli.batch.fields import COUNT, NUMBER, TEXTS, allow_as_asked, schema_of, worked
 from vision.cli.batch.pairs import PairPlaces, pairs_at
 from vision.cli.stereo.files import Written
 from vision.cli.stereo.inputs import FilePair
@@ -80,6 +80,7 @@ class StereoJob(Job):
 
     def load(self) -> Work:
         """As `Job.load`."""
+        allow_as_asked(self._command)
         inferencer = inferencer_of(self._command, self._geometry)
 
         def stream(pairs: Iterator[FilePair]) -> Iterator[StereoResult]:

@@ -14,7 +14,7 @@ from vision.apis.video.inferencer import VideoInferencer
 from vision.batch.job import ERROR, Item, Job, Record, Work
 from vision.batch.places import Place
 from vision.cli.batch.clips import VIDEO_SUFFIXES, ClipFinder
-from vision.cli.batch.fields import COUNT, NUMBER, TEXT, TEXTS, schema_of, worked
+from vision.cli.batch.fields import COUNT, NUMBER, TEXT, TEXTS, allow_as_asked, schema_of, worked
 from vision.cli.batch.inputs import Inputs
 from vision.cli.reporter import record_of
 from vision.cli.video.detector import frames_of, inferencer_of
@@ -127,6 +127,7 @@ class VideoJob(Job):
 
     def load(self) -> Work:
         """As `Job.load`."""
+        allow_as_asked(self._command)
         watcher = _Watcher(self._command)
 
         def work(items: Iterable[Item]) -> Iterator[Record]:
