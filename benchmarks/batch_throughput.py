@@ -100,9 +100,10 @@ def _empty(folder: Path, count: int, chunk: int) -> None:
     run_batch(Nothing(count), folder / "out", Settings(chunk=chunk), note)
     (began, first), (ended, last) = marks[0], marks[-1]
     rate = (last - first) / (ended - began)
+    after = process.memory_info().rss
     rows = pq.read_table(folder / "out", columns=["path"]).num_rows
     print(f"{rows:,} rows of nothing: {rate:.0f} rows and {rate / chunk:.1f} chunks per second")
-    print(f"memory of the driver: {before >> 20} MiB before, {process.memory_info().rss >> 20} MiB after")
+    print(f"memory of the driver: {before >> 20} MiB before, {after >> 20} MiB after")
 
 
 def _print(name: str, times: list[float], count: int, memory: dict[str, int]) -> float:

@@ -10,7 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from vision.batch.driver import Outcome, Settings, run_batch
-from vision.errors import UsageError
+from vision.batch.job import failed_row
+from vision.batch.state import held
+from vision.batch.table import Table, rows_table
+from vision.errors import Notice, UsageError
 
 
 def test_what_kills_its_worker_is_a_row_and_so_is_what_raises(
@@ -52,6 +55,9 @@ def test_a_run_that_is_interrupted_goes_on_and_nothing_is_done_twice(
     outcome = run_batch(jobs.Squares(numbers), out, Settings(head))
     assert (outcome.earlier, outcome.done, outcome.failed, outcome.again) == (len(before), 40 - len(before), 0, 0)
     assert Counter(pq.read_table(out)["path"].to_pylist()) == Counter(str(path) for path in numbers.iterdir())
+    # Where nothing is missing, no cluster is needed.
+    outcome = run_batch(jobs.Squares(numbers), out, Settings("no:1"))
+    assert (outcome.earlier, outcome.done) == (40, 0)
 
 
 def test_what_cannot_begin_is_told_once(jobs: ModuleType, numbers: Path, tmp_path: Path, head: str) -> None:
@@ -74,12 +80,15 @@ def test_inputs_with_an_error_are_done_again_if_that_is_asked_for(
     for path in numbers.iterdir():
         if int(path.name) > 2:
             path.unlink()
-    (numbers / "01").write_text("one")
-    assert run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(head)).failed == 1
-    (numbers / "01").write_text("1")
-    outcome = run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(head, retry_errors=True))
+    job, out = jobs.Squares(numbers), tmp_path / "out"
+    out.mkdir()
+    keys = [item.key for item in job.items()]
+    rows = [job.blank(key) | {"square": 7} for key in keys[:2]] + [failed_row(job, keys[2], Notice("gone", "usage"))]
+    with held(out, job):
+        Table(out, job).write(rows_table(rows, job.schema), 1, 0)
+    outcome = run_batch(job, out, Settings(head, retry_errors=True))
     assert (outcome.earlier, outcome.done, outcome.failed) == (2, 1, 0)
-    assert sorted(pq.read_table(tmp_path / "out")["square"].to_pylist()) == [0, 1, 4]
+    assert sorted(pq.read_table(tmp_path / "out")["square"].to_pylist()) == [4, 7, 7]
 
 
 def test_more_workers_than_there_is_room_for_are_refused(

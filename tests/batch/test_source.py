@@ -68,5 +68,6 @@ def test_keys_are_told_apart_by_all_their_parts() -> None:
     assert [keys.add(key) for key in (("a", "b"), ("a", "b"), ("ab", ""), ("a", "c"))] == [True, False, True, True]
     keys.update([("a", "c"), ("d",)])
     assert len(keys) == 4
+    assert (("d",) in keys, ("e",) in keys) == (True, False)
     assert not keys.add(("d",))
     assert keys.add(("\udce9",))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A pass in which workers died is followed by another one, in which each input is worked on alone.
 _FRUITLESS = 3
+_LOOKED_AT = 10_000
 _BROKEN_IN_A_ROW = 16
 
 
@@ -96,6 +97,9 @@ def run_batch(
         outcome = Outcome()
         outcome.earlier, outcome.failed = table.counts()
         writer = Writer(table, job)
+        if _is_done(job, writer):
+            outcome.remarks = job.remarks
+            return outcome
         with linked(job, folder, state, settings.address) as link:
             workers = _workers(settings, link)
             run = _Run(job, folder, settings, link, workers, writer, outcome, on_rows)
@@ -104,6 +108,11 @@ def run_batch(
             finally:
                 writer.flush()
         return outcome
+
+
+def _is_done(job: Job, writer: Writer) -> bool:
+    """Whether all inputs of a list that is not long have a row: there is no need of a cluster."""
+    return all(place < _LOOKED_AT and writer.has(item.key) for place, item in enumerate(job.items()))
 
 
 class _Run:

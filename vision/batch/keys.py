@@ -26,6 +26,10 @@ class KeySet:
         [(count,)] = self._database.execute("SELECT count(*) FROM keys")
         return int(count)
 
+    def __contains__(self, key: tuple[str, ...]) -> bool:
+        found = self._database.execute("SELECT 1 FROM keys WHERE key = ?", (_digest(key),)).fetchone()
+        return found is not None
+
     def add(self, key: tuple[str, ...]) -> bool:
         """Add a key.
 

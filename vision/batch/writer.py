@@ -37,6 +37,10 @@ class Writer:
         self._number = self._place = 0
         self.rows = self.failed = self.twice = 0
 
+    def has(self, key: tuple[str, ...]) -> bool:
+        """Whether a key has a row."""
+        return key in self._keys
+
     def begin_pass(self) -> int:
         """Begin a pass, whose files have a number of their own; what was gathered is written before."""
         self.flush()
