@@ -52,7 +52,7 @@ check-words: $(VENV)/.installed
 # What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
 check-dependencies: $(VENV)/.installed
 	@mkdir -p $(VENV)/requirements
-	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance docs > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance ray docs > $(VENV)/requirements/run.txt
 	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
 	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
 		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
