@@ -14,7 +14,7 @@ ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.p
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
-.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check soak clean
+.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check soak dist dist-check clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ check-words: $(VENV)/.installed
 # What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
 check-dependencies: $(VENV)/.installed
 	@mkdir -p $(VENV)/requirements
-	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance docs > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance docs dist > $(VENV)/requirements/run.txt
 	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
 	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
 		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
@@ -87,8 +87,15 @@ soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity for 2 mi
 	$(RUN) benchmarks/serve_load.py
 	$(RUN) benchmarks/serve_load.py --requests 2000
 
+# The tree of the last commit, built twice to compare; DIST_ARGS=--cuda builds neighborhood-vision-cuda, too, --once once.
+dist: $(VENV)/.installed  ## Build the sdist and the wheels into dist/, check them (DIST_ARGS=--cuda: the CUDA kernels, too)
+	$(RUN) -m tools.dist $(DIST_ARGS)
+
+dist-check: $(VENV)/.installed  ## Install the wheels of dist/ beside the oldest and the newest torch, and try each command
+	$(RUN) -m tools.dist.check $(DIST_CHECK_ARGS)
+
 clean:  ## Remove both environments and what runs left behind
-	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check site work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ONEDL) build dist demo-output gpu-check site work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml

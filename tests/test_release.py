@@ -14,6 +14,7 @@ import yaml
 import vision
 
 ROOT = Path(__file__).resolve().parent.parent
+CUDA = ROOT / "tools/dist/cuda"
 # Of a checkout alone: what continuous integration runs there, and what git leaves out.
 NOT_IN_SDIST = {".ci", ".git", ".gitignore", ".venv", ".venv-onedl", "build", "dist"}
 # Without torch no extension names its sources: the manifest alone has to.
@@ -39,6 +40,8 @@ def test_versions_agree(released: tuple[str, str]) -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (citation["version"], citation["date-released"]) == released
     assert released[0] == vision.__version__
+    assert f'__version__ = "{vision.__version__}"' in (CUDA / "neighborhood_vision_cuda/__init__.py").read_text()
+    assert f"neighborhood-vision=={vision.__version__}\n" in (CUDA / "setup.cfg").read_text()
     assert citation["license"] == "Apache-2.0" and citation["cff-version"] == "1.2.0"
 
 
