@@ -27,6 +27,8 @@ CARRIED: dict[str, tuple[ComponentType, str | None]] = {
     ".pem": (ComponentType.DATA, "O-UDA-1.0"),
     ".so": (ComponentType.LIBRARY, "Apache-2.0"),
 }
+# Extras for those who work on the suite: no user installs what they ask for.
+DEVELOPERS = ("dev", "test", "docs", "dist")
 
 
 def write_sbom(folder: Path, path: Path, epoch: int) -> None:
@@ -96,7 +98,8 @@ def _required(metadata: Message) -> Iterator[Component]:
     for text in metadata.get_all("Requires-Dist") or []:
         requirement = Requirement(text)
         name: str = canonicalize_name(requirement.name)
-        if name != canonicalize_name(metadata["Name"]):  # an extra that takes in another
+        is_ours = name == canonicalize_name(metadata["Name"])  # an extra that takes in another
+        if not is_ours and not any(f'extra == "{extra}"' in str(requirement.marker) for extra in DEVELOPERS):
             found.setdefault(name, []).append(requirement)
     for name, requirements in sorted(found.items()):
         always = any(one.marker is None for one in requirements)
