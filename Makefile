@@ -13,7 +13,7 @@ PYTEST := -m pytest -n 2 --dist worksteal
 ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
-CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
+CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp check-docker
 .PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check soak dist dist-check clean
 
 help:  ## Show this list
@@ -63,6 +63,9 @@ check-docs: $(VENV)/.installed
 CPP = $(shell find csrc tests tools benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 check-cpp: $(VENV)/.installed
 	$(if $(CPP),$(VENV)/bin/clang-format --dry-run --Werror $(CPP),@echo "clang-format: no C++ files yet")
+
+check-docker: $(VENV)/.installed
+	$(VENV)/bin/hadolint $(wildcard tools/docker/*/Dockerfile)
 
 format: $(VENV)/.installed  ## Format the sources in place
 	$(VENV)/bin/ruff format .

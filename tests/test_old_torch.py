@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tools.dist import check
 from vision import device
 from vision.cli import doctor
 from vision.errors import UsageError
@@ -57,5 +58,6 @@ def test_pip_is_told_the_same_version() -> None:
     config.read(ROOT / "setup.cfg")
     wanted = re.search(r"^torch>=(\d+)\.(\d+)$", config["options"]["install_requires"], re.MULTILINE)
     assert wanted is not None and (int(wanted[1]), int(wanted[2])) == device.OLDEST_TORCH
+    assert "{}.{}.0".format(*device.OLDEST_TORCH) == check.OLDEST
     compiled = f'"0x{device.OLDEST_TORCH[0]:02x}{device.OLDEST_TORCH[1]:02x}000000000000"'
     assert compiled in (ROOT / "setup.py").read_text(encoding="utf-8")

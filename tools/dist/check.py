@@ -20,11 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vision.cli.process import program
-from vision.device import OLDEST_TORCH
 from vision.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
-OLDEST = "{}.{}.0".format(*OLDEST_TORCH)
+OLDEST = "2.10.0"
 TOO_OLD = "2.9.1"
 EXTRAS = "video,serve,onnx,heif"
 SMOKE = Path(__file__).with_name("smoke.py")
