@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tools.dist import smoke
 from tools.dist.build import _pack_tar
-from tools.dist.check import find_wheels
+from tools.dist.check import find_wheels, version_of
 from tools.dist.checks import check_one
 from tools.dist.sbom import write_sbom
 from tools.dist.source import clean_copy, environment, stage_cuda, uncommitted
@@ -156,6 +157,12 @@ def test_wheels_to_check_must_be_there(tmp_path: Path) -> None:
     for name in (GOOD, GOOD.replace("vision", "vision_cuda")):
         (tmp_path / name).touch()
     assert [path.name for path in find_wheels(tmp_path)] == [GOOD, GOOD.replace("vision", "vision_cuda")]
+
+
+def test_environments_to_check_have_a_torch() -> None:
+    assert version_of("pytest", Path(sys.prefix)) == pytest.__version__
+    with pytest.raises(UsageError, match="has no no-such-thing; expected an environment with one"):
+        version_of("no-such-thing", Path(sys.prefix))
 
 
 def test_every_command_is_tried() -> None:

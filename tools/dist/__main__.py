@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -55,10 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _build(folder: Path, cuda: bool) -> None:
     tree, output = folder / "tree", folder / "dist"
     epoch = clean_copy(ROOT, tree)
-    build_sdist(tree, output, epoch)
-    build_wheel(tree, output, epoch)
+    sdist = build_sdist(tree, output, epoch)
+    # The wheels are built of the sdist, so that it has all that they take.
+    shutil.unpack_archive(sdist, folder / "sdist", filter="data")
+    (source,) = (folder / "sdist").iterdir()
+    build_wheel(source, output, epoch)
     if cuda:
-        stage_cuda(tree, folder / "cuda")
+        stage_cuda(source, folder / "cuda")
         build_wheel(folder / "cuda", output, epoch)
 
 

@@ -74,8 +74,10 @@ def try_beside(version: str, wheels: Sequence[Path], args: argparse.Namespace) -
 def works(environment: Path, wheels: Sequence[Path], extras: str) -> bool:
     """Whether all commands work once the wheels are in an environment that has torch."""
     main_wheel, *others = (str(wheel.resolve()) for wheel in wheels)
+    # timm asks for torchvision, whose newest version would bring the newest torch.
+    torch = f"torch=={version_of('torch', environment)}"
+    pip(environment, "install", torch, f"{main_wheel}[{extras}]" if extras else main_wheel)
     pip(environment, "install", "--force-reinstall", "--no-deps", main_wheel, *others)
-    pip(environment, "install", f"{main_wheel}[{extras}]" if extras else main_wheel)
     with tempfile.TemporaryDirectory() as away:
         shutil.copy(SMOKE, away)
         done = subprocess.run([python_of(environment), "smoke.py"], cwd=away, env=without_source())
@@ -119,6 +121,19 @@ def pip(environment: Path, *words: str) -> None:
     command = [python_of(environment), "-m", "pip", "--disable-pip-version-check", "-q", *words]
     if subprocess.run(command, env=without_source()).returncode:
         raise UsageError(f"pip {' '.join(words)} failed in {environment}")
+
+
+def version_of(distribution: str, environment: Path) -> str:
+    """Which version is installed there.
+
+    Raises:
+        UsageError: none is.
+    """
+    code = f"from importlib.metadata import version; print(version({distribution!r}))"
+    done = subprocess.run([python_of(environment), "-c", code], text=True, capture_output=True, env=without_source())
+    if done.returncode:
+        raise UsageError(f"{environment} has no {distribution}; expected an environment with one")
+    return done.stdout.strip()
 
 
 def python_of(environment: Path) -> str:
