@@ -86,9 +86,10 @@ cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU)
 gpu-check: $(VENV)/.installed  ## Check and time everything on the GPU at hand, in 8 minutes; see gpu-check/report.md
 	PYTHON=$(VENV)/bin/python tools/gpu_check.sh
 
-soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity for 2 minutes, then 2,000 requests and the memory
+soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity, 2,000 requests and the memory, 10,000 damaged ones
 	$(RUN) benchmarks/serve_load.py
 	$(RUN) benchmarks/serve_load.py --requests 2000
+	$(RUN) benchmarks/serve_fuzz.py
 
 # The tree of the last commit, built twice to compare; DIST_ARGS=--cuda builds neighborhood-vision-cuda, too, --once once.
 dist: $(VENV)/.installed  ## Build the sdist and the wheels into dist/, check them (DIST_ARGS=--cuda: the CUDA kernels, too)

@@ -10,23 +10,18 @@ bring back; one of ten files is no image. Exit code 1: something was lost, mixed
 from __future__ import annotations
 
 import argparse
-import http.client
 import io
 import itertools
 import json
-import re
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
+
+from benchmarks.serve_process import Server, serving
 
 BROKEN = 10  # one of so many files is no image
 CAPACITY_SECONDS = 15.0
@@ -38,12 +33,12 @@ class Load:
     """Sends requests and keeps what came of them.
 
     Args:
-        port: of the server, on 127.0.0.1.
+        server: that they go to.
         size: of the images, in pixels of a side.
     """
 
-    def __init__(self, port: int, size: int) -> None:
-        self.port = port
+    def __init__(self, server: Server, size: int) -> None:
+        self.server = server
         rng = np.random.default_rng(0)
         file = io.BytesIO()
         Image.fromarray(rng.integers(0, 256, (size, size, 3), np.uint8)).save(file, "JPEG", quality=90)
@@ -62,11 +57,9 @@ class Load:
         number = next(self._numbers)
         is_broken = number % BROKEN == BROKEN - 1
         name = f"image-{number}.jpg"
-        head = f'--B\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-        body = head + (b"no image" if is_broken else self.image) + b"\r\n--B--\r\n"
         began = time.perf_counter()
         try:
-            status, record = self.request("POST", "/v1/forgery", body)
+            status, record = self.server.judge(name, b"no image" if is_broken else self.image)
         except OSError as error:
             outcome = type(error).__name__
         else:
@@ -80,23 +73,6 @@ class Load:
             if outcome == "200":
                 self.seconds.append(time.perf_counter() - began)
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Status and body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=150)
-        try:
-            connection.request(method, path, body, {"Content-Type": "multipart/form-data; boundary=B"})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def figure(self, name: str) -> float:
-        """One of the server's figures."""
-        text = self.request("GET", "/metrics")[1].decode()
-        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
-        assert found, f"{name} is not among the figures"
-        return float(found[1])
-
 
 def main() -> int:
     """Run what the arguments name; 1 if something is wrong."""
@@ -106,8 +82,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, help="instead: so many requests by four clients, and the memory")
     parser.add_argument("--size", type=int, default=256, help="side of the images in pixels (%(default)s)")
     options = parser.parse_args()
-    with _server() as port:
-        load = Load(port, options.size)
+    with serving("--only", "forgery") as server:
+        load = Load(server, options.size)
         if options.requests is not None:
             return _soak(load, options.requests)
         return _overload(load, options.seconds, options.factor)
@@ -118,7 +94,7 @@ def _overload(load: Load, seconds: float, factor: float) -> int:
     rate = load.statuses["200"] / CAPACITY_SECONDS
     print(f"capacity: {rate:.2f} images judged per second, with 4 clients")
     load.clear()
-    before = load.figure("vision_resident_memory_bytes")
+    before = load.server.memory()
     sent = 0
     threads: list[threading.Thread] = []
     began = time.monotonic()
@@ -133,9 +109,9 @@ def _overload(load: Load, seconds: float, factor: float) -> int:
             time.sleep(0.002)
     for thread in threads:
         thread.join(180)
-    after = load.figure("vision_resident_memory_bytes")
+    after = load.server.memory()
     print(f"sent: {sent} in {seconds:g} s, {sent / seconds / rate:.2f} times the capacity")
-    return _told(load, sent, before, after, 0.25) or int(load.figure("vision_queue_length") != 0)
+    return _told(load, sent, before, after, 0.25) or int(load.server.figure("vision_queue_length") != 0)
 
 
 def _soak(load: Load, requests: int) -> int:
@@ -143,7 +119,7 @@ def _soak(load: Load, requests: int) -> int:
     memory = []
     for part in range(4):
         _together(load, 4, None, quarter)
-        memory.append(load.figure("vision_resident_memory_bytes"))
+        memory.append(load.server.memory())
         print(f"after {quarter * (part + 1)} requests: {memory[-1] / 1e6:.1f} MB")
     return _told(load, 4 * quarter, memory[0], memory[-1], GROWTH)
 
@@ -174,41 +150,6 @@ def _together(load: Load, clients: int, until: float | None, requests: int = 0) 
         thread.start()
     for thread in threads:
         thread.join()
-
-
-@contextmanager
-def _server() -> Iterator[int]:
-    """A server of ours on a free port, ready; its log goes to a file."""
-    command = [sys.executable, "-m", "vision", "serve", "--port", "0", "--only", "forgery"]
-    with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
-        process = subprocess.Popen(command, stderr=log)
-        try:
-            port = _port(log.name, process)
-            yield port
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 143, "the server did not end as it should"
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _port(log: str, process: subprocess.Popen[bytes]) -> int:
-    for _ in range(600):
-        with open(log) as file:
-            found = re.search(r" at http://127\.0\.0\.1:(\d+)/", file.read())
-        if found:
-            connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
-            try:
-                connection.request("GET", "/readyz")
-                if connection.getresponse().status == 200:
-                    return int(found[1])
-            except OSError:
-                pass
-            finally:
-                connection.close()
-        assert process.poll() is None, "the server ended"
-        time.sleep(0.1)
-    raise TimeoutError("the server is not ready after a minute")
 
 
 if __name__ == "__main__":

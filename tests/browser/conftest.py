@@ -24,12 +24,8 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, NARROW = (1440, 900), (390, 844)
 _INSIDE = ("data", "blob", "about")
-_OF_OTHERS = (
-    "GL Driver Message (OpenGL, Performance",  # that reading WebGL's pixels, for a screenshot, is slow
-    "warning: Method not implemented.",  # Gradio's upload, each time
-    "AbortError: signal is aborted without reason",  # Gradio, in a page that is left while it waits
-    "Unexpected error Connection errored out.",  # the same
-)
+# Without a GPU, Chromium's own choice reads each picture of WebGL back, and warns in the console that this is slow.
+_ARGUMENTS = ("--use-angle=swiftshader",)
 
 
 def browser_program() -> str:
@@ -67,7 +63,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=browser_program())
+        running = playwright.chromium.launch(executable_path=browser_program(), args=_ARGUMENTS)
         yield running
         running.close()
 
@@ -83,7 +79,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.extend(_by_page(f"{message.type}: {message.text}")))
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"uncaught: {error}"))
         page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: strangers.extend(_strange(request.url, address)))
@@ -95,11 +91,6 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
     assert not strangers, f"the page asked for {strangers}"
     assert not said, f"the page said {said}"
-
-
-def _by_page(text: str) -> list[str]:
-    """What was said, unless others say it and no page can help it."""
-    return [] if any(words in text for words in _OF_OTHERS) else [text]
 
 
 def _strange(url: str, address: str) -> list[str]:

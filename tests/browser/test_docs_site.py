@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 pytest.importorskip("mkdocs")
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
@@ -46,3 +48,23 @@ def test_search_finds_an_operator(address: str, open_page: Callable[..., Page]) 
     found = page.locator(".md-search-result__link")
     found.first.wait_for()
     assert any("reference/ops.html" in (link.get_attribute("href") or "") for link in found.all())
+
+
+@pytest.mark.parametrize("figure", sorted(path.name for path in (ROOT / "docs/figures").glob("*.svg")))
+def test_a_figure_shows_all_that_is_drawn(figure: str, address: str, open_page: Callable[..., Page]) -> None:
+    """Nothing lies outside the canvas, where it would be cut off."""
+    page = open_page(f"{address}/how-the-kernels-work.html")
+    outside = page.evaluate(
+        """async (name) => {
+            const holder = document.body.appendChild(document.createElement("div"));
+            holder.innerHTML = await (await fetch("figures/" + name)).text();
+            const drawing = holder.querySelector("svg");
+            const canvas = drawing.viewBox.baseVal;
+            return [...drawing.querySelectorAll("rect, circle, text, line, path")].filter(part => {
+                const box = part.getBBox();
+                return box.x < 0 || box.y < 0 || box.x + box.width > canvas.width || box.y + box.height > canvas.height;
+            }).length;
+        }""",
+        figure,
+    )
+    assert outside == 0

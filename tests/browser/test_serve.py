@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +12,19 @@ import pytest
 
 pytest.importorskip("gradio")
 
-import uvicorn
-from fastapi import FastAPI
-
-from vision.serve.page import mount_page
-from vision.serve.services import Services
+from tests.browser.serving import SECOND, GatedServices, give, said, serving
 from vision.serve.settings import Settings
-from vision.structures.forgery import ForgeryResult
 
 NARROW = (390, 844)
 HOSTILE = "<img src=x onerror=alert(1)> & son.png"
-SECOND = 1000.0
-
-
-class GatedServices(Services):
-    """The real ones, but while `gate` is closed whatever is to be judged waits for it."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def forgery(self, images: Sequence[Any]) -> list[ForgeryResult]:
-        self.gate.wait(30)
-        return super().forgery(images)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, GatedServices]]:
     """Address and services of a server in this process."""
-    settings = Settings(port=0)
-    services = GatedServices(settings)
-    app = FastAPI(openapi_url=None)
-    mount_page(app, settings, services)
-    running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    for _ in range(200):
-        if running.started:
-            break
-        time.sleep(0.05)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/", services
-    running.should_exit = True
-    thread.join(10)
-    services.close(5)
+    services = GatedServices(Settings(port=0))
+    with serving(services) as address:
+        yield address, services
 
 
 @pytest.fixture
@@ -82,16 +48,6 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
     path.write_bytes(cv2.imencode(".png", cv2.GaussianBlur(noise, (0, 0), 2))[1].tobytes())
     return path
-
-
-def give(page: Any, part: str, *paths: Path) -> None:
-    """Upload files to a part of the page."""
-    page.locator(f"#{part} input[type=file]").first.set_input_files([str(path) for path in paths])
-
-
-def said(page: Any, task: str, text: str) -> None:
-    """Wait until the line of a tab begins so."""
-    page.locator(f"#{task}-status", has_text=text).wait_for()
 
 
 def test_forgery(visit: Callable[..., Any], picture: Path, tmp_path: Path) -> None:
@@ -250,4 +206,44 @@ def test_keyboard_alone(visit: Callable[..., Any]) -> None:
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         page.keyboard.press("Enter")
         page.get_by_text("example_drawing").first.wait_for()
-    said(page, "forgery", "2 of 2 images judged.")
+    said(page, "forgery", "3 of 3 images judged.")
+    assert "AI-generated" in page.locator("#forgery-table tr", has_text="example_generated").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "loaded", "done"),
+    [
+        ("Stereo", "#stereo-right img", "Done: median"),
+        ("Video", "#video-clip video", "Done: 24"),
+        ("Attention", "#attention-image img", "Done: 18"),
+    ],
+)
+def test_keyboard_alone_elsewhere(visit: Callable[..., Any], name: str, loaded: str, done: str) -> None:
+    """From tab to tab, then from button to button, until the files or the slider of what was found."""
+    page, task = visit(), name.lower()
+    page.get_by_role("tab", name="Forgery").focus()
+    tab_to(page, lambda: page.evaluate("document.activeElement.textContent.trim()") == name)
+    page.keyboard.press("Enter")
+    press(page, f"{task}-example")
+    page.locator(loaded).wait_for()
+    press(page, f"{task}-start", "Shift+Tab")
+    said(page, task, done)
+    last = {"stereo": "#stereo-downloads", "video": "#video-mot", "attention": "#attention-block"}[task]
+    page.locator(last).wait_for()
+    tab_to(page, lambda: page.evaluate("(part) => !!document.activeElement.closest(part)", last))
+
+
+def press(page: Any, name: str, key: str = "Tab") -> None:
+    """Go to a button by keyboard and press it."""
+    tab_to(page, lambda: page.evaluate("document.activeElement.id") == name, key)
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Any, is_there: Callable[[], bool], key: str = "Tab") -> None:
+    """Press a key until the focus, which has to be seen, is there."""
+    for _ in range(60):
+        if is_there():
+            break
+        page.keyboard.press(key)
+    assert is_there()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

@@ -19,6 +19,7 @@ from vision.serve.http import create_app
 from vision.serve.services import Services
 from vision.serve.settings import Settings
 from vision.structures.forgery import ForgeryResult
+from vision.structures.heatmap import HeatMap
 from vision.structures.stereo import StereoResult
 from vision.structures.video import VideoResult
 
@@ -82,6 +83,10 @@ class StubServices(Services):
             result.error = notice_of(error, error.reason)
         else:
             result.probability = float(image.mean()) / 255
+            height, width = image.shape[:2]
+            center = np.array([height / 2]), np.array([width / 2])
+            tiles = np.full((1, 1), result.probability, np.float32)
+            result.heatmap = HeatMap(tiles, *center, height, width, 32, image)
         return result
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.serve.conftest import TOKEN, StubServices, clip, png
+from tests.serve.conftest import ADDRESS, TOKEN, StubServices, clip, png
 
 Served = Callable[..., tuple[TestClient, StubServices]]
 
@@ -103,6 +103,43 @@ FORM = {"content-type": "multipart/form-data; boundary=B"}
 def test_bodies_that_are_no_forms(client: TestClient, body: bytes, content_type: str, words: str) -> None:
     response = client.post("/v1/forgery", content=body, headers={"content-type": content_type})
     assert words in problem(response, 400)
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "zlib"])
+def test_a_form_in_a_codec_that_is_none_for_text_is_refused(client: TestClient, charset: str) -> None:
+    headers = {"content-type": f"multipart/form-data; boundary=B; charset={charset}"}
+    response = client.post("/v1/forgery", content=multipart((FILE, png())), headers=headers)
+    assert f"'{charset}'; expected utf-8" in problem(response, 415)
+    headers = {"content-type": "multipart/form-data; boundary=B; charset=UTF-8"}
+    assert client.post("/v1/forgery", content=multipart((FILE, png())), headers=headers).status_code == 200
+
+
+def test_a_body_with_two_lengths_is_refused(client: TestClient) -> None:
+    headers = {**FORM, "content-length": "5", "transfer-encoding": "chunked"}
+    response = client.post("/v1/forgery", content=multipart((FILE, png())), headers=headers)
+    assert "both Content-Length and Transfer-Encoding" in problem(response, 400)
+
+
+def test_what_a_page_fails_at_is_answered() -> None:
+    from fastapi import FastAPI
+    from python_multipart.multipart import MultipartParser
+
+    from vision.serve.http.app import answer_for_page
+
+    app, page = FastAPI(), FastAPI()
+
+    @page.post("/json")
+    async def read_json(value: dict[str, int]) -> None: ...
+
+    @page.post("/form")
+    async def read_form() -> None:
+        MultipartParser(b"B" * 300)
+
+    app.mount("/", page)
+    answer_for_page(app)
+    client = TestClient(app, base_url=ADDRESS)
+    problem(client.post("/json", content=b"\xff", headers={"content-type": "text/plain"}), 422)
+    assert "Boundary length" in problem(client.post("/form"), 400)
 
 
 def test_uploads_are_bounded_by_what_they_say_and_by_what_they_send(served: Served) -> None:
@@ -234,6 +271,7 @@ def test_the_token_is_asked_for(served: Served) -> None:
         {"origin": "https://evil.example"},
         {"origin": "http://127.0.0.1:8000"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],

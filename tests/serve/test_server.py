@@ -20,25 +20,41 @@ import pytest
 
 from tests.serve.conftest import png
 
-# A server whose model takes as long as the environment says.
-_STUB = """
-import os, sys, time
+# A server whose model, answers and bounds are as the environment says.
+_STUB = r"""
+import asyncio, os, sys, time
+from starlette.responses import StreamingResponse
 import vision.serve.http.protocol as protocol
 import vision.cli.serve.server as server
 from vision.serve.settings import Settings
 from vision.structures.forgery import ForgeryResult
 
 protocol.HEADER_SECONDS = float(os.environ["HEADER_SECONDS"])
+protocol.READ_SECONDS = float(os.environ["READ_SECONDS"])
+protocol.MAX_CONNECTIONS = int(os.environ["MAX_CONNECTIONS"])
 
 class Stub(server.Services):
+    judged = False
     def warm(self):
         self.is_ready = True
     def forgery(self, images):
         print("begun", flush=True)
         time.sleep(float(os.environ["MODEL_SECONDS"]))
-        return [ForgeryResult(path) for path in images]
+        self.judged = True
+        return [ForgeryResult(path, notes=["n" * int(os.environ["ANSWER_BYTES"])]) for path in images]
 
 server.Services = Stub
+
+def mount_page(app, settings, services):
+    async def events(request):
+        async def endless():
+            while True:
+                yield f"data: {services.judged}\n\n"
+                await asyncio.sleep(0.05)
+        return StreamingResponse(endless(), media_type="text/event-stream")
+    app.add_route("/events", events)
+
+server._mount_page = mount_page
 from vision.cli.process import run_guarded
 settings = Settings(port=0, only=("forgery",), queue=2, timeout=float(os.environ["TIMEOUT"]))
 sys.exit(run_guarded(lambda: server.serve(settings), lambda: "vision serve"))
@@ -59,7 +75,7 @@ class Server:
         self.port = 0
         self._listens = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
-        assert self._listens.wait(60), self.lines
+        assert self._listens.wait(60) and self.port, self.lines
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -69,6 +85,7 @@ class Server:
             if found:
                 self.port = int(found[1])
                 self._listens.set()
+        self._listens.set()  # it ended
 
     def connect(self) -> socket.socket:
         """A new connection, as soon as there is one."""
@@ -115,9 +132,18 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 def stub(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
-    def start(model: float = 0, headers: float = 20, timeout: float = 60) -> Server:
-        command = [sys.executable, "-c", _STUB]
-        server = Server(command, tmp_path, MODEL_SECONDS=str(model), HEADER_SECONDS=str(headers), TIMEOUT=str(timeout))
+    def start(
+        model: float = 0,
+        headers: float = 20,
+        timeout: float = 60,
+        reading: float = 60,
+        connections: int = 256,
+        answer_bytes: int = 0,
+    ) -> Server:
+        bounds = {"HEADER_SECONDS": headers, "READ_SECONDS": reading, "MAX_CONNECTIONS": connections}
+        work = {"MODEL_SECONDS": model, "TIMEOUT": timeout, "ANSWER_BYTES": answer_bytes}
+        environment = {name: str(value) for name, value in (bounds | work).items()}
+        server = Server([sys.executable, "-c", _STUB], tmp_path, **environment)
         started.append(server)
         return server
 
@@ -142,6 +168,23 @@ def test_sigterm_answers_what_was_accepted_and_leaves_no_file(stub: Callable[...
     assert not list(tmp_path.glob("vision-serve-*"))
     with pytest.raises(ConnectionError):
         server.connect()
+
+
+def test_sigterm_ends_streams_when_all_else_is_answered(stub: Callable[..., Server]) -> None:
+    server = stub(model=1.5)
+    judged = server.post(png())
+    server.wait_for_model()
+    with server.connect() as stream:
+        stream.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert stream.recv(10) == b"HTTP/1.1 2"
+        server.process.send_signal(signal.SIGTERM)
+        assert answer(judged)[0] == 200
+        rest = b""
+        while part := stream.recv(65536):
+            rest += part
+    assert b"data: False" in rest and b"data: True" in rest
+    # What never ends is cut after 23 s otherwise.
+    assert server.process.wait(15) == 143
 
 
 def test_a_client_that_goes_away_frees_its_place(stub: Callable[..., Server]) -> None:
@@ -173,6 +216,38 @@ def test_a_client_that_sends_its_headers_forever_is_cut_off(stub: Callable[..., 
         with connection, contextlib.suppress(ConnectionResetError):
             assert connection.recv(100) == b""
     assert server.get("/healthz")[0] == 200
+
+
+LARGE = 40_000_000  # bytes of an answer: far more than sockets hold
+
+
+def test_who_reads_slowly_gets_all_and_who_never_reads_is_cut_off_and_frees_its_place(
+    stub: Callable[..., Server],
+) -> None:
+    server = stub(reading=0.5, connections=1, answer_bytes=LARGE)
+    with server.post(png()) as slow:
+        received, began = 0, time.monotonic()
+        while part := slow.recv(65536):
+            received += len(part)
+            # No faster than that it takes four times as long as the server waits for one that reads nothing.
+            time.sleep(max(0.0, began + 2.0 * received / LARGE - time.monotonic()))
+    assert received > LARGE
+    server.wait_for_model()
+    with server.post(png()) as silent:
+        server.wait_for_model()
+        refused = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        refused.request("GET", "/healthz")
+        response = refused.getresponse()
+        assert response.headers["content-type"] == "application/problem+json"
+        assert (response.status, response.headers["retry-after"], response.headers["connection"]) == (503, "5", "close")
+        assert "1 connections" in json.loads(response.read())["detail"]
+        refused.close()
+        deadline = time.monotonic() + 20
+        while (status := server.get("/healthz")[0]) == 503 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert status == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert len(answer(silent)[1]) < LARGE
 
 
 def test_two_gigabytes_are_refused_before_they_are_sent(stub: Callable[..., Server]) -> None:
@@ -210,7 +285,9 @@ def test_damaged_requests_do_not_end_the_server(stub: Callable[..., Server]) -> 
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             with contextlib.suppress(ConnectionResetError):
-                assert answer(connection)[0] in (0, 400)
+                status, body = answer(connection)
+                assert status == 400
+                assert json.loads(body)["detail"] == "the request is no HTTP/1.1 that can be read"
     cut = server.post(png()[:-20])
     cut.close()
     assert server.get("/healthz") == (200, b'{"status": "alive"}')

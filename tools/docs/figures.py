@@ -78,9 +78,8 @@ def windows() -> str:
         left, top = 20 + panel % 2 * 230, panel // 2 * 250
         parts += grid((15, 15), 14, left, top + 44, fill, marks=queries)
         parts.append(label(left, top + 30, name))
-    return svg(
-        20 + 4 * 230, 270, "Windows of three queries, which a ring marks: sliding, dilated, strided, causal", parts
-    )
+    title = "Windows of three queries, which a ring marks: sliding, dilated, strided, causal"
+    return svg(20 + 2 * 230, 20 + 2 * 250, title, parts)
 
 
 def residue_groups() -> str:

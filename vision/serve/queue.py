@@ -103,6 +103,12 @@ class WorkQueue:
         with self._changed:
             return len(self._waiting)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        with self._changed:
+            return not self._waiting and not self._running
+
     def submit(
         self, work: Callable[[], T], *, cancel: threading.Event | None = None, is_part: bool = False
     ) -> Ticket[T]:

@@ -19,13 +19,17 @@ def unpacked(text: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_axes_and_colors() -> None:
-    """y goes up and z to the viewer; what is seen across gives the size."""
-    points = np.array([[x, y, 5.0] for x in (-1, 0, 1) for y in (-1, 0, 1)] + [[0, 1, 6], [0, 0, 99]])
-    colors = np.arange(33, dtype=np.uint8).reshape(11, 3)
+    """y goes up and z to the viewer; what nearly all points span gives middle and size, and one far off is left out."""
+    grid = [[x, y, z] for z in (4, 6) for x in (1, 2.5, 4) for y in (-1, 0, 1)] * 10
+    points = np.array([*grid, [2.5, 1, 5], [2.5, 0, 99]], float)
+    colors = np.stack([np.arange(len(points))] * 3, 1).astype(np.uint8) + np.array([0, 1, 2], np.uint8)
     place, color = unpacked(packed(points, colors))
-    assert len(place) == 10  # the last is too far
-    np.testing.assert_allclose(place[[0, 9]], [[-1, 1, 0], [0, -1, -1]], atol=1e-3)
-    assert color[9].tolist() == [27, 28, 29, 255]
+    assert len(place) == len(points) - 1
+    assert not np.array_equal(color[:20, 0], np.arange(20))  # by chance
+    order = np.argsort(color[:, 0])
+    place, color = place[order], color[order]
+    np.testing.assert_allclose(place[[0, 17, 180]], [[-1.5, 1, 1], [1.5, -1, -1], [0, -1, 0]], atol=1e-3)
+    assert color[17].tolist() == [17, 18, 19, 255]
 
 
 def test_limit_and_none() -> None:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from python_multipart.exceptions import FormParserError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 import vision
 from vision.models.listing import list_backbones, list_models
 from vision.serve.http.bodies import ClientGone
-from vision.serve.http.guard import Guard
+from vision.serve.http.guard import OPEN_PATHS, Guard
 from vision.serve.http.images import add_forgery, add_stereo
 from vision.serve.http.job_routes import add_video
 from vision.serve.http.jobs import Jobs
@@ -72,8 +75,26 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     _add_state(app, settings, services, recorder)
     _add_handlers(app)
     routes.read(app)
+    if settings.token is not None:
+        _describe_token(app)
     app.add_middleware(_guarded, settings=settings, routes=routes, recorder=recorder)
     return app
+
+
+def answer_for_page(app: FastAPI) -> None:
+    """Let what is mounted in the app answer damaged bodies as the API does, where it would fail at them itself."""
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        # FastAPI answers with the body, which may be no text.
+        return response_of(Problem(422, "the request does not hold what this path expects"))
+
+    async def on_form(request: Request, error: Exception) -> Response:
+        return response_of(Problem(400, f"the body is no multipart form ({error})"))
+
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            route.app.add_exception_handler(RequestValidationError, on_invalid)
+            route.app.add_exception_handler(FormParserError, on_form)
 
 
 def _guarded(app: ASGIApp, settings: Settings, routes: RouteTable, recorder: Recorder) -> ASGIApp:
@@ -131,6 +152,24 @@ def _models() -> list[dict[str, Any]]:
     return [
         record | {key: Path(record[key]).name for key in ("weights", "card") if record.get(key)} for record in records
     ]
+
+
+def _describe_token(app: FastAPI) -> None:
+    """Let OpenAPI say which requests have to bring the token, and how."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "the token of this server"},
+            "password": {"type": "http", "scheme": "basic", "description": "any user name; the token as the password"},
+        }
+        document["security"] = [{"bearer": []}, {"password": []}]
+        for path in OPEN_PATHS:
+            document["paths"][path]["get"]["security"] = []
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _add_handlers(app: FastAPI) -> None:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from python_multipart.exceptions import FormParserError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -72,7 +71,7 @@ async def read_form(request: Request, uploads: Uploads, required: Sequence[str],
     )
     try:
         data = await parser.parse()
-    except (MultiPartException, FormParserError) as error:
+    except (MultiPartException, ValueError) as error:  # ValueError: of the parser, or of what decodes its headers
         text = getattr(error, "message", None) or str(error)
         raise Problem(400, f"the body is no multipart form ({text})") from None
     except ClientDisconnect:

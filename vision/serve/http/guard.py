@@ -13,6 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +24,7 @@ from vision.serve.settings import Settings
 
 SLACK = 64 << 10  # bytes of a body around its files: boundaries and headers of its parts
 CHUNK_SECONDS = 30.0  # that a client may be silent amid its body
-WRITE_SECONDS = 60.0  # that it may take no byte of what it asked for
+STREAM = "vision.stream"  # in the state of a request whose answer is a stream of events
 OPEN_PATHS = ("/healthz", "/readyz")  # who watches a server has no token
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _SECURITY = (
@@ -61,8 +62,6 @@ class Guard:
             await self.app(scope, exchange.receive, exchange.send)
         except Problem as problem:
             await exchange.fail(problem)
-        except ClientTooSlow:
-            raise  # uvicorn closes the connection
         except Exception:
             _log.exception("%s failed", route)
             await exchange.fail(Problem(500, "the server failed at this request; its log says why"))
@@ -80,6 +79,7 @@ class Guard:
         if self.settings.token is not None and path not in OPEN_PATHS:
             check_token(headers.get("authorization", ""), self.settings.token, is_page=not path.startswith("/v1/"))
         self.routes.check(method, path)
+        kind = check_body(headers)
         length = headers.get("content-length")
         limit = self.settings.max_upload + SLACK
         if length is not None and (not length.isdecimal() or int(length) > limit):
@@ -87,13 +87,8 @@ class Guard:
         if self.routes.takes_files(method, path):
             if length is None and headers.get("transfer-encoding", "").lower() != "chunked":
                 raise Problem(411, "the request has neither Content-Length nor a chunked body; expected one of them")
-            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "multipart/form-data":
                 raise Problem(415, f"Content-Type is {kind[:60]!r}; expected multipart/form-data")
-
-
-class ClientTooSlow(Exception):
-    """The client does not take what it asked for."""
 
 
 class _Exchange:
@@ -125,17 +120,16 @@ class _Exchange:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            names = {name.lower() for name, _ in message.get("headers", ())}
-            extra = [(name, value) for name, value in _SECURITY if name not in names]
+            headers = Headers(raw=list(message.get("headers", ())))
+            if headers.get("content-type", "").startswith("text/event-stream"):
+                self._scope.setdefault("state", {})[STREAM] = True
+            extra = [(name, value) for name, value in _SECURITY if name.decode() not in headers]
             if self._scope["path"].startswith("/v1/"):
                 extra.append((b"cache-control", b"no-store"))
             message = {**message, "headers": [*message.get("headers", ()), *extra]}
         else:
             self.sent += len(message.get("body", b""))
-        try:
-            await asyncio.wait_for(self._send(message), WRITE_SECONDS)
-        except asyncio.TimeoutError:
-            raise ClientTooSlow from None
+        await self._send(message)
 
     async def fail(self, problem: Problem) -> None:
         if self.status:  # half of another answer is on its way: nothing can be added
@@ -175,9 +169,32 @@ def check_origin(headers: Mapping[str, str]) -> None:
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     is_other = site is not None and site not in ("same-origin", "none")
     if origin is not None:
-        is_other = is_other or urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        try:
+            is_other = is_other or urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        except ValueError:  # it is no address
+            is_other = True
     if is_other:
         raise Problem(403, "the request comes from a page of another origin; expected one of this server, or no page")
+
+
+def check_body(headers: Mapping[str, str]) -> str:
+    """Refuse what parsers of bodies read each in its own way; what Content-Type says is left, without parameters.
+
+    Raises:
+        Problem: 400 with two lengths of a body, which a proxy may read otherwise; 415 for a charset but
+            UTF-8: names of codecs that are none for text make parsers fail.
+    """
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise Problem(
+            400,
+            "the request has both Content-Length and Transfer-Encoding; expected one of them",
+            headers={"connection": "close"},
+        )
+    kind, parameters = parse_options_header(headers.get("content-type", ""))
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(415, f"the charset of Content-Type is {charset[:60]!r}; expected utf-8")
+    return kind.decode("latin-1").strip().lower()
 
 
 def check_token(authorization: str, token: str, is_page: bool) -> None:

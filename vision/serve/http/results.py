@@ -53,9 +53,10 @@ def record_schema(fields: list[str]) -> dict[str, Any]:
     return {"type": "object", "required": fields, "properties": {name: {} for name in fields}}
 
 
-def documented(schema: dict[str, Any], description: str) -> dict[str, Any]:
-    """What OpenAPI says of an answer in JSON."""
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def documented(schema: dict[str, Any], description: str, *files: str) -> dict[str, Any]:
+    """What OpenAPI says of an answer in JSON, or instead as a file of one of these media types."""
+    binary: dict[str, Any] = {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in files}
+    return {"description": description, "content": {"application/json": {"schema": schema}, **binary}}
 
 
 def form_schema(required: list[str], optional: list[str] | None = None) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,8 @@ from vision.images import read_image
 from vision.serve.page import examples
 from vision.serve.page.files import new_folder
 from vision.serve.page.findings import rows_html
-from vision.serve.page.stereo import Steps
 from vision.serve.page.toolkit import given, gr
-from vision.serve.page.waiting import STOPPED, Line, kind_errors, refusal, session_of
+from vision.serve.page.waiting import STOPPED, Line, kind_errors, refusal, session_of, told
 from vision.structures.attention import BlockAttention
 from vision.visualization import draw_attention
 
@@ -92,20 +90,16 @@ def attention_tab(line: Line) -> None:
     ) -> Iterator[dict[Any, Any]]:
         if path is None:
             raise refusal("Choose an image first")
-        steps = Steps(
+        looked = yield from told(
             line.wait(
                 (session_of(request), TASK),
                 lambda stop: _looked(path, (y / 100, x / 100), name, weights, line.services.settings.max_pixels),
                 lambda: "Looking …",
-            )
+            ),
+            status,
         )
-        try:
-            for text in steps:
-                yield {status: text}
-        except CancelledError:
-            yield {status: STOPPED}
+        if looked is None:
             return
-        looked: Looked = steps.value
         at = min(int(at), len(looked.blocks))
         random = "" if looked.is_trained else " The weights are random: no checkpoint was given."
         yield {

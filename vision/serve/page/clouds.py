@@ -12,6 +12,8 @@ import numpy as np
 from vision.serve.page.toolkit import gr
 
 MAX_POINTS = 300_000
+_FEW = 0.02  # of the points, at each end of each axis
+_WIDER = 1.5  # than high is what the page has room for
 _REACH = 3.0  # of what is kept, in units of the cloud's own size
 
 
@@ -29,17 +31,19 @@ def packed(points: np.ndarray, colors: np.ndarray, limit: int = MAX_POINTS) -> s
         limit: of more points so many are chosen evenly by chance.
 
     Returns:
-        Text; empty without points. A coordinate of 0 stands for -3 and 65535 for 3, where 80 % of the points lie
-        within 1 of their middle across; y is up and z toward the viewer.
+        Text; empty without points. A coordinate of 0 stands for -3 and 65535 for 3, where nearly all points lie
+        within 1.5 of their middle across and within 1 up and down; y is up and z toward the viewer.
     """
     if not len(points):
         return ""
-    if len(points) > limit:
-        chosen = np.sort(np.random.default_rng(0).choice(len(points), limit, replace=False))
-        points, colors = points[chosen], colors[chosen]
-    middle = np.median(points, axis=0)
+    # By chance, so that the first of them show the whole as well: while it turns, the page draws no more than it can.
+    chosen = np.random.default_rng(0).permutation(len(points))[:limit]
+    points, colors = points[chosen], colors[chosen]
+    # What turns stays in sight where it turns around its middle; single points far off have no say in that.
+    low, high = np.quantile(points, (_FEW, 1 - _FEW), axis=0)
+    middle = (low + high) / 2
     # By what is seen across: depth may reach much farther, and what is far off is left out.
-    size = float(np.quantile(np.abs(points - middle)[:, :2].max(1), 0.8)) or 1.0
+    size = float(((high - low)[:2] / [_WIDER, 1]).max()) / 2 or 1.0
     place = (points - middle) / size * [1, -1, -1]
     near = np.abs(place).max(1) <= _REACH
     place, colors = place[near], colors[near]
@@ -67,8 +71,10 @@ void main() {
   shade = color;
 }`;
 const FRAGMENT = `precision mediump float; varying vec3 shade; void main() { gl_FragColor = vec4(shade, 1.0); }`;
-const view = {x: 0.35, y: 0.15, away: 2.8};
+const view = {x: 0.2, y: 0.05, away: 3.2};
 let gl = null, canvas = null, program = null, count = 0, loaded = null, waits = false;
+// Of all points, those drawn while it turns: fewer where a picture takes long, as without a graphics card.
+let share = 1, turns = false, rest = 0, last = 0;
 
 function begin(found) {
   canvas = found;
@@ -101,8 +107,21 @@ function begin(found) {
   });
   new ResizeObserver(later).observe(canvas);
 }
-function turn(x, y) { view.x += x; view.y = Math.max(-1.5, Math.min(1.5, view.y + y)); later(); }
-function zoom(factor) { view.away = Math.max(0.3, Math.min(9, view.away * factor)); later(); }
+function turn(x, y) { view.x += x; view.y = Math.max(-1.5, Math.min(1.5, view.y + y)); move(); }
+function zoom(factor) { view.away = Math.max(0.3, Math.min(9, view.away * factor)); move(); }
+function move() {
+  if (!turns) last = 0;
+  turns = true;
+  clearTimeout(rest);
+  rest = setTimeout(() => { turns = false; later(); }, 300);
+  later();
+}
+function pace() {
+  const now = performance.now(), took = last ? now - last : 0;
+  last = now;
+  if (took > 50) share = Math.max(0.05, share * Math.max(0.3, 40 / took));
+  else if (took && took < 25) share = Math.min(1, share * 1.1);
+}
 function later() { if (!waits) { waits = true; requestAnimationFrame(draw); } }
 function draw() {
   waits = false;
@@ -123,9 +142,11 @@ function draw() {
   const at = (name) => gl.getUniformLocation(program, name);
   gl.uniform2f(at("turn"), view.x, view.y); gl.uniform1f(at("away"), view.away);
   gl.uniform1f(at("aspect"), canvas.width / canvas.height);
-  gl.uniform1f(at("size"), 3.6 * canvas.height / Math.sqrt(Math.max(count, 1)));
-  if (count) gl.drawArrays(gl.POINTS, 0, count);
-  canvas.dataset.points = count;
+  if (turns) pace();
+  const drawn = turns ? Math.ceil(count * share) : count;
+  gl.uniform1f(at("size"), 3.6 * canvas.height / Math.sqrt(Math.max(drawn, 1)));
+  if (drawn) gl.drawArrays(gl.POINTS, 0, drawn);
+  canvas.dataset.points = count; canvas.dataset.drawn = drawn;
 }
 watch("value", later);
 later();

@@ -1,8 +1,9 @@
-"""Examples that are drawn here when somebody asks for them: nothing is fetched, and nothing of others is shipped."""
+"""Examples, drawn here when somebody asks for them but for one image that ships: nothing is fetched."""
 
 from __future__ import annotations
 
 import functools
+import shutil
 import threading
 from pathlib import Path
 
@@ -36,14 +37,16 @@ def stereo_files(folder: Path) -> tuple[str, str]:
 
 
 def forgery_files(folder: Path) -> list[str]:
-    """A drawing, and a copy of it with the invisible watermark that a generator writes."""
+    """A generated image, a drawing, and a copy of that with the invisible watermark that a generator writes."""
     from vision.watermark import embed_watermark
 
     with _lock:
         view = stereo_pair()[0]
-    paths = [folder / "example_drawing.png", folder / "example_watermarked.png"]
-    Image.fromarray(view).save(paths[0])
-    Image.fromarray(embed_watermark(view, "FLUX")).save(paths[1])
+    names = ("example_generated.jpg", "example_drawing.png", "example_watermarked.png")
+    paths = [folder / name for name in names]
+    shutil.copyfile(Path(__file__).with_name(names[0]), paths[0])
+    Image.fromarray(view).save(paths[1])
+    Image.fromarray(embed_watermark(view, "FLUX")).save(paths[2])
     return [str(path) for path in paths]
 
 

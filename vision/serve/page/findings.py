@@ -55,14 +55,14 @@ def notes_html(lines: Sequence[str]) -> str:
 def _listed(heading: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    return f"<h4>{heading}</h4><ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>"
+    return f"<h2>{heading}</h2><ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>"
 
 
 def _facts(heading: str, pairs: Sequence[tuple[str, str]]) -> str:
     if not pairs:
         return ""
     rows = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(text)}</dd></div>" for name, text in pairs)
-    return f"<h4>{heading}</h4><dl>{rows}</dl>"
+    return f"<h2>{heading}</h2><dl>{rows}</dl>"
 
 
 def _text(text: object) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vision.files import write_csv
+from vision.images import IMAGE_SUFFIXES
 from vision.report import ReportWriter
 from vision.serve.page import examples
 from vision.serve.page.files import name_of, new_folder
@@ -46,7 +48,7 @@ class Judged:
 def forgery_tab(line: Line) -> None:
     """Add the tab's parts to the page that is being built."""
     gr.Markdown(_ABOUT)
-    files = gr.File(file_count="multiple", label="Images", height=140, elem_id="forgery-files")
+    files = gr.File(file_count="multiple", label="Images", height=180, elem_id="forgery-files")
     with gr.Row():
         start = gr.Button("Judge", variant="primary", elem_id="forgery-start")
         folder = gr.UploadButton("Choose a folder", file_count="directory", elem_id="forgery-folder")
@@ -108,7 +110,7 @@ def forgery_tab(line: Line) -> None:
 
     outputs = [status, results, kept, table, chosen, csv, report, slider, findings]
     running = start.click(judge, files, outputs, show_progress="hidden", api_visibility="private")
-    folder.upload(lambda paths: paths, folder, files, show_progress="hidden", api_visibility="private")
+    folder.upload(_images_of, folder, files, show_progress="hidden", api_visibility="private")
     example.click(load, None, files, api_visibility="private")
     chosen.input(look, [kept, chosen], [slider, findings], show_progress="hidden", api_visibility="private")
 
@@ -126,6 +128,14 @@ def _checked(paths: list[str] | None) -> list[str]:
     if len(paths) > MAX_IMAGES:
         raise refusal(f"These are {len(paths)} images; expected at most {MAX_IMAGES} at a time")
     return paths
+
+
+def _images_of(paths: list[str]) -> list[str]:
+    """Of the files of a folder those that are called images; whatever else lies there is nobody's choice."""
+    images = [path for path in paths if Path(path).suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise refusal(f"The folder has no image among its {len(paths)} files")
+    return images
 
 
 def _one(line: Line, session: str, path: str, number: int, total: int, found: list[ForgeryResult]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from vision.serve.page.corrected import QuietProgress, add_corrected_script
 from vision.serve.page.files import private_cache
 from vision.serve.page.layout import build_page
 from vision.serve.page.style import CSS, theme
@@ -28,6 +29,8 @@ def mount_page(app: FastAPI, settings: Settings, services: Services) -> None:
     """
     cache = private_cache()
     page = build_page(settings, services)
+    add_corrected_script(app)
+    app.add_middleware(QuietProgress)
     gr.mount_gradio_app(
         app,
         page,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from typing import Any
 
 from vision.geometry import CameraPair, StereoCalibration, read_calibration, read_cameras
@@ -14,7 +13,7 @@ from vision.serve.page.files import name_of, new_folder
 from vision.serve.page.findings import notes_html
 from vision.serve.page.stereo_files import StereoFiles, stereo_files
 from vision.serve.page.toolkit import given, gr
-from vision.serve.page.waiting import STOPPED, Line, kind_errors, refusal, session_of
+from vision.serve.page.waiting import STOPPED, Line, kind_errors, refusal, session_of, told
 from vision.structures.stereo import StereoResult
 
 TASK = "stereo"
@@ -45,7 +44,7 @@ def stereo_tab(line: Line) -> None:
         stop = gr.Button("Stop", variant="stop", elem_id="stereo-stop")
     status = gr.HTML("", elem_classes="status", elem_id="stereo-status")
     with gr.Column(visible=False) as results:
-        notes = gr.HTML(elem_id="stereo-notes")
+        notes = gr.HTML(visible=False, elem_id="stereo-notes")
         gr.HTML(_KEY)
         with gr.Row():
             disparity = _output("Disparity", "stereo-disparity")
@@ -58,7 +57,9 @@ def stereo_tab(line: Line) -> None:
             occlusion = _output("Hidden or wrong", "stereo-occlusion")
         cloud_label = gr.HTML(elem_id="stereo-points")
         cloud = cloud_viewer("stereo-cloud")
-        files = gr.File(label="Downloads", file_count="multiple", interactive=False, elem_id="stereo-downloads")
+        files = gr.File(
+            label="Downloads", file_count="multiple", interactive=False, height=230, elem_id="stereo-downloads"
+        )
 
     def match(
         first: str | None, second: str | None, known: list[str] | None, raw: bool, request: gr.Request
@@ -67,25 +68,20 @@ def stereo_tab(line: Line) -> None:
             raise refusal("Choose a left view first" if second else "Choose two views, or one file with both")
         geometry = _geometry(known, raw)
         parts = [0, 1]
-        try:
-            for text in (
-                steps := Steps(
-                    line.wait(
-                        (session_of(request), TASK),
-                        lambda stop: _matched(line, first, second, geometry, stop, parts),
-                        lambda: "Matching …" if parts[1] <= 1 else f"Matching part {parts[0] + 1} of {parts[1]} …",
-                    )
-                )
-            ):
-                yield {status: text}
-        except CancelledError:
-            yield {status: STOPPED}
+        made = yield from told(
+            line.wait(
+                (session_of(request), TASK),
+                lambda stop: _matched(line, first, second, geometry, stop, parts),
+                lambda: "Matching …" if parts[1] <= 1 else f"Matching part {parts[0] + 1} of {parts[1]} …",
+            ),
+            status,
+        )
+        if made is None:
             return
-        made: StereoFiles = steps.value
         yield {
             status: made.summary,
             results: gr.Column(visible=True),
-            notes: notes_html(made.notes),
+            notes: gr.HTML(notes_html(made.notes), visible=bool(made.notes)),
             disparity: made.disparity,
             views: made.views,
             confidence: made.confidence,
@@ -106,17 +102,6 @@ def stereo_tab(line: Line) -> None:
         return STOPPED
 
     stop.click(give_up, None, status, queue=False, api_visibility="private")
-
-
-class Steps:
-    """A generator whose value stays when a loop over it has ended."""
-
-    def __init__(self, steps: Any) -> None:
-        self._steps = steps
-        self.value: Any = None
-
-    def __iter__(self) -> Iterator[str]:
-        self.value = yield from self._steps
 
 
 def _input(label: str, name: str) -> gr.Image:

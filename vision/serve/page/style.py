@@ -7,12 +7,13 @@ from vision.serve.page.toolkit import gr
 SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]
 MONO_FONT = ["ui-monospace", "SFMono-Regular", "Menlo", "Liberation Mono", "monospace"]
 
+# Lists of selectors without :is(), whose commas Gradio takes for those between selectors.
 CSS = """
 .gradio-container { max-width: min(1240px, 100vw) !important; min-width: 0 !important; margin: 0 auto; }
 .gradio-container .main { min-width: 0 !important; max-width: 100% !important; }
 .status { min-height: 1.6em; font-weight: 600; }
 .status:empty { min-height: 0; }
-.findings h4 { margin: 0.9em 0 0.2em; font-size: 1em; font-weight: 650; }
+.findings h2 { margin: 0.9em 0 0.2em; font-size: 1em !important; font-weight: 650; }
 .findings ul { margin: 0; padding-left: 1.2em; list-style: disc; }
 .findings li { margin: 0.15em 0; overflow-wrap: anywhere; }
 .findings dl div { display: flex; gap: 0.8em; flex-wrap: wrap; }
@@ -29,18 +30,22 @@ CSS = """
 .dark .findings .badge.open { background: #43340c; color: #fdf1cf; }
 .wide { overflow-x: auto; max-width: 100%; }
 .wide table { border-collapse: collapse; min-width: 100%; border: 0; }
-.gradio-container .wide table tr { border: 0 !important; }
-.gradio-container .wide table :is(th, td) {
-  text-align: left; padding: 0.35em 0.7em; border: 0 solid var(--border-color-primary) !important;
-  border-bottom-width: 1px !important; white-space: nowrap;
+.gradio-container .wide table tr, .gradio-container .wide table th, .gradio-container .wide table td {
+  border: 0 solid var(--border-color-primary) !important;
 }
-.gradio-container .wide table td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 7em; }
+.gradio-container .wide table th, .gradio-container .wide table td {
+  text-align: left; padding: 0.35em 0.7em; border-bottom-width: 1px !important; white-space: nowrap;
+}
+.gradio-container #forgery-table td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 12em; }
 .wide th { font-weight: 650; }
 .key { margin: 0; }
 .key i {
   display: inline-block; width: 5em; height: 0.8em; border-radius: 3px; vertical-align: middle;
   background: linear-gradient(90deg, #3b4cc0, #dddddd, #b40426);
 }
+.gradio-container button.lg { min-width: min(130px, 100%) !important; padding-inline: 0.2em; }
+input[type="range"]::-webkit-slider-thumb { box-shadow: 0 0 0 2px #2f7fd6 !important; }
+input[type="range"]::-moz-range-thumb { box-shadow: 0 0 0 2px #2f7fd6 !important; }
 .cloud canvas { display: block; width: 100%; height: 420px; border-radius: 8px; touch-action: pan-y; cursor: grab; }
 .chart { margin: 0; max-width: 760px; }
 .chart figcaption { font-weight: 650; margin-bottom: 0.3em; }
@@ -56,12 +61,22 @@ CSS = """
   .tab-container button { padding: 0 7px !important; }
   .cloud canvas { height: 320px; }
   .chart text { font-size: 22px; }
-  .findings dt { min-width: 5em; }
+  .findings dt { min-width: 6.5em; }
   .findings dl div { flex-wrap: nowrap; }
 }
 """
 
 
 def theme() -> gr.Theme:
-    """Gradio's base theme with fonts that are there already."""
-    return gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=SYSTEM_FONT, font_mono=MONO_FONT)
+    """Gradio's base theme with fonts that are there already, larger text, and colors that stand out."""
+    base = gr.themes.Base(
+        primary_hue="blue", neutral_hue="slate", text_size="lg", font=SYSTEM_FONT, font_mono=MONO_FONT
+    )
+    return base.set(
+        body_text_color_subdued="*neutral_500",
+        link_text_color_dark="*primary_400",
+        button_large_text_size="16px",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )

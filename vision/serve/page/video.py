@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from vision.serve.page import examples
 from vision.serve.page.charts import counts_svg
 from vision.serve.page.files import name_of, new_folder
 from vision.serve.page.findings import notes_html, rows_html
-from vision.serve.page.stereo import Steps
 from vision.serve.page.toolkit import given, gr
-from vision.serve.page.waiting import STOPPED, Line, refusal, session_of
+from vision.serve.page.waiting import Line, refusal, session_of, told
 from vision.structures.mot import mot_lines
 from vision.structures.video import NO_TRACK, VideoResult
 
@@ -61,7 +59,7 @@ def video_tab(line: Line) -> None:
         stop = gr.Button("Stop", variant="stop", elem_id="video-stop")
     status = gr.HTML("", elem_classes="status", elem_id="video-status")
     with gr.Column(visible=False) as results:
-        notes = gr.HTML(elem_id="video-notes")
+        notes = gr.HTML(visible=False, elem_id="video-notes")
         drawn = gr.Video(label="What was found", interactive=False, elem_id="video-drawn", buttons=[])
         chart = gr.HTML(elem_id="video-chart")
         table = gr.HTML(elem_id="video-table")
@@ -78,18 +76,14 @@ def video_tab(line: Line) -> None:
             of = f" of {seen[1]}" if seen[1] else ""
             return f"Looking at frame {seen[0]}{of} …" if seen[0] else "Opening the clip …"
 
-        steps = Steps(
+        found = yield from told(
             line.wait(
                 (session_of(request), TASK), lambda stop: find_people(line, path, stop, seen), doing, is_soft=True
-            )
+            ),
+            status,
         )
-        try:
-            for text in steps:
-                yield {status: text}
-        except CancelledError:
-            yield {status: STOPPED}
+        if found is None:
             return
-        found: Found = steps.value
         rows = [
             [str(number), name, f"{first:.1f} s", f"{last:.1f} s", str(frames)]
             for number, (name, first, last, frames) in sorted(found.tracks.items())
@@ -97,7 +91,7 @@ def video_tab(line: Line) -> None:
         yield {
             status: found.summary,
             results: gr.Column(visible=True),
-            notes: notes_html(found.notes),
+            notes: gr.HTML(notes_html(found.notes), visible=bool(found.notes)),
             drawn: found.video,
             chart: counts_svg(found.counts),
             table: rows_html(["Track", "Class", "From", "To", "Frames"], rows) if rows else "",

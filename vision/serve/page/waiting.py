@@ -106,6 +106,31 @@ class Line:
                 yield text
 
 
+def told(steps: Generator[str, None, T], status: Any) -> Generator[dict[Any, Any], None, T | None]:
+    """Say in a part of the page how work stands.
+
+    Args:
+        steps: what `Line.wait` gives.
+        status: the part.
+
+    Yields:
+        What an event of the page yields.
+
+    Returns:
+        The result; None when it was given up, and the page says so.
+    """
+    try:
+        while True:
+            yield {status: next(steps)}
+    except StopIteration as end:
+        return end.value
+    except CancelledError:
+        yield {status: STOPPED}
+        return None
+    finally:
+        steps.close()  # also when the page is left: the place in the line is free then
+
+
 PLAIN: dict[str, Any] = {"title": "This did not work", "print_exception": False, "duration": 15}
 
 
