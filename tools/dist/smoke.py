@@ -43,7 +43,7 @@ def main() -> int:
             start = time.monotonic()
             try:
                 said = step()
-            except (Broken, OSError, ValueError, LookupError) as error:
+            except (Broken, OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
                 broken += 1
                 said = f"BROKEN: {error}"
             print(f"{title}: {said} ({time.monotonic() - start:.1f} s)", flush=True)
@@ -66,7 +66,7 @@ def make_inputs() -> None:
 
 def vision(*words: str, code: int = 0) -> str:
     """Standard output of a command that must end with this exit code."""
-    done = subprocess.run([VISION, *words], text=True, capture_output=True, timeout=600)
+    done = subprocess.run([VISION, *words], text=True, capture_output=True, timeout=1200)
     if done.returncode != code:
         raise Broken(f"vision {' '.join(words)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return done.stdout
