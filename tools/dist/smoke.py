@@ -1,6 +1,6 @@
 """Tries each command of an installed suite: `python smoke.py`, by the Python of the environment, away from the source.
 
-It imports nothing but what the suite requires, and prints a line per command.
+Names of commands try these alone. It imports nothing but what the suite requires, and prints a line per command.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 VISION = str(Path(sys.executable).parent / "vision")
@@ -33,13 +33,13 @@ class Broken(Exception):
     """A command did not do what it is for."""
 
 
-def main() -> int:
-    """Try all; exit code 0, or 1 where something is broken."""
+def main(names: Sequence[str]) -> int:
+    """Try these commands, or all; exit code 0, or 1 where something is broken."""
     broken = 0
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         make_inputs()
-        for title, step in STEPS.items():
+        for title, step in [(name, STEPS[name]) for name in names or STEPS]:
             start = time.monotonic()
             try:
                 said = step()
@@ -208,4 +208,4 @@ STEPS: dict[str, Callable[[], str]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
