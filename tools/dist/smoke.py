@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,7 +130,7 @@ def serve() -> str:
         answer = until_it_answers(process, f"http://127.0.0.1:{port}/healthz")
     finally:
         process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=300)[1]
     if process.returncode != 128 + signal.SIGTERM:
         raise Broken(f"told to end, it ended with {process.returncode}: {said[-500:]}")
     return answer
@@ -139,12 +138,12 @@ def serve() -> str:
 
 def until_it_answers(process: subprocess.Popen[str], url: str) -> str:
     """The answer of a server that may still be starting."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return f"/healthz: {answer.read().decode().strip()}"
-        except urllib.error.URLError:
+        except OSError:  # it does not listen yet, or is too busy to answer
             time.sleep(0.5)
     raise Broken("it gave no answer")
 
