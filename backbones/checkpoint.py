@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from backbones.neighborhood.hugging_face import from_hugging_face, is_hugging_face
 from backbones.neighborhood.rel_pos_bias import fit_rel_pos_biases
-from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.checkpoint import CheckpointError, load_strict, read_checkpoint, source_of
 
 _BLOCK_NAMES = {
     "norm1.body.": "norm.",
@@ -77,11 +77,17 @@ def load_backbone(model: nn.Module, path: str | Path, prefix: str | None = None)
     another number of classes starts anew, too. Both are logged. A checkpoint of a whole detector gives its backbone, or
     what lies under `prefix`, with or without its last dot.
 
+    Args:
+        model: takes the weights.
+        path: the file, or a name of published weights as in `vision.checkpoint.read_checkpoint`.
+        prefix: of the keys to take.
+
     Raises:
         CheckpointError: the file is missing or corrupt, no key has the prefix, the key names belong to no known
             model, or it is of another variant: the first wrong key and shape are named.
     """
     state = read_checkpoint(path)[0]
+    path = source_of(path)
     start = "backbone." if prefix is None else f"{prefix.removesuffix('.')}."
     inner = {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
     if prefix is not None and not inner:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from vision.checkpoint import CheckpointError, read_checkpoint
 from vision.errors import UsageError
+from vision.hub import file_sha256 as file_sha256
 from vision.normalize import IMAGENET_MEAN, IMAGENET_STD
 
 # By what timm's hub repositories call their weights, the preferred one first.
@@ -177,15 +177,6 @@ def cached_weights(name: str) -> Path | None:
     names = (config.hf_hub_filename,) if config.hf_hub_filename else _CACHED_NAMES
     found = (try_to_load_from_cache(config.hf_hub_id, file) for file in names)
     return next((Path(path) for path in found if isinstance(path, str)), None)
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as `sha256sum` prints it."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:

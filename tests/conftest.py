@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +194,32 @@ def _picture(rng: np.random.Generator, size: int, fake: bool) -> np.ndarray:
     ramp = np.linspace(0, 200, size)[:, None, None] * rng.uniform(0.3, 1, 3) + rng.uniform(0, 20, (size, size, 3))
     board = np.indices((size, size)).sum(0)[..., None] % 2 * 30
     return (ramp + board * fake).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler, int], None]], str]]:
+    """A function: what answers GET, given the handler and how many came before -> the address of a file."""
+    servers = []
+
+    def start(answer: Callable[[BaseHTTPRequestHandler, int], None]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                count = self.server.count  # type: ignore[attr-defined]
+                self.server.count += 1  # type: ignore[attr-defined]
+                with contextlib.suppress(ConnectionError):  # who asked may have gone
+                    answer(self, count)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.count, server.stop = 0, threading.Event()  # type: ignore[attr-defined]
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/w.pth"
+
+    yield start
+    for server in servers:
+        server.stop.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        server.server_close()

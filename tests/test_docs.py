@@ -18,6 +18,7 @@ NAMES = [
     "dinat.md",
     "stereo.md",
     "video.md",
+    "weights.md",
 ]
 
 

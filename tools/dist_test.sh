@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Test on several processes of one machine (one a GPU; on CPU they talk over gloo).
+# Test on several processes of one machine or of several (one a GPU; on CPU they talk over gloo).
 # Usage: tools/dist_test.sh CONFIG CHECKPOINT NPROC [arguments of tools/test.py]
-# NNODES, NODE_RANK, MASTER_ADDR and PORT may be set for more machines or another port; PYTHON names the interpreter.
+# Several machines: as tools/dist_train.sh. PYTHON names the interpreter.
 set -euo pipefail
+tools=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=tools/torchrun.sh
+source "$tools/torchrun.sh"
 
 if [ $# -lt 3 ]; then
     echo "usage: $0 CONFIG CHECKPOINT NPROC [arguments of tools/test.py]" >&2
@@ -12,11 +15,6 @@ config=$1
 checkpoint=$2
 nproc=$3
 shift 3
+[ -f "$config" ] || fail "config not found: $config"
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
-    --nnodes "${NNODES:-1}" \
-    --node-rank "${NODE_RANK:-0}" \
-    --master-addr "${MASTER_ADDR:-127.0.0.1}" \
-    --master-port "${PORT:-29500}" \
-    --nproc-per-node "$nproc" \
-    "$(dirname "${BASH_SOURCE[0]}")/test.py" "$config" "$checkpoint" --launcher pytorch "$@"
+run_on_all "$nproc" "$tools/test.py" "$config" "$checkpoint" --launcher pytorch "$@"

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Train on several processes of one machine (one a GPU; on CPU they talk over gloo).
+# Train on several processes of one machine or of several (one a GPU; on CPU they talk over gloo).
 # Usage: tools/dist_train.sh CONFIG NPROC [arguments of tools/train.py]
-# NNODES, NODE_RANK, MASTER_ADDR and PORT may be set for more machines or another port; PYTHON names the interpreter.
+# Several machines: run it on each, with NNODES, MASTER_ADDR (one of them), PORT and, unless they shall number themselves,
+# NODE_RANK. PYTHON names the interpreter. docs/distributed.md says more.
 set -euo pipefail
+tools=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=tools/torchrun.sh
+source "$tools/torchrun.sh"
 
 if [ $# -lt 2 ]; then
     echo "usage: $0 CONFIG NPROC [arguments of tools/train.py]" >&2
@@ -11,11 +15,6 @@ fi
 config=$1
 nproc=$2
 shift 2
+[ -f "$config" ] || fail "config not found: $config"
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
-    --nnodes "${NNODES:-1}" \
-    --node-rank "${NODE_RANK:-0}" \
-    --master-addr "${MASTER_ADDR:-127.0.0.1}" \
-    --master-port "${PORT:-29500}" \
-    --nproc-per-node "$nproc" \
-    "$(dirname "${BASH_SOURCE[0]}")/train.py" "$config" --launcher pytorch "$@"
+run_on_all "$nproc" "$tools/train.py" "$config" --launcher pytorch "$@"

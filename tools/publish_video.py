@@ -14,7 +14,8 @@ from vision.checkpoint import write_safetensors
 from vision.cli.process import program
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
-from vision.models.video.checkpoint import VARIANTS, checked_classes, network_of, read_network
+from vision.models.video.arguments import checked_classes
+from vision.models.video.checkpoint import VARIANTS, network_of, read_network
 
 
 @program

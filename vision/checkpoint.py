@@ -1,7 +1,7 @@
 """Weights in files: read without running a stranger's code, written whole, loaded strictly.
 
 A pickle may name any function of any package and have it called. Hence safetensors is what we write, and PyTorch's
-files are read with a fixed list of harmless names (at the end of this module), which training checkpoints need.
+files are read with a fixed list of harmless names (`vision.pickled`), which training checkpoints need.
 """
 
 from __future__ import annotations
@@ -10,32 +10,37 @@ import json
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vision.errors import UsageError
+from vision.errors import CheckpointError as CheckpointError
 from vision.files import replacing_path
+from vision.hub import REMEDY, find_file, published_file
+from vision.pickled import Inert as Inert
+from vision.pickled import numpy_globals as numpy_globals
+from vision.pickled import stored_function as stored_function
+from vision.pickled import training_globals
+from vision.published import Published, find_published
 
 # Tied weights are stored once and counted each time; no network has them more often.
 MAX_REPEATS = 16
-
-
-class CheckpointError(UsageError):
-    """A weights file cannot be used; the message says which, why and what to do."""
-
-    def __init__(self, message: str = "", *, code: str = "bad-checkpoint", value: Any = None) -> None:
-        super().__init__(message, code=code, value=value)
+# What `save_pretrained` writes into a folder, under the names of the Hugging Face hub.
+WEIGHTS_NAME, CONFIG_NAME = "model.safetensors", "config.json"
+_MOST_CONFIG = 1 << 20
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a `.safetensors` file, or of a PyTorch file (a training checkpoint, a flat dict).
 
     PyTorch files are read with `weights_only=True`: files that would run code are refused.
+
+    Args:
+        path: the file; a folder that `save_pretrained` wrote; or, where no file has it, a name of
+            `vision.published.PUBLISHED`: see `vision.hub` for where its file is looked for.
 
     Returns:
         The state dict with the file's own key names, and its metadata (JSON values decoded; of PyTorch files nothing
@@ -44,27 +49,56 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     Raises:
         CheckpointError: missing, unreadable, corrupt, or not a file of weights.
     """
+    row = _published(path)
+    if row is not None:
+        return read_published(row)
+    config = read_config(Path(path, CONFIG_NAME)) if Path(path, CONFIG_NAME).is_file() and path != "" else {}
     path = _file(path)
     try:
         # By their first bytes: what a file is called says little about what it is.
-        return _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
+        state, metadata = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
     except CheckpointError:
         raise
     except Exception as error:  # decoders raise what they like on damaged bytes
         raise CheckpointError(f"checkpoint {path} cannot be read ({_damage(error)}); is it complete?") from error
+    return state, {**metadata, **config}
+
+
+def source_of(path: str | Path) -> str | Path:
+    """For messages: the file that a name of published weights stands for; anything else as it is."""
+    row = _published(path)
+    return path if row is None else find_file(row) or path
+
+
+def read_published(row: Published, cache: str | Path | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """As `read_checkpoint`, of published weights, wherever they are (see `vision.hub`).
+
+    Args:
+        row: of `vision.published`.
+        cache: folder instead of torch's hub cache.
+
+    Raises:
+        CheckpointError: they are not here and may not be fetched, or their file is damaged or another one. It stays.
+    """
+    path = published_file(row, cache, check=read_checkpoint)
+    try:
+        return read_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; it should be that of {row.url}: {REMEDY}", value=str(path)) from error
 
 
 def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any:
     """All that a trainer saved in a PyTorch file, of the types that `torch.serialization.add_safe_globals` has named.
 
     Args:
-        path: the file.
+        path: the file, or a name of published weights as in `read_checkpoint`.
         map_location: as `torch.load` has it.
 
     Raises:
         CheckpointError: missing, unreadable, cut off, compressed, or holding anything that could run code.
     """
-    path = _file(path)
+    row = _published(path)
+    path = _file(path) if row is None else published_file(row, check=read_checkpoint)
     try:
         _check_archive(path)
         # Not by its name, by whose ending torch would choose a reader; it warns of pickles that it then refuses.
@@ -99,6 +133,19 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
     Raises:
         CheckpointError: the weights belong to another model, or are not finite.
     """
+    check_fits(model, state, source)
+    try:
+        model.load_state_dict(dict(state), strict=True)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise CheckpointError(f"checkpoint {source} cannot be used: {_reason(error)}") from error
+
+
+def check_fits(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """What `load_strict` asks of weights, without loading them: the model may be one of shapes alone.
+
+    Raises:
+        CheckpointError: the weights belong to another model, or are not finite.
+    """
     expected = model.state_dict()
     for key, value in expected.items():
         if key not in state:
@@ -121,10 +168,6 @@ def load_strict(model: nn.Module, state: Mapping[str, Tensor], source: str | Pat
             f"checkpoint {source} cannot be used: {broken} has values that are not finite; "
             "take one from before the training diverged"
         )
-    try:
-        model.load_state_dict(dict(state), strict=True)
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise CheckpointError(f"checkpoint {source} cannot be used: {_reason(error)}") from error
 
 
 def _is_finite(value: Tensor) -> bool:
@@ -134,12 +177,20 @@ def _is_finite(value: Tensor) -> bool:
     return bool((value.float() if value.element_size() == 1 else value).isfinite().all())
 
 
+def _published(path: str | Path) -> Published | None:
+    """The published weights that a name stands for; None where a file or folder has that name."""
+    return None if Path(path).exists() else find_published(str(path))
+
+
 def _file(path: str | Path) -> Path:
     if path == "":  # as a Path it is the folder that one is in
         raise CheckpointError("checkpoint '' names no file; expected one")
     path = Path(path)
+    if path.is_dir() and (path / WEIGHTS_NAME).is_file():
+        return path / WEIGHTS_NAME
     if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} does not exist or is not a file")
+        kind = f", nor does it hold {WEIGHTS_NAME}" if path.is_dir() else ""
+        raise CheckpointError(f"checkpoint {path} does not exist or is not a file{kind}")
     return path
 
 
@@ -175,6 +226,23 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118 (not a mapping)
 
 
+def read_config(path: str | Path) -> dict[str, Any]:
+    """What a model is made of, from `config.json`.
+
+    Raises:
+        CheckpointError: it is missing, too large, or no JSON object.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(_MOST_CONFIG + 1)
+        config = json.loads(text) if len(text) <= _MOST_CONFIG else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read: {_reason(error)}", value=str(path)) from error
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} is no JSON object of at most {_MOST_CONFIG:,} bytes", value=str(path))
+    return config
+
+
 def _decoded(value: str) -> Any:
     try:
         return json.loads(value)
@@ -186,7 +254,7 @@ def _read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state dict of a PyTorch file, however deep trainers have wrapped it, and the classes of mmengine's data."""
     _check_archive(path)
     with (
-        torch.serialization.safe_globals(_training_globals(path)),
+        torch.serialization.safe_globals(training_globals(path)),
         path.open("rb") as file,
         warnings.catch_warnings(),
     ):
@@ -253,50 +321,3 @@ def _check_size(path: Path, state: Mapping[str, Tensor]) -> None:
             f"checkpoint {path} has {stored / 1e6:.1f} MB, but its tensors {size / 1e6:.1f} MB: they repeat stored "
             f"values; expected at most {MAX_REPEATS} times the file's size"
         )
-
-
-def _training_globals(path: Path) -> list[Any]:
-    """What this file may refer to beside tensors: mmengine's objects become inert, so that mmengine is not needed."""
-    wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    stored = [(Inert, name) for name in wanted if name.startswith("mmengine.")]
-    return [*stored, (stored_function, "builtins.getattr"), *numpy_globals()]
-
-
-def numpy_globals() -> list[Any]:
-    """What a pickled array or number of numpy refers to, under its names in numpy 1 and numpy 2.
-
-    Training checkpoints hold such numbers in their logs, whichever numpy wrote them.
-    """
-    functions = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
-    names = [
-        (f, f"{core}.multiarray.{name}") for name, f in functions.items() for core in ("numpy.core", "numpy._core")
-    ]
-    return [*names, np.ndarray, np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
-
-
-class Inert:
-    """Stands in for an object of mmengine, such as a log history, while weights are read; nothing ever uses it."""
-
-
-def stored_function(owner: object, name: str) -> Callable[..., Any] | None:
-    """Look up one of the functions that mmengine's log histories and one-cycle schedules are pickled with.
-
-    It stands for `getattr` while a checkpoint is read; `getattr` itself would let a file reach anything.
-
-    Raises:
-        ValueError: any other attribute is asked for.
-    """
-    if owner is Inert:
-        return None
-    from mmengine.logging.history_buffer import HistoryBuffer
-    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
-
-    if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
-        return getattr(HistoryBuffer, name)
-    if owner is OneCycleParamScheduler and name in ("_annealing_cos", "_annealing_linear"):
-        return getattr(OneCycleParamScheduler, name)
-    # Not an UnpicklingError: OneDL's mmengine would answer that by reading the file again without any restriction.
-    raise ValueError(
-        f"checkpoint refers to {name!r} of {owner!r}; only HistoryBuffer's min, max, current and mean may be, "
-        "and OneCycleParamScheduler's annealing functions"
-    )

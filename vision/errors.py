@@ -19,6 +19,8 @@ CODES: dict[str, str] = {
     "no-weights": "the model ships without weights, and no checkpoint was named",
     "wrong-task": "a stereo model was asked for flow, or a flow model for disparity",
     "bad-checkpoint": "a file of weights cannot be used, for a reason that no other code names",
+    "no-published-weights": "weights have a known name, but are not on this machine; the value is the name",
+    "download-failed": "weights cannot be fetched, or are not what was expected; the value is their address",
     "no-foundation": "the detector needs the weights of a foundation model, and there are none; the value is its name",
     "other-foundation": "the weights of a foundation model are of another one, or not those of the training",
     "bad-state": "the saved state of a stream does not fit the network, or is damaged",
@@ -124,6 +126,13 @@ class UsageError(ValueError):
         super().__init__("\n".join(map(printable, message.split("\n"))))
         self.code = code
         self.value = value
+
+
+class CheckpointError(UsageError):
+    """A weights file cannot be used; the message says which, why and what to do."""
+
+    def __init__(self, message: str = "", *, code: str = "bad-checkpoint", value: Any = None) -> None:
+        super().__init__(message, code=code, value=value)
 
 
 class Notice(str):

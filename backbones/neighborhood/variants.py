@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backbones.neighborhood.dilations import recommend_dilations
+from vision.published import PUBLISHED
 
-_SITE = "https://shi-labs.com/projects/"
 _IMAGENET_22K_CLASSES = 21841
 
 
@@ -18,7 +18,7 @@ class Variant:
     Attributes:
         family: class that builds it: "NAT", "DiNAT" or "DiNATS".
         embed_dim, depths, num_heads, mlp_ratio, drop_path_rate, layer_scale, kernel_size: arguments of that class.
-        checkpoint: official address below the project's site.
+        checkpoint: name of the official weights in `vision.published`.
         params: million parameters as published; None where nothing was.
         gmacs: published cost of one image in 10**9 multiply-accumulates.
         top1: published ImageNet-1k accuracy in percent.
@@ -44,7 +44,7 @@ class Variant:
     @property
     def url(self) -> str:
         """Where the authors publish the weights."""
-        return _SITE + self.checkpoint
+        return PUBLISHED[self.checkpoint].url
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of the class."""
@@ -67,13 +67,13 @@ _S_TINY, _S_DEEP = (2, 2, 6, 2), (2, 2, 18, 2)
 _HEADS = {64: (2, 4, 8, 16), 96: (3, 6, 12, 24), 128: (4, 8, 16, 32), 192: (6, 12, 24, 48)}
 
 
-def _nat(dim: int, depths: tuple[int, ...], mlp: float, drop: float, file: str, *cost: Any, **more: Any) -> Variant:
-    return Variant("NAT", dim, depths, _HEADS[dim], mlp, drop, f"nat/checkpoints/CLS/{file}.pth", *cost, **more)
+def _nat(dim: int, depths: tuple[int, ...], mlp: float, drop: float, name: str, *cost: Any, **more: Any) -> Variant:
+    return Variant("NAT", dim, depths, _HEADS[dim], mlp, drop, name, *cost, **more)
 
 
-def _dinat(dim: int, depths: tuple[int, ...], mlp: float, drop: float, file: str, *cost: Any, **more: Any) -> Variant:
+def _dinat(dim: int, depths: tuple[int, ...], mlp: float, drop: float, name: str, *cost: Any, **more: Any) -> Variant:
     family = "DiNATS" if depths in (_S_TINY, _S_DEEP) else "DiNAT"
-    return Variant(family, dim, depths, _HEADS[dim], mlp, drop, f"dinat/checkpoints/{file}.pth", *cost, **more)
+    return Variant(family, dim, depths, _HEADS[dim], mlp, drop, name, *cost, **more)
 
 
 _22K: dict[str, Any] = {"num_classes": _IMAGENET_22K_CLASSES}
@@ -81,35 +81,27 @@ _AT_384: dict[str, Any] = {"image_size": 384}
 _11X11: dict[str, Any] = {"image_size": 384, "kernel_size": 11}
 _NONE = (None, None, None)
 
-# name: channels, depths, MLP ratio, drop path, file; million parameters, GMACs, top-1.
+# name: channels, depths, MLP ratio, drop path, weights; million parameters, GMACs, top-1.
 VARIANTS = {
     "nat_mini": _nat(64, _MINI, 3, 0.2, "nat_mini", 19.98, 2.69, 81.8),
     "nat_tiny": _nat(64, _DEEP, 3, 0.2, "nat_tiny", 27.90, 4.30, 83.2),
     "nat_small": _nat(96, _DEEP, 2, 0.3, "nat_small", 50.74, 7.77, 83.7, layer_scale=1e-5),
     "nat_base": _nat(128, _DEEP, 2, 0.5, "nat_base", 89.77, 13.68, 84.3, layer_scale=1e-5),
-    "dinat_mini": _dinat(64, _MINI, 3, 0.2, "imagenet1k/dinat_mini_in1k_224", 19.98, 2.69, 81.8),
-    "dinat_tiny": _dinat(64, _DEEP, 3, 0.2, "imagenet1k/dinat_tiny_in1k_224", 27.90, 4.30, 82.7),
-    "dinat_small": _dinat(96, _DEEP, 2, 0.3, "imagenet1k/dinat_small_in1k_224", 50.72, 7.77, 83.8),
-    "dinat_base": _dinat(128, _DEEP, 2, 0.5, "imagenet1k/dinat_base_in1k_224", 89.77, 13.68, 84.4, layer_scale=1e-5),
-    "dinat_large": _dinat(192, _DEEP, 2, 0.35, "imagenet1k/dinat_large_in22k_in1k_224", 200.94, 30.5, 86.6),
-    "dinat_large_384": _dinat(
-        192, _DEEP, 2, 0.35, "imagenet1k/dinat_large_in22k_in1k_384", 200.94, 89.5, 87.4, **_AT_384
-    ),
-    "dinat_large_384_11x11": _dinat(
-        192, _DEEP, 2, 0.35, "imagenet1k/dinat_large_in22k_in1k_384_11x11", 201.14, 92.1, 87.5, **_11X11
-    ),
-    "dinat_large_21k": _dinat(192, _DEEP, 2, 0.2, "imagenet22k/dinat_large_in22k_224", *_NONE, **_22K),
-    "dinat_large_21k_11x11": _dinat(
-        192, _DEEP, 2, 0.2, "imagenet22k/dinat_large_in22k_224_11x11interp", *_NONE, **_22K, **_11X11
-    ),
-    "dinat_s_tiny": _dinat(96, _S_TINY, 4, 0.2, "imagenet1k/dinat_s_tiny_in1k_224", 28.29, 4.49, 81.8),
-    "dinat_s_small": _dinat(96, _S_DEEP, 4, 0.3, "imagenet1k/dinat_s_small_in1k_224", 49.61, 8.74, 83.5),
-    "dinat_s_base": _dinat(128, _S_DEEP, 4, 0.5, "imagenet1k/dinat_s_base_in1k_224", 87.77, 15.43, 83.8),
-    "dinat_s_large": _dinat(192, _S_DEEP, 4, 0.35, "imagenet1k/dinat_s_large_in1k_224", 196.53, 34.5, 86.5),
-    "dinat_s_large_384": _dinat(
-        192, _S_DEEP, 4, 0.35, "imagenet1k/dinat_s_large_in1k_384", 196.53, 101.3, 87.4, **_AT_384
-    ),
-    "dinat_s_large_21k": _dinat(192, _S_DEEP, 4, 0.2, "imagenet22k/dinat_s_large_in22k_224", *_NONE, **_22K),
+    "dinat_mini": _dinat(64, _MINI, 3, 0.2, "dinat_mini", 19.98, 2.69, 81.8),
+    "dinat_tiny": _dinat(64, _DEEP, 3, 0.2, "dinat_tiny", 27.90, 4.30, 82.7),
+    "dinat_small": _dinat(96, _DEEP, 2, 0.3, "dinat_small", 50.72, 7.77, 83.8),
+    "dinat_base": _dinat(128, _DEEP, 2, 0.5, "dinat_base", 89.77, 13.68, 84.4, layer_scale=1e-5),
+    "dinat_large": _dinat(192, _DEEP, 2, 0.35, "dinat_large", 200.94, 30.5, 86.6),
+    "dinat_large_384": _dinat(192, _DEEP, 2, 0.35, "dinat_large_384", 200.94, 89.5, 87.4, **_AT_384),
+    "dinat_large_384_11x11": _dinat(192, _DEEP, 2, 0.35, "dinat_large_384_11x11", 201.14, 92.1, 87.5, **_11X11),
+    "dinat_large_21k": _dinat(192, _DEEP, 2, 0.2, "dinat_large_21k", *_NONE, **_22K),
+    "dinat_large_21k_11x11": _dinat(192, _DEEP, 2, 0.2, "dinat_large_21k_11x11", *_NONE, **_22K, **_11X11),
+    "dinat_s_tiny": _dinat(96, _S_TINY, 4, 0.2, "dinat_s_tiny", 28.29, 4.49, 81.8),
+    "dinat_s_small": _dinat(96, _S_DEEP, 4, 0.3, "dinat_s_small", 49.61, 8.74, 83.5),
+    "dinat_s_base": _dinat(128, _S_DEEP, 4, 0.5, "dinat_s_base", 87.77, 15.43, 83.8),
+    "dinat_s_large": _dinat(192, _S_DEEP, 4, 0.35, "dinat_s_large", 196.53, 34.5, 86.5),
+    "dinat_s_large_384": _dinat(192, _S_DEEP, 4, 0.35, "dinat_s_large_384", 196.53, 101.3, 87.4, **_AT_384),
+    "dinat_s_large_21k": _dinat(192, _S_DEEP, 4, 0.2, "dinat_s_large_21k", *_NONE, **_22K),
 }
 
 # What a model without variant is made with. Its width, depths and heads have no default: they are the model.

@@ -87,12 +87,21 @@ def test_stereo(visit: Callable[..., Any]) -> None:
     page.locator("#stereo-cloud canvas[data-points]:not([data-points='0'])").wait_for()
     assert int(canvas.get_attribute("data-points")) > 50_000
     before = canvas.screenshot()
+    assert filled(before) > 0.8
     canvas.focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_timeout(300)
     assert canvas.screenshot() != before  # it turned
     names = page.locator("#stereo-downloads").inner_text()
     assert ".pfm" in names and ".png" in names
+
+
+def filled(screenshot: bytes) -> float:
+    """Which share of a canvas' height, or of its width, the points on its dark ground reach over."""
+    image = cv2.imdecode(np.frombuffer(screenshot, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    drawn = np.abs(image - image[len(image) // 2, 8]).max(2)[8:-8, 8:-8] > 20
+    spans = [np.flatnonzero(drawn.any(axis)) for axis in (0, 1)]
+    return max(float(span[-1] - span[0]) / length for span, length in zip(spans, drawn.shape[::-1], strict=True))
 
 
 def test_stereo_error(visit: Callable[..., Any], picture: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mmengine.dataset import DefaultSampler, InfiniteSampler
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
@@ -78,3 +78,24 @@ def test_a_new_training_is_left_alone() -> None:
     before = loop.dataloader_iterator
     skip_trained_batches(loop)
     assert loop.dataloader_iterator is before
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_epoch_goes_on_with_its_next_batch_and_its_number(workers: int) -> None:
+    loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
+    loop.dataloader = loop_at(0, "default", workers).dataloader
+    epochs = []
+    for epoch in (1, 2):
+        loop.dataloader.batch_sampler.sampler.set_epoch(epoch)
+        epochs.append(list(enumerate(loop.dataloader)))
+    ran: list[Any] = []
+    order: list[str] = []
+    loop._epoch, loop.run_iter = 1, lambda index, batch: ran.append((index, batch))
+    skip_trained_batches(loop, 3, lambda: order.append(f"after {len(ran)}"))
+    for loop._epoch in (1, 2):
+        loop.dataloader.batch_sampler.sampler.set_epoch(loop.epoch)  # as a hook does it
+        for index, batch in enumerate(loop.dataloader):
+            loop.run_iter(index, batch)
+    assert ran == epochs[0][3:] + epochs[1]
+    assert order == ["after 0"]
+    assert len(loop.dataloader) == 4

@@ -8,12 +8,14 @@ import runpy
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vision import engine
+from vision.engine.checkpoints import newest_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,6 +89,53 @@ def test_two_processes_train_over_gloo(tiny_config: Path, run_tool, monkeypatch:
     assert "GPU number: 2" in log
 
 
+def test_torchrun_ends_all_when_one_process_is_killed(
+    tiny_config: Path, run_tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_config.parent
+    (folder / "killer.py").write_text(
+        "import os\nfrom mmengine.hooks import Hook\nfrom mmengine.registry import HOOKS\n"
+        "@HOOKS.register_module()\nclass Killer(Hook):\n    def after_train_iter(self, runner, *args, **options):\n"
+        "        if (runner.rank, runner.iter) == (1, 2):\n            os.kill(os.getpid(), 9)\n"
+    )
+    tiny_config.write_text(
+        f"import sys\nsys.path.insert(0, {str(folder)!r})\n{tiny_config.read_text()}custom_imports = dict(\n"
+        "    imports=['vision.engine.registries.forgery', 'killer'])\ncustom_hooks = [dict(type='Killer')]\n"
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    options = ["--work-dir", "run", "--cfg-options", "train_cfg.max_iters=1000"]
+    done = run_tool("dist_train.sh", tiny_config, 2, *options, check=False)
+    assert done.returncode == 1
+    assert "Signal 9 (SIGKILL) received" in done.stderr
+    assert newest_checkpoint(folder / "run") == str(folder / "run/iter_2.pth")
+
+
+def test_the_error_of_a_process_is_in_torchruns_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("of this process alone")
+
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(sys, "argv", ["train.py", "c.py"])
+    monkeypatch.setattr(engine, "train", fail)
+    with pytest.raises(RuntimeError, match="of this process alone"):
+        runpy.run_path(str(ROOT / "tools/train.py"))["run"]()
+    assert "of this process alone" in json.loads((tmp_path / "error.json").read_text())["message"]["message"]
+
+
+def test_a_training_that_was_told_to_end_has_a_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*args: Any, **options: Any) -> None:
+        raise engine.TrainingStopped("told to end: saved x")
+
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setattr(engine, "train", stop)
+    assert runpy.run_path(str(ROOT / "tools/train.py"))["main"](["c.py"]) == 75
+    assert capsys.readouterr().err == "told to end: saved x\n"
+
+
 def test_slurm_trains_over_gloo(tiny_config: Path, run_tool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for srun runs the one task with the variables that Slurm would set."""
     commands = tiny_config.parent / "bin"
@@ -115,10 +164,11 @@ def test_several_processes_test_with_the_arguments_of_one(monkeypatch: pytest.Mo
     monkeypatch.setenv("PYTHON", "echo")  # prints the command
     monkeypatch.delenv("PORT", raising=False)
     script = ROOT / "tools/dist_test.sh"
-    printed = subprocess.check_output(["bash", script, "my.py", "my.pth", "2", "--tta"], text=True).split()
+    config = str(ROOT / "configs/forgery/dual-frequency_progan.py")
+    printed = subprocess.check_output(["bash", script, config, "my.pth", "2", "--tta"], text=True).split()
     assert printed[:2] == ["-m", "torch.distributed.run"]
     assert printed[printed.index("--nproc-per-node") + 1] == "2"
-    assert printed[-6:] == [f"{script.parent}/test.py", "my.py", "my.pth", "--launcher", "pytorch", "--tta"]
+    assert printed[-6:] == [f"{script.parent}/test.py", config, "my.pth", "--launcher", "pytorch", "--tta"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +184,7 @@ def test_several_processes_test_with_the_arguments_of_one(monkeypatch: pytest.Mo
         ),
         ("train.py", ["tiny.py", "--cfg-options", "randomness.seed"], "expected KEY=VALUE, got 'randomness.seed'"),
         ("train.py", ["tiny.py", "--launcher", "mpi"], "invalid choice: 'mpi'"),
+        ("train.py", ["tiny.py", "--strategy", "fsdp2"], "one process has nothing to share its model with"),
         ("train.py", ["tiny.py", "--launcher", "pytorch"], "needs the environment variables RANK"),
         ("dist_train.sh", ["tiny.py"], "usage:"),
         ("slurm_train.sh", ["tiny.py"], "usage:"),
@@ -159,7 +210,8 @@ def test_mistakes_end_with_a_line_and_code_2(
         ("train", ["c.py", "--resume"], {"resume": "auto"}),
         ("train", ["c.py", "--resume", "x.pth", "--work-dir", "w"], {"resume": "x.pth", "work_dir": "w"}),
         ("train", ["c.py", "--amp", "--auto-scale-lr"], {"amp": True, "auto_scale_lr": True}),
-        ("train", ["c.py", "--launcher", "slurm"], {"launcher": "slurm", "cfg_options": None}),
+        ("train", ["c.py", "--launcher", "slurm"], {"launcher": "slurm", "cfg_options": None, "strategy": None}),
+        ("train", ["c.py", "--strategy", "fsdp2"], {"strategy": "fsdp2"}),
         ("train", ["c.py", "--cfg-options", "a.b=2", "c=[1,2]"], {"cfg_options": {"a.b": 2, "c": [1, 2]}}),
         ("test", ["c.py", "x.pth"], {"amp": False, "tta": False, "out": None, "show_dir": None, "launcher": "none"}),
         ("test", ["c.py", "x.pth", "--amp", "--tta", "--work-dir", "w"], {"amp": True, "tta": True, "work_dir": "w"}),

@@ -79,6 +79,24 @@ def add_file_options(group: Any, options: str = "--csv") -> None:
     )
 
 
+def add_checkpoint(group: Any) -> None:
+    """Weights by file, folder or name, and whether they may be fetched."""
+    group.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="weights instead of the shipped ones: a file, a folder of save_pretrained, a name of vision models "
+        "--published",
+    )
+    add_allow_download(group)
+
+
+def add_allow_download(group: Any) -> None:
+    """The option that lets weights be fetched, as `NBV_ALLOW_DOWNLOAD=1` does."""
+    group.add_argument(
+        "--allow-download", action="store_true", help="fetch published weights that are not on this machine"
+    )
+
+
 def add_old_name(group: Any, old: str, new: str, **options: Any) -> None:
     """Let an option go on working under the name that it had, with a warning on stderr; --help does not show it.
 

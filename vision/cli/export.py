@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vision.cli.arguments import add_old_name, at_least
+from vision.cli.arguments import add_checkpoint, add_old_name, at_least
 from vision.cli.process import say
 from vision.cli.targets import add_overwrite, require_free
 from vision.errors import UsageError
@@ -48,7 +48,7 @@ def add_command(commands: Any) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("output", metavar="OUT.onnx", help="file to write")
     parser.add_argument("--model", default=default_model(STEREO), metavar="NAME", help="(%(default)s)")
-    parser.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    add_checkpoint(parser)
     add_old_name(parser, "--weights", "--checkpoint")
     parser.add_argument(
         "--size", nargs=2, type=at_least(8), default=[384, 640], metavar=("H", "W"), help="of the images (384 640)"

@@ -48,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         completion.answer(parser)
         command = parser.parse_args(arguments)
         name = f"vision {command.name}"
+        if getattr(command, "allow_download", False):
+            from vision.hub import allow_downloads
+
+            allow_downloads()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # malformed metadata does not concern the reader
             code: int = command.run(command)

@@ -18,6 +18,7 @@ from vision.cli.output import print_table, to_json
 from vision.cli.paths import Gap
 from vision.cli.process import say
 from vision.cli.table import CsvFile, digest_of, run_of
+from vision.published import find_published
 
 ALL_DONE, SOME_FAILED = 0, 1
 FAILED = "error"
@@ -261,7 +262,7 @@ def progress_bar(
 # the checkpoint says which they must be.
 _INDIFFERENT = (
     *("batch_size", "csv", "device", "fail_on", "fail_on_fake", "foundation", "inputs", "json", "jsonl", "overwrite"),
-    *("paths", "report", "resume", "run", "workers"),
+    *("allow_download", "paths", "report", "resume", "run", "workers"),
 )
 
 
@@ -272,8 +273,21 @@ def _name_of(source: str | Sequence[str]) -> str:
 def _options_that_matter(command: argparse.Namespace) -> Record:
     """Those that a row depends on, with what stands for the files that they name."""
     options = {name: value for name, value in vars(command).items() if name not in _INDIFFERENT}
-    files = [options.get("checkpoint"), *(options.get("calib") or []), *_files_of(options.get("trust"))]
+    files = [*_weights_of(options.get("checkpoint")), *(options.get("calib") or []), *_files_of(options.get("trust"))]
     return options | {"files": [digest_of(file) for file in files], "version": vision.__version__}
+
+
+def _weights_of(checkpoint: str | None) -> list[str | None]:
+    """The files of a checkpoint, which may be a folder or a name of published weights."""
+    if checkpoint is not None and os.path.isdir(checkpoint):
+        return [os.path.join(checkpoint, name) for name in ("model.safetensors", "config.json")]
+    row = None if checkpoint is None or os.path.exists(checkpoint) else find_published(checkpoint)
+    if row is None:
+        return [checkpoint]
+    from vision.hub import find_file
+
+    file = find_file(row)
+    return [None if file is None else str(file)]
 
 
 def _files_of(path: str | None) -> list[str]:

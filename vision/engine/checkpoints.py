@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,14 @@ import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from vision.engine.compat import allow_mmengine_checkpoints
+from vision.engine.progress import Progress
+from vision.engine.random_state import random_states
 from vision.errors import UsageError
 
 POINTER = "last_checkpoint"
+# Of a training that was told to end, between two numbered ones.
+INTERRUPTED = "interrupted.pth"
 # epoch_12.pth, iter_5000.pth, but not best_accuracy_top1_epoch_12.pth.
 _NUMBERED = re.compile(r"^(?!best_).*?(\d+)\.pth$")
 
@@ -44,7 +49,12 @@ def newest_checkpoint(*folders: str | Path) -> str | None:
     ]
     # A work directory that was moved keeps the path that it had.
     pointed = [path for path in (Path(named), *(folder / Path(named).name for folder in existing)) if path.is_file()]
-    candidates = list(dict.fromkeys([*pointed[:1], *(path for *_, path in sorted(numbered, reverse=True))]))
+    others = [path for *_, path in sorted(numbered, reverse=True)]
+    for folder in existing:
+        if (path := folder / INTERRUPTED).is_file():
+            is_newer = not others or path.stat().st_mtime_ns >= others[0].stat().st_mtime_ns
+            others.insert(0 if is_newer else 1, path)
+    candidates = list(dict.fromkeys([*pointed[:1], *others]))
     for path in candidates:
         if is_whole(path):
             return str(path)
@@ -60,6 +70,7 @@ def newest_checkpoint(*folders: str | Path) -> str | None:
 
 def is_whole(path: str | Path) -> bool:
     """Whether a file is a training checkpoint of mmengine that can be read from its first to its last byte."""
+    allow_mmengine_checkpoints()
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch raises what it likes on damaged files
@@ -67,14 +78,30 @@ def is_whole(path: str | Path) -> bool:
     return isinstance(content, dict) and {"state_dict", "meta"} <= set(content)
 
 
+def resumable(runner: Runner, meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint's `meta` says besides mmengine's, so that any number of processes may go on from it.
+
+    Every process of the group must call this.
+
+    Args:
+        runner: that trains.
+        meta: with its `epoch` and `iter`.
+    """
+    progress = Progress.of(runner.train_loop, meta["epoch"], meta["iter"])
+    return {"progress": progress.to_meta(), "random_states": random_states()}
+
+
 class KeepingCheckpointHook(CheckpointHook):
-    """mmengine's hook, which deletes the checkpoints that have become too many after the new one is written."""
+    """mmengine's hook, which deletes the checkpoints that have become too many after the new one is written.
+
+    A checkpoint also says where its training stood in its data and in its random numbers.
+    """
 
     file_backend: Any
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         with self._deleting_afterwards():
-            super()._save_checkpoint_with_step(runner, step, meta)
+            super()._save_checkpoint_with_step(runner, step, {**meta, **resumable(runner, meta)})
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         with self._deleting_afterwards():

@@ -18,9 +18,12 @@ from vision.engine.evaluation import average_over_flips, check_pickle_name, draw
 from vision.engine.openmmlab import scope_of
 from vision.engine.optim import Bf16OptimWrapper
 from vision.engine.registries.register import register
+from vision.engine.sharded_runner import WRAPPER, ShardedRunner, is_sharded
+from vision.engine.stopping import StopHook, TrainingStopped, listening
 from vision.engine.suite_runner import CpuGroupRunner, SuiteRunner, one_line
 from vision.errors import UsageError
 
+STRATEGIES = ("ddp", "fsdp2")
 REPLACED_BY_AMP = ("OptimWrapper", "AmpOptimWrapper", "Bf16OptimWrapper")
 
 
@@ -33,6 +36,7 @@ def train(
     auto_scale_lr: bool = False,
     cfg_options: Mapping[str, Any] | None = None,
     launcher: str = "none",
+    strategy: str | None = None,
 ) -> Runner:
     """Train as the config says and return the finished Runner.
 
@@ -40,6 +44,9 @@ def train(
     there: start anew).
     `amp` trains in mixed precision: float16 with loss scaling on CUDA, bfloat16 on CPU.
     `auto_scale_lr` multiplies the learning rate by the images per step over the config's `base_batch_size`.
+    `launcher` says how the processes were started: "none" for one, "pytorch" by torchrun, "slurm" by srun.
+    `strategy` is how they share the model: "ddp", a whole one each, or "fsdp2", a part each; None: as the config says.
+    SIGTERM or SIGUSR1 to any process ends it behind a step, with a checkpoint, by TrainingStopped.
     Raises UsageError for a missing file, an unknown config key and the like.
     """
     cfg = load_config(config, work_dir, cfg_options)
@@ -54,13 +61,22 @@ def train(
     elif resume is not None:
         cfg.resume = True
         cfg.load_from = _existing_checkpoint(resume)
+    if strategy is not None:
+        _use_strategy(cfg, strategy, launcher)
     if amp:
         use_amp(cfg)
     if auto_scale_lr:
         _scale_rate(cfg)
-    with process_group(launcher):
-        runner = _build_runner(cfg, launcher)
-        runner.train()
+    stopped = None
+    with listening() as told, process_group(launcher, cfg):
+        runner = _build_runner(cfg, launcher, trains=True)
+        runner.register_hook(StopHook(told))
+        try:
+            runner.train()
+        except TrainingStopped as reason:  # all processes: they leave the group together
+            stopped = reason
+    if stopped is not None:
+        raise stopped
     return runner
 
 
@@ -95,8 +111,8 @@ def test(
         draw_predictions(cfg, show_dir)
     if tta:
         average_over_flips(cfg)
-    with process_group(launcher):
-        runner = _build_runner(cfg, launcher)
+    with process_group(launcher, cfg):
+        runner = _build_runner(cfg, launcher, trains=False)
         runner.strict = True
         if out is not None:
             keep_predictions(runner.test_evaluator, out, scope_of(cfg))
@@ -151,6 +167,23 @@ def use_amp(cfg: Config) -> None:
     wrapper.type = "Bf16OptimWrapper"
 
 
+def _use_strategy(cfg: Config, strategy: str, launcher: str) -> None:
+    """Set the wrapper of the model, or take that of a config away which asks for another strategy."""
+    if strategy not in STRATEGIES:
+        raise UsageError(
+            f"strategy is {strategy!r}; expected {' or '.join(STRATEGIES)}", code="out-of-range", value=strategy
+        )
+    if strategy == "fsdp2" and launcher == "none":
+        raise UsageError(
+            "one process has nothing to share its model with: start several with tools/dist_train.sh (torchrun) or "
+            "tools/slurm_train.sh (srun) for fsdp2",
+            code="conflicting-arguments",
+            value=strategy,
+        )
+    if (strategy == "fsdp2") != is_sharded(cfg):
+        cfg.model_wrapper_cfg = {"type": WRAPPER} if strategy == "fsdp2" else None
+
+
 def _scale_rate(cfg: Config) -> None:
     """Switch mmengine's scaling on."""
     scaling = cfg.get("auto_scale_lr") or {}
@@ -176,10 +209,15 @@ def _resume_from_newest(cfg: Config) -> None:
         cfg.load_from = newest
 
 
-def _build_runner(cfg: Config, launcher: str) -> SuiteRunner:
+def _build_runner(cfg: Config, launcher: str, trains: bool) -> SuiteRunner:
+    """Sharded for a training on several processes alone: what is tested fits one, and one process has it whole."""
     cfg.launcher = launcher
     runner: type[SuiteRunner] = SuiteRunner
-    if launcher != "none" and not torch.cuda.is_available():
+    if is_sharded(cfg) and (launcher == "none" or not trains):
+        cfg.model_wrapper_cfg = None
+    if is_sharded(cfg):
+        runner = ShardedRunner
+    elif launcher != "none" and not torch.cuda.is_available():
         _wrap_model_for_cpu(cfg)
         runner = CpuGroupRunner
     try:

@@ -1,9 +1,14 @@
-"""Schedules that end before the training does, found before the first step."""
+"""Schedules that end before the training does, found before its first step; schedules brought to where it goes on."""
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
+from mmengine.runner import EpochBasedTrainLoop
 
 from vision.errors import UsageError
 
@@ -21,7 +26,7 @@ def check_schedules(schedulers: Any, loop: Any) -> list[str]:
     Raises:
         UsageError: a schedule would stop the training, as one cycle does behind its last step.
     """
-    warnings = []
+    found = []
     for scheduler in _flat(schedulers):
         kind = type(scheduler).__name__
         unit = "epochs" if scheduler.by_epoch else "iterations"
@@ -37,11 +42,58 @@ def check_schedules(schedulers: Any, loop: Any) -> list[str]:
                 value=str(total),
             )
         if isinstance(half, int) and last > half:
-            warnings.append(
+            found.append(
                 f"{kind} has fallen after {half} {unit} and rises again: the training goes on for {length} "
                 "(T_max and end of the param_scheduler)"
             )
-    return warnings
+    return found
+
+
+class FreshSchedules:
+    """Schedules and rates as the config has them, kept while a checkpoint's are loaded.
+
+    Args:
+        schedulers: of the Runner: a list, or one list per optimizer, or None.
+        optimizers: that they change.
+    """
+
+    def __init__(self, schedulers: Any, optimizers: Iterable[Any]) -> None:
+        self.schedulers, self.optimizers = list(_flat(schedulers)), list(optimizers)
+        self._states = [copy.deepcopy(scheduler.state_dict()) for scheduler in self.schedulers]
+        self._groups = [
+            [{name: copy.deepcopy(value) for name, value in group.items() if name != "params"} for group in groups]
+            for groups in (optimizer.param_groups for optimizer in self.optimizers)
+        ]
+
+    @property
+    def count_iterations(self) -> bool:
+        """Whether a schedule depends on the number of iterations."""
+        return any(not scheduler.by_epoch for scheduler in self.schedulers)
+
+    @property
+    def can_replay(self) -> bool:
+        """Whether no schedule depends on what the training has measured."""
+        return not any(isinstance(scheduler, ReduceOnPlateauParamScheduler) for scheduler in self.schedulers)
+
+    def replay(self, loop: Any) -> None:
+        """Bring the config's schedules and rates to where the loop stands, in place of those that were loaded."""
+        for scheduler, state in zip(self.schedulers, self._states, strict=True):
+            scheduler.load_state_dict(state)
+        for optimizer, groups in zip(self.optimizers, self._groups, strict=True):
+            for group, fresh in zip(optimizer.param_groups, groups, strict=True):
+                group.update(fresh)
+        length = len(loop.dataloader) if isinstance(loop, EpochBasedTrainLoop) else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of schedules that step before their optimizer does
+            for iteration in range(1, loop.iter + 1):
+                self._step(by_epoch=False)
+                if length and iteration % length == 0 and iteration <= loop.epoch * length:
+                    self._step(by_epoch=True)
+
+    def _step(self, *, by_epoch: bool) -> None:
+        for scheduler in self.schedulers:
+            if scheduler.by_epoch == by_epoch:
+                scheduler.step()
 
 
 def _last_step(scheduler: Any, left: int) -> int:

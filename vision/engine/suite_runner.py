@@ -8,17 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper, revert_sync_batchnorm
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from vision.engine.checkpoints import KeepingCheckpointHook
 from vision.engine.classes import check_class_count, check_class_names, check_same_classes
 from vision.engine.config import class_name
+from vision.engine.distributed import agree, check_shared
 from vision.engine.mmcv_ops import check_ops
+from vision.engine.progress import Progress, move_loop
+from vision.engine.random_state import restore_random_state
 from vision.engine.resumption import skip_trained_batches
-from vision.engine.schedules import check_schedules
+from vision.engine.schedules import FreshSchedules, check_schedules
 from vision.errors import UsageError
 
 
@@ -49,6 +54,8 @@ class SuiteRunner(Runner):
     """
 
     strict = False
+    _resume: Any
+    _load_from: Any
 
     def register_hook(self, hook: Hook | dict[str, Any], priority: Any = None) -> None:
         """As mmengine's, with a checkpoint hook that keeps the last checkpoint until the next one is whole."""
@@ -61,9 +68,11 @@ class SuiteRunner(Runner):
         if "://" in out_dir:
             super().save_checkpoint(out_dir, filename, *args, **options)
             return
+        if not is_main_process():
+            return
         target = Path(out_dir, filename)
-        # Of the process that writes: the others come here, too, and mmengine sends them away.
-        temporary = target.with_name(f".{os.getpid()}-{target.name}.tmp")
+        # Always the same, so that the next run replaces what a killed one has left: checkpoints are large.
+        temporary = target.with_name(f".{target.name}.tmp")
         try:
             super().save_checkpoint(out_dir, temporary.name, *args, **options)
             if temporary.exists():
@@ -97,6 +106,7 @@ class SuiteRunner(Runner):
                 value=filename,
             ) from error
         meta = checkpoint.get("meta")
+        self._resumed_meta: dict[str, Any] = meta if isinstance(meta, dict) else {}
         if self._resume and not (isinstance(meta, dict) and {"epoch", "iter"} <= set(meta)):
             raise UsageError(
                 f"checkpoint {filename} has weights alone and does not say how far its training was: start from it "
@@ -115,11 +125,53 @@ class SuiteRunner(Runner):
         Raises:
             UsageError: a schedule of the training ends too early.
         """
+        self._resume, self._load_from = agree((self._resume, self._load_from))
+        if self._load_from is not None and "://" not in self._load_from:
+            check_shared(self._load_from)
         super().load_or_resume()
         if isinstance(self._train_loop, BaseLoop):
             for warning in check_schedules(self.param_schedulers, self._train_loop):
                 self.logger.warning(warning)
-            skip_trained_batches(self._train_loop)
+            if not self._resume:
+                skip_trained_batches(self._train_loop)
+
+    def resume(self, filename: str, *args: Any, **options: Any) -> None:
+        """As mmengine's, on any number of processes: the share of the training that is done stays.
+
+        Schedules that count iterations of an epoch which is longer or shorter now, and rates that are scaled by the
+        images per step, begin anew and are brought to where the training stands.
+        """
+        fresh = FreshSchedules(self.param_schedulers, [wrapper.optimizer for wrapper in self.optim_wrappers()])
+        super().resume(filename, *args, **options)
+        loop, meta = self._train_loop, self._resumed_meta
+        was = Progress.from_meta(meta, loop)
+        batches = move_loop(loop, was, meta["epoch"], meta["iter"])
+        here = Progress.of(loop, self.epoch, self.iter)
+        if (was.processes, was.images_per_step) != (here.processes, here.images_per_step):
+            self._adapt_schedules(fresh, was, here)
+        states = meta.get("random_states")
+        seed, iteration = int(self.seed or 0), self.iter
+        skip_trained_batches(
+            loop, batches, lambda: restore_random_state(states, seed, iteration) if states is not None else None
+        )
+
+    def optim_wrappers(self) -> list[Any]:
+        """One for each optimizer."""
+        wrapper: Any = self.optim_wrapper
+        return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+
+    def _adapt_schedules(self, fresh: FreshSchedules, was: Progress, here: Progress) -> None:
+        is_scaled = bool((self.auto_scale_lr or {}).get("enable")) and was.images_per_step != here.images_per_step
+        is_moved = fresh.count_iterations and self.iter != self._resumed_meta["iter"]
+        rates = "scaled to them (auto_scale_lr)" if is_scaled else "not scaled to them, which auto_scale_lr would do"
+        if (is_scaled or is_moved) and fresh.can_replay:
+            fresh.replay(self._train_loop)
+        elif is_scaled or is_moved:
+            rates = "the checkpoint's, as it depends on what the training has measured"
+        self.logger.warning(
+            f"goes on with {here.images_per_step} images per step of {here.processes} processes, after "
+            f"{was.images_per_step} of {was.processes}; the learning rate is {rates}"
+        )
 
     def build_model(self, model: Any) -> nn.Module:
         """As mmengine's.

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from vision.models.table import MODELS, ModelRow
+from vision.published import PUBLISHED, Published
 
 # Statistics of batch norm are in the file, but are no parameters.
 _NOT_TRAINED = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def list_models() -> list[dict[str, Any]]:
-    """One record per model: name, task, parameters, whether it ships weights, their path, bytes and card (or None)."""
+    """One record per model: name, task, parameters, whether it ships weights, their path, bytes and card (or None).
+
+    Under "published", what is known of its authors' own weights, if they publish any.
+    """
     return [_describe(row) for row in MODELS]
 
 
@@ -35,13 +39,43 @@ def list_backbones() -> list[dict[str, Any]]:
             "published_top1": variant.top1,
             "weights": None,
             "url": variant.url,
+            "published": published_record(PUBLISHED[variant.checkpoint]),
         }
         for name, variant in VARIANTS.items()
     ]
 
 
+def list_published() -> list[dict[str, Any]]:
+    """One record per published file of weights, with where this machine has it (or None)."""
+    from vision.hub import find_file
+
+    return [
+        {
+            "name": row.name,
+            "task": row.task,
+            "million_parameters": row.million_parameters,
+            **published_record(row),
+            "path": (found := find_file(row)) and str(found),
+        }
+        for row in PUBLISHED.values()
+    ]
+
+
+def published_record(row: Published) -> dict[str, Any]:
+    """What is known of a file of weights, wherever it is. A size or digest that nobody publishes is None."""
+    return {
+        "url": row.url,
+        "file": row.file,
+        "bytes": row.bytes,
+        "about_bytes": row.about_bytes,
+        "sha256": row.sha256 or None,
+        "license": row.license,
+        "figures": dict(row.figures),
+    }
+
+
 def _describe(row: ModelRow) -> dict[str, Any]:
-    weights, card = row.weights_path, row.card_path
+    weights, card, published = row.weights_path, row.card_path, PUBLISHED.get(row.name)
     found = weights if weights is not None and weights.is_file() else None
     return {
         "name": row.name,
@@ -51,6 +85,7 @@ def _describe(row: ModelRow) -> dict[str, Any]:
         "weights": found and str(found),
         "bytes": found and found.stat().st_size,
         "card": str(card) if card is not None and card.is_file() else None,
+        "published": None if published is None else published_record(published),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vision.cli.arguments import add_file_options, between, count, several
+from vision.cli.arguments import add_checkpoint, add_file_options, between, count, several
 from vision.limits import MAX_PIXELS
 from vision.models.table import FORGERY, default_model
 
@@ -109,7 +109,7 @@ def _add_decision(group: Any) -> None:
     group.add_argument(
         "--model", default=default_model(FORGERY), metavar="NAME", help="see vision models (%(default)s)"
     )
-    group.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    add_checkpoint(group)
     group.add_argument(
         "--foundation",
         metavar="FILE",

@@ -7,6 +7,7 @@ from typing import Any
 
 from vision.apis.stereo.limits import MAX_SCALE, MIN_SCALE, MIN_TILE
 from vision.cli.arguments import (
+    add_checkpoint,
     add_file_options,
     add_old_name,
     add_old_switch,
@@ -194,7 +195,7 @@ def _add_matching(group: Any) -> None:
     group.add_argument(
         "--model", metavar="NAME", help=f"{default_model(STEREO)} by default, {default_model(FLOW)} for --flow"
     )
-    group.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    add_checkpoint(group)
     add_old_name(group, "--weights", "--checkpoint")
     group.add_argument("--flow", action="store_true", help="optical flow from the first image to the second")
     group.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vision.cli.arguments import at_least, between, count, positive
+from vision.cli.arguments import add_checkpoint, at_least, between, count, positive
 from vision.cli.video.source import Source
 from vision.cli.video.targets import check_targets
 from vision.errors import UsageError
@@ -114,7 +114,7 @@ def _add_output(group: Any) -> None:
 
 def _add_finding(group: Any) -> None:
     group.add_argument("--model", metavar="NAME", help="see `vision models` (mamba_people_nano)")
-    group.add_argument("--checkpoint", metavar="FILE", help="weights instead of the shipped ones")
+    add_checkpoint(group)
     group.add_argument(
         "--config",
         metavar="FILE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.errors import UsageError
 from vision.models.forgery.calibration import ForgeryCalibration
 from vision.models.forgery.parts import build_part
+from vision.models.hub import HubModel, check_keys
 from vision.models.table import FORGERY, ModelRow, model_names, require_model
 from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
 
@@ -25,17 +27,27 @@ PAPER: dict[str, Any] = {
 _VARIANTS = {"paper": PAPER}
 
 
-class ForgeryNetwork(nn.Module):
+class ForgeryNetwork(HubModel):
     """Backbone and head of an AI-image detector.
 
     Args:
         backbone: images `[B, 3, H, W]` -> feature maps.
         head: feature maps -> logits `[B]`.
         calibration: what turns logits into probabilities and verdicts.
+        description: what backbone and head are made of, as `build_network` takes it; only `save_pretrained` needs it.
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, calibration: ForgeryCalibration | None = None) -> None:
+    pipeline = "image-classification"
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: nn.Module,
+        calibration: ForgeryCalibration | None = None,
+        description: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self.description = description
         self.backbone = backbone
         self.head = head
         self.calibration = calibration or ForgeryCalibration()
@@ -45,6 +57,19 @@ class ForgeryNetwork(nn.Module):
         return self.head(self.backbone(images))
 
     forward = logits
+
+    def hub_config(self) -> dict[str, Any]:
+        """The description of its parts, and its calibration."""
+        if self.description is None:
+            message = "the network was made of modules, description is None; expected what build_network takes"
+            raise UsageError(message)
+        return {"model": self.description, "calibration": self.calibration.to_dict()}
+
+    @classmethod
+    def from_hub_config(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> ForgeryNetwork:
+        """The network of `hub_config`; a foundation model's weights are looked for when it is first needed."""
+        check_keys(config, ("model", "calibration"), "ForgeryNetwork")
+        return build_network(config.get("model", {}), config.get("calibration"))
 
     def attach_foundation(self, weights: str | Path | None = None) -> None:
         """Load the frozen model of a detector that has one; the others need nothing.
@@ -112,7 +137,8 @@ def build_network(model: dict[str, Any], calibration: dict[str, Any] | None = No
     """
     try:
         backbone, head = (build_part(model[part]) for part in ("backbone", "head"))
-        return ForgeryNetwork(backbone, head, ForgeryCalibration(**({} if calibration is None else calibration)))
+        fitted = ForgeryCalibration(**({} if calibration is None else calibration))
+        return ForgeryNetwork(backbone, head, fitted, dict(model))
     except CheckpointError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
-from vision.models.stereo.checkpoint import build_parts, convert_match_state_dict, variant_of
+from vision.checkpoint import CheckpointError, load_strict, read_checkpoint, source_of
+from vision.files import to_json
+from vision.models.hub import HubModel, check_keys
+from vision.models.stereo.checkpoint import architecture, build_parts, convert_match_state_dict, variant_of
 from vision.models.stereo.sizes import MIN_SIZE as MIN_SIZE
 from vision.models.stereo.sizes import MULTIPLE as MULTIPLE
 from vision.models.stereo.variants import VARIANTS
@@ -21,7 +24,7 @@ from vision.models.table import WEIGHTS_DIR as WEIGHTS_DIR
 OUTPUTS = ("init_flow", "init_cv", "field_all", "field_up", "self_rpos")
 
 
-class MatchStereo(nn.Module):
+class MatchStereo(HubModel):
     """Matches every pixel of two views, both ways.
 
     Args:
@@ -30,6 +33,8 @@ class MatchStereo(nn.Module):
         stereo: whether views are rectified, so that matches lie on the same row; else optical flow.
         variant: its name, if it is one of those that have one.
     """
+
+    pipeline = "depth-estimation"
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, stereo: bool = True, variant: str | None = None) -> None:
         super().__init__()
@@ -44,6 +49,30 @@ class MatchStereo(nn.Module):
         if variant not in VARIANTS:
             raise ValueError(f"unknown variant {variant!r} of MatchStereo; available: {', '.join(VARIANTS)}")
         return cls(*build_parts(VARIANTS[variant]), stereo, variant)
+
+    def hub_config(self) -> dict[str, Any]:
+        """What it is for, its variant if it has one, and the arguments of encoder and decoder."""
+        return {"stereo": self.stereo, "variant": self.variant, **architecture(self.state_dict())}
+
+    @classmethod
+    def from_hub_config(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> MatchStereo:
+        """The network of `hub_config`, if the weights are of that size."""
+        check_keys(config, ("stereo", "variant", "encoder", "decoder"), "MatchStereo")
+        stereo, variant = config.get("stereo", True), config.get("variant")
+        if not isinstance(stereo, bool):
+            raise CheckpointError(f"stereo is {str(stereo)[:100]!r}, expected true or false")
+        if variant is not None and variant not in VARIANTS:
+            raise CheckpointError(f"unknown variant {str(variant)[:100]!r}; available: {', '.join(VARIANTS)}")
+        # Of what a stranger's file asks for, only as much is made as its weights fill.
+        found = architecture(state)
+        for part, arguments in found.items():
+            for said in (config.get(part, arguments), VARIANTS[variant][part] if variant else arguments):
+                if to_json(said) != to_json(arguments):
+                    raise CheckpointError(f"{part} is {str(said)[:200]}, but the weights are of {arguments}")
+        try:
+            return cls(*build_parts(found), stereo, variant)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise CheckpointError(f"the weights are of no MatchStereo: {error}") from error
 
     def forward(
         self, img0: Tensor, img1: Tensor, stereo: bool | None = None, init_flow: Tensor | None = None
@@ -137,6 +166,7 @@ def load_match_stereo(model: MatchStereo, path: str | Path) -> None:
         CheckpointError: the file is missing, corrupt, or of another model or variant; the message names both variants.
     """
     state, metadata = read_checkpoint(path)
+    path = source_of(path)
     try:
         state = convert_match_state_dict(state)
         variant = variant_of(state, metadata)

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
+from vision.checkpoint import load_strict, read_checkpoint
 from vision.models.table import VIDEO, default_model, find_model, model_names, require_model
+from vision.models.video.arguments import checked_classes, checked_settings
 from vision.models.video.network import VideoNetwork
 
 # Arguments of `VideoNetwork` by variant; shipped files say more in their metadata.
@@ -20,12 +21,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "memory": {"num_heads": 4, "pixels_per_box": 50, "bank": {"max_length": 4000, "key_length": 1000}},
     },
 }
-
-# What a file may say of inference, each within its range.
-_SETTINGS: dict[str, tuple[Any, Any]] = {"max_size": (32, 8192), "nms": (0.0, 1.0), "write_threshold": (0.0, 1.0)}
-
-_MOST_CLASSES = 1000
-_LONGEST_NAME = 200
 
 
 def video_models() -> list[str]:
@@ -62,22 +57,6 @@ def read_network(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
     if "classes" in metadata:
         metadata["classes"] = checked_classes(metadata["classes"], f"checkpoint {source}")
     return {key.removeprefix("network."): value for key, value in state.items()}, metadata
-
-
-def checked_classes(classes: Any, owner: str) -> tuple[str, ...]:
-    """Names of classes, in the order of their labels.
-
-    Raises:
-        CheckpointError: they are no list of 1 to 1000 different names of up to 200 characters.
-    """
-    found = tuple(classes) if isinstance(classes, list | tuple) else ()
-    are_names = all(isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME for name in found)
-    if not 0 < len(found) <= _MOST_CLASSES or not are_names or len(set(found)) < len(found):
-        raise CheckpointError(
-            f"{owner} has the classes {str(classes)[:200]}; expected a list of 1 to {_MOST_CLASSES} different names",
-            value=classes,
-        )
-    return found
 
 
 def start_from(network: VideoNetwork, source: str | Path) -> None:
@@ -134,13 +113,7 @@ def network_of(
     Raises:
         CheckpointError: they are of another network, or a setting is out of its range.
     """
-    settings = metadata.get("settings", {})
-    if not isinstance(settings, dict) or not set(settings) <= set(_SETTINGS):
-        raise CheckpointError(f"checkpoint {source} has settings {settings!r}; expected some of {', '.join(_SETTINGS)}")
-    for name, value in settings.items():
-        low, high = _SETTINGS[name]
-        if isinstance(value, bool) or not isinstance(value, type(low)) or not low <= value <= high:
-            raise CheckpointError(f"checkpoint {source} has {name} = {value!r}; expected a number from {low} to {high}")
+    settings = checked_settings(metadata.get("settings", {}), f"checkpoint {source}")
     arguments = {**VARIANTS[variant], "classes": metadata.get("classes", VARIANTS[variant]["classes"])}
     if not any(key.startswith("memory.") for key in state):
         arguments["memory"] = None

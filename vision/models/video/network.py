@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from backbones.csp import CSPNet
 from heads.memory import MemoryBank, PixelMemory, StreamMemory
 from heads.one_stage import AdditivePyramid, DenseOutput, DistributionHead
+from vision.models.hub import HubModel
+from vision.models.video.arguments import checked_arguments
 from vision.normalize import normalize_imagenet
 from vision.structures.video import Detections
 
@@ -28,7 +30,7 @@ _LEAST_SCORE = 0.01
 _UNDEFINED = Detections(np.full((1, 4), np.nan, np.float32), np.full(1, np.nan, np.float32), np.zeros(1, np.int64))
 
 
-class VideoNetwork(nn.Module):
+class VideoNetwork(HubModel):
     """Backbone, pyramid and head; between them the middle level is enhanced by pixels of earlier frames.
 
     Args:
@@ -41,6 +43,8 @@ class VideoNetwork(nn.Module):
         variant: its name, if it is one of those that have one.
     """
 
+    pipeline = "object-detection"
+
     def __init__(
         self,
         classes: Sequence[str] = ("person",),
@@ -52,6 +56,8 @@ class VideoNetwork(nn.Module):
         variant: str | None = None,
     ) -> None:
         super().__init__()
+        # Not as the network will be: what it is made of.
+        self.arguments = {"channels": channels, "widths": list(widths), "depths": list(depths), "memory": memory}
         self.classes = tuple(classes)
         self.variant = variant
         self.backbone = CSPNet(widths=widths, depths=depths)
@@ -65,6 +71,16 @@ class VideoNetwork(nn.Module):
             nn.init.zeros_(self.memory.layer.fc.weight)
             nn.init.zeros_(self.memory.layer.fc.bias)
         self.settings = {"max_size": 640, "nms": 0.6, "write_threshold": 0.4, **(settings or {})}
+
+    def hub_config(self) -> dict[str, Any]:
+        """Its arguments."""
+        said = {"classes": list(self.classes), "settings": self.settings, "variant": self.variant}
+        return {**said, **self.arguments}
+
+    @classmethod
+    def from_hub_config(cls, config: dict[str, Any], state: Mapping[str, Tensor]) -> VideoNetwork:
+        """The network of these arguments, each within its range."""
+        return cls(**checked_arguments(config))
 
     def project(self, images: Tensor) -> list[Tensor]:
         """RGB images 0 .. 255, `[B, 3, H, W]`, sides multiples of 32 -> the levels before memory."""

@@ -36,7 +36,7 @@ def packed(points: np.ndarray, colors: np.ndarray, limit: int = MAX_POINTS) -> s
     """
     if not len(points):
         return ""
-    # By chance, so that the first of them show the whole as well: while it turns, the page draws no more than it can.
+    # By chance, so that the first of them show the whole as well: while it turns, the page draws fewer.
     chosen = np.random.default_rng(0).permutation(len(points))[:limit]
     points, colors = points[chosen], colors[chosen]
     # What turns stays in sight where it turns around its middle; single points far off have no say in that.
@@ -58,7 +58,7 @@ _HTML = (
     '<p class="key">Drag or arrow keys turn; wheel, + and − zoom.</p>'
 )
 _SCRIPT = """
-const VERTEX = `attribute vec3 place; attribute vec3 color; uniform vec2 turn; uniform float away, aspect, size;
+const VERTEX = `attribute vec3 place; attribute vec3 color; uniform vec2 turn, shift; uniform float away, aspect, size;
 varying vec3 shade;
 void main() {
   vec3 p = place * 6.0 - 3.0;
@@ -66,12 +66,13 @@ void main() {
   p = vec3(a * p.x + b * p.z, p.y, a * p.z - b * p.x);
   p = vec3(p.x, c * p.y - d * p.z, c * p.z + d * p.y);
   float z = away - p.z;
-  gl_Position = vec4(1.8 * min(1.0, aspect) * vec2(p.x / aspect, p.y), z * 1.002 - 0.04, z);
+  gl_Position = vec4(1.8 * min(1.0, aspect) * vec2(p.x / aspect, p.y) + shift * z, z * 1.002 - 0.04, z);
   gl_PointSize = clamp(size / z, 1.0, 12.0);
   shade = color;
 }`;
 const FRAGMENT = `precision mediump float; varying vec3 shade; void main() { gl_FragColor = vec4(shade, 1.0); }`;
-const view = {x: 0.2, y: 0.05, away: 3.2};
+const FILLED = 0.92;  // of the canvas, by nearly all points at first
+const view = {x: 0.2, y: 0.05, away: 3.2, shift: [0, 0]};
 let gl = null, canvas = null, program = null, count = 0, loaded = null, waits = false;
 // Of all points, those drawn while it turns: fewer where a picture takes long, as without a graphics card.
 let share = 1, turns = false, rest = 0, last = 0;
@@ -119,8 +120,31 @@ function move() {
 function pace() {
   const now = performance.now(), took = last ? now - last : 0;
   last = now;
-  if (took > 50) share = Math.max(0.05, share * Math.max(0.3, 40 / took));
+  if (took > 50) share = Math.max(0.02, share * Math.max(0.3, 40 / took));
   else if (took && took < 25) share = Math.min(1, share * 1.1);
+}
+// How far away, and how much aside, the cloud fills the canvas: what is near looks larger, so its middle is not enough.
+function fit(data) {
+  const words = new Uint16Array(data.buffer), step = Math.max(1, Math.floor(count / 4000)), points = [];
+  const [a, b, c, d] = [Math.cos(view.x), Math.sin(view.x), Math.cos(view.y), Math.sin(view.y)];
+  for (let i = 0; i < count; i += step) {
+    const [x, y, z] = [0, 1, 2].map((axis) => words[6 * i + axis] / 65535 * 6 - 3);
+    const [right, near] = [a * x + b * z, a * z - b * x];
+    points.push([right, c * y - d * near, c * near + d * y]);
+  }
+  const aspect = canvas.clientWidth / canvas.clientHeight, scale = 1.8 * Math.min(1, aspect);
+  let [low, high] = [0.3, 9];
+  for (let i = 0; i < 20; i++) {
+    view.away = (low + high) / 2;
+    const reach = [0, 1].map((axis) => {
+      const at = points.map((p) => scale * p[axis] / (axis ? 1 : aspect) / Math.max(0.05, view.away - p[2]));
+      at.sort((one, other) => one - other);
+      const first = at[Math.floor(0.01 * (at.length - 1))], last = at[Math.ceil(0.99 * (at.length - 1))];
+      view.shift[axis] = -(first + last) / 2;
+      return (last - first) / 2;
+    });
+    if (Math.max(...reach) > FILLED) low = view.away; else high = view.away;
+  }
 }
 function later() { if (!waits) { waits = true; requestAnimationFrame(draw); } }
 function draw() {
@@ -134,13 +158,15 @@ function draw() {
     const data = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
     count = data.length / 12; loaded = text;
+    if (count) fit(data);
   }
   const ratio = Math.min(2, devicePixelRatio || 1);
   canvas.width = Math.round(canvas.clientWidth * ratio); canvas.height = Math.round(canvas.clientHeight * ratio);
   gl.viewport(0, 0, canvas.width, canvas.height);
   gl.clearColor(0.086, 0.094, 0.114, 1); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
   const at = (name) => gl.getUniformLocation(program, name);
-  gl.uniform2f(at("turn"), view.x, view.y); gl.uniform1f(at("away"), view.away);
+  gl.uniform2f(at("turn"), view.x, view.y); gl.uniform2f(at("shift"), ...view.shift);
+  gl.uniform1f(at("away"), view.away);
   gl.uniform1f(at("aspect"), canvas.width / canvas.height);
   if (turns) pace();
   const drawn = turns ? Math.ceil(count * share) : count;
