@@ -72,11 +72,11 @@ def test_the_wheel_of_the_kernels_is_found(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.delitem(sys.modules, "vision._C_cuda", raising=False)
     monkeypatch.setattr(vision, "__path__", [])
 
-    def load(version: str, library: str) -> str | None:
+    def load(version: str, library: str, major: str = "12") -> str | None:
         for name in ("neighborhood_vision_cuda", "neighborhood_vision_cuda._C_cuda"):
             sys.modules.pop(name, None)
         importlib.invalidate_caches()
-        (package / "__init__.py").write_text(f"__version__ = {version!r}  # {library}\n")
+        (package / "__init__.py").write_text(f"__version__ = {version!r}; cuda = {major!r}  # {library}\n")
         (package / "_C_cuda.py").write_text(library)
         return cuda_kernels._load("12.8")
 
@@ -84,9 +84,13 @@ def test_the_wheel_of_the_kernels_is_found(monkeypatch: pytest.MonkeyPatch, tmp_
         f"neighborhood-vision-cuda 0.0.1 is not for neighborhood-vision {vision.__version__}; "
         f"pip install neighborhood-vision-cuda=={vision.__version__}"
     )
-    reason = load(vision.__version__, "raise ImportError('libcudart.so.13: cannot open shared object file')")
-    assert reason is not None and "vision._C_cuda" not in sys.modules
-    assert "cannot be loaded (libcudart.so.13: cannot open" in reason and reason.endswith("this one is for 12.8")
+    assert load(vision.__version__, "", major="13") == (
+        "neighborhood-vision-cuda is for a torch of CUDA 13, and this one is for 12.8"
+    )
+    assert load(vision.__version__, "raise ImportError('no symbol')") == (
+        "neighborhood-vision-cuda cannot be loaded (no symbol); install it and torch again"
+    )
+    assert "vision._C_cuda" not in sys.modules
     try:
         assert load(vision.__version__, "architectures = '80:90+PTX'\n") is None
         assert cuda_kernels.architectures() == ["80", "90+PTX"]

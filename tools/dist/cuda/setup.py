@@ -20,6 +20,9 @@ def cuda_arguments() -> dict[str, Any]:
     """
     import torch
 
+    package = runpy.run_path("neighborhood_vision_cuda/__init__.py")
+    if torch.version.cuda is not None and torch.version.cuda.partition(".")[0] != package["cuda"]:
+        raise SystemExit(f"neighborhood-vision-cuda is for CUDA {package['cuda']}, this torch for {torch.version.cuda}")
     os.environ["FORCE_CUDA"] = "1"
     suite = runpy.run_path("suite_setup.py", run_name="suite_setup")
     cuda, said = suite["plan_cuda"](torch, os.environ)

@@ -95,13 +95,12 @@ def _load_wheel(cuda: str) -> str | None:
             f"neighborhood-vision-cuda {wheel.__version__} is not for neighborhood-vision {vision.__version__}; "
             f"pip install neighborhood-vision-cuda=={vision.__version__}"
         )
+    if cuda.partition(".")[0] != wheel.cuda:  # what would load it may be the system's, for another driver than torch's
+        return f"neighborhood-vision-cuda is for a torch of CUDA {wheel.cuda}, and this one is for {cuda}"
     try:
         from neighborhood_vision_cuda import _C_cuda
     except ImportError as error:
-        return (
-            f"neighborhood-vision-cuda is installed, but cannot be loaded ({error}); it needs a torch for its own "
-            f"major version of CUDA, and this one is for {cuda}"
-        )
+        return f"neighborhood-vision-cuda cannot be loaded ({error}); install it and torch again"
     sys.modules["vision._C_cuda"] = _C_cuda  # the name by which all others know it
     return None
 
