@@ -18,7 +18,7 @@ from tools.dist.build import _pack_tar
 from tools.dist.check import find_wheels, version_of
 from tools.dist.checks import check_one
 from tools.dist.sbom import write_sbom
-from tools.dist.source import clean_copy, environment, stage_cuda, uncommitted
+from tools.dist.source import clean_copy, environment, last_commit, stage_cuda, uncommitted
 from vision.cli.main import build_parser
 from vision.errors import UsageError
 
@@ -129,9 +129,13 @@ def test_the_last_commit_is_packed_and_nothing_else(tmp_path: Path) -> None:
     environ = {"GIT_COMMITTER_DATE": "1800000000 +0000", "PATH": "/usr/bin:/bin:/usr/local/bin"}
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run(["git", *settings, *words], cwd=checkout, check=True, env=environ)
+    commit = last_commit(checkout)
     (checkout / "kept.txt").write_text("changed")
+    environ["GIT_COMMITTER_DATE"] = "1900000000 +0000"
+    subprocess.run(["git", *settings, "commit", "-qam", "while it is built"], cwd=checkout, check=True, env=environ)
+    (checkout / "kept.txt").write_text("changed again")
     (checkout / "new.txt").touch()
-    assert clean_copy(checkout, tmp_path / "tree") == 1_800_000_000
+    assert clean_copy(checkout, commit, tmp_path / "tree") == 1_800_000_000
     assert [(path.name, path.read_text()) for path in (tmp_path / "tree").iterdir()] == [("kept.txt", "committed")]
     assert uncommitted(checkout) == ["kept.txt", "new.txt"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools.dist.build import build_sdist, build_wheel
 from tools.dist.checks import check, digest
-from tools.dist.source import clean_copy, stage_cuda, uncommitted
+from tools.dist.source import clean_copy, last_commit, stage_cuda, uncommitted
 from vision.cli.process import program
 from vision.errors import UsageError
 from vision.files import replacing
@@ -33,13 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="build once: half the time, and nothing is compared")
     args = parser.parse_args(arguments)
     os.umask(0o022)  # modes of files are in the packages
+    commit = last_commit(ROOT)
     if changed := uncommitted(ROOT):
         print(f"not in the packages, as they are not committed: {len(changed)} files, {changed[0]} among them")
     with tempfile.TemporaryDirectory(prefix="dist-") as name:
         builds = [Path(name, turn) for turn in (["first"] if args.once else ["first", "second"])]
         for build in builds:
             print(f"building in {build}", flush=True)
-            _build(build, args.cuda)
+            _build(build, commit, args.cuda)
         if different := _differences([build / "dist" for build in builds]):
             print(f"built twice, and not the same: {', '.join(different)}", file=sys.stderr)
             return 1
@@ -53,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build(folder: Path, cuda: bool) -> None:
+def _build(folder: Path, commit: str, cuda: bool) -> None:
     tree, output = folder / "tree", folder / "dist"
-    epoch = clean_copy(ROOT, tree)
+    epoch = clean_copy(ROOT, commit, tree)
     sdist = build_sdist(tree, output, epoch)
     # The wheels are built of the sdist, so that it has all that they take.
     shutil.unpack_archive(sdist, folder / "sdist", filter="data")

@@ -10,19 +10,25 @@ from io import BytesIO
 from pathlib import Path
 
 
-def clean_copy(root: Path, folder: Path) -> int:
-    """Write the files of the last commit to a folder.
-
-    Returns:
-        Seconds since 1970 of that commit, for SOURCE_DATE_EPOCH.
+def last_commit(root: Path) -> str:
+    """Its name, once and for all: others may commit while a build runs.
 
     Raises:
         subprocess.CalledProcessError: `root` is no checkout; git has said why.
     """
-    archive = _git(root, "archive", "--format=tar", "HEAD")
+    return _git(root, "rev-parse", "HEAD").decode().strip()
+
+
+def clean_copy(root: Path, commit: str, folder: Path) -> int:
+    """Write the files of a commit to a folder.
+
+    Returns:
+        Seconds since 1970 of that commit, for SOURCE_DATE_EPOCH.
+    """
+    archive = _git(root, "archive", "--format=tar", commit)
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
-    return int(_git(root, "log", "-1", "--format=%ct"))
+    return int(_git(root, "log", "-1", "--format=%ct", commit))
 
 
 def uncommitted(root: Path) -> list[str]:
