@@ -279,7 +279,7 @@ def test_unwritable_folders(
 
         monkeypatch.setattr("vision.files.open", refuse, raising=False)
         monkeypatch.setattr("vision.cli.output.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr("vision.cli.forgery.work._inferencer", lambda command: pytest.fail("the work had begun"))
+    monkeypatch.setattr("vision.cli.forgery.work.inferencer_of", lambda command: pytest.fail("the work had begun"))
     for option in (["--csv", locked / "a.csv"], ["--heatmap", locked]):
         assert forgery(photos, *option) == 2
         assert "cannot be written (Permission denied)" in capsys.readouterr().err

@@ -50,8 +50,8 @@ def add_command(commands: Any) -> None:
         help="files, folders (searched recursively), patterns, or - for a list on stdin",
     )
     _add_output(parser.add_argument_group("output"))
-    _add_decision(parser.add_argument_group("decision"))
-    _add_work(parser.add_argument_group("work"))
+    add_decision(parser.add_argument_group("decision"))
+    add_work(parser.add_argument_group("work"))
 
 
 def run(command: argparse.Namespace) -> int:
@@ -87,7 +87,8 @@ def _add_output(group: Any) -> None:
     group.add_argument("--fail-on-fake", action="store_true", help="the same as --fail-on pixels")
 
 
-def _add_decision(group: Any) -> None:
+def add_decision(group: Any) -> None:
+    """What a verdict depends on."""
     rule = group.add_mutually_exclusive_group()
     rule.add_argument(
         "--fpr", type=between(0, 1), metavar="X", help="two verdicts, at this rate of false alarms, such as 0.05"
@@ -117,7 +118,8 @@ def _add_decision(group: Any) -> None:
     )
 
 
-def _add_work(group: Any) -> None:
+def add_work(group: Any) -> None:
+    """What does not change a verdict."""
     group.add_argument(
         "--runtime",
         choices=("torch", "onnx"),
