@@ -107,6 +107,13 @@ def test_what_is_fetched_is_gone_afterwards_and_has_bounds() -> None:
         pass
 
 
+def test_a_store_that_sends_without_end_is_left(store: str) -> None:
+    with fetched(Place(f"{store}/b.png"), 5) as path:
+        assert Path(path).read_bytes() == b"b.png"
+    with pytest.raises(FetchError, match="more than 4 bytes"), fetched(Place(f"{store}/b.png"), 4):
+        pass
+
+
 def test_a_file_that_is_not_there_is_an_error_of_that_file(store: str) -> None:
     with pytest.raises(FetchError, match="is not there") as error, fetched(Place(f"{store}/gone.png"), 100):
         pass
