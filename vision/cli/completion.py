@@ -50,7 +50,8 @@ def answer(parser: argparse.ArgumentParser) -> None:
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
-        argcomplete.autocomplete(parser, default_completer=_complete_value)
+        completer: Any = _complete_value  # any function does, whatever its annotation says
+        argcomplete.autocomplete(parser, default_completer=completer)
 
 
 def _complete_value(prefix: str, **asked: Any) -> Iterable[str]:
