@@ -7,6 +7,7 @@ RUN_ONEDL := OMP_NUM_THREADS=1 $(ONEDL)/bin/python
 # -qq: what pip says is shown only when it is an error.
 PIP := -m pip --disable-pip-version-check -qq install
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # Two processes; each has the tests of a file one after another, so that what those share is made once.
 PYTEST := -m pytest -n 2 --dist worksteal
 
@@ -14,7 +15,7 @@ ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.p
 
 .DEFAULT_GOAL := help
 CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp check-docker
-.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check soak dist dist-check clean
+.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check bench soak dist dist-check clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,7 @@ check-words: $(VENV)/.installed
 # What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
 check-dependencies: $(VENV)/.installed
 	@mkdir -p $(VENV)/requirements
-	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance docs dist > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance ray docs dist > $(VENV)/requirements/run.txt
 	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
 	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
 		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
@@ -85,6 +86,9 @@ cuda-check: $(VENV)/.installed  ## Compile the CUDA kernels (needs nvcc, no GPU)
 
 gpu-check: $(VENV)/.installed  ## Check and time everything on the GPU at hand, in 8 minutes; see gpu-check/report.md
 	PYTHON=$(VENV)/bin/python tools/gpu_check.sh
+
+bench: $(VENV)/.installed  ## Run all benchmarks, each beside its peers; tables and plots in docs/benchmarks.md
+	OMP_NUM_THREADS=2 $(VENV)/bin/python benchmarks/page.py $(BENCH_ARGS)
 
 soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity, 2,000 requests and the memory, 10,000 damaged ones
 	$(RUN) benchmarks/serve_load.py

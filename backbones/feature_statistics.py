@@ -15,8 +15,8 @@ from vision.checkpoint import CheckpointError, load_strict, read_checkpoint
 from vision.normalize import IMAGENET_MEAN, IMAGENET_STD
 
 # Windows this large are of photographs of many megapixels; their halves look as the images of the training do.
-_LARGE = 384
-_FIRST = 1  # the first stage, of edges at half size, made held-out generators harder to tell
+LARGE = 384
+FIRST_STAGE = 1  # the first stage, of edges at half size, made held-out generators harder to tell
 PREFIX = "backbone.features.trunk."
 
 
@@ -28,7 +28,7 @@ class FeatureStatisticsNet(StatisticsNet):
     """
 
     def __init__(self, hidden: int = 128, dropout: float = 0.4) -> None:
-        super().__init__(2 * sum(stage[-1] for stage in STAGES[_FIRST:]), hidden, dropout)
+        super().__init__(2 * sum(stage[-1] for stage in STAGES[FIRST_STAGE:]), hidden, dropout)
         self.trunk = EfficientNetLite().requires_grad_(False)
 
     def load_trunk(self, path: str | Path) -> None:
@@ -53,12 +53,12 @@ class FeatureStatisticsNet(StatisticsNet):
     @torch.no_grad()
     def statistics(self, x: Tensor) -> Tensor:
         """Images `[B, 3, H, W]` -> `[B, inputs]`; of large ones those of half their size."""
-        if min(x.shape[2:]) >= _LARGE:
+        if min(x.shape[2:]) >= LARGE:
             x = F.avg_pool2d(x, 2)
         mean = torch.tensor(IMAGENET_MEAN, device=x.device).view(-1, 1, 1)
         std = torch.tensor(IMAGENET_STD, device=x.device).view(-1, 1, 1)
         found = []
-        for map_ in self.trunk(x * (std / 128) + (mean - 127) / 128)[_FIRST:]:
+        for map_ in self.trunk(x * (std / 128) + (mean - 127) / 128)[FIRST_STAGE:]:
             variance, middle = torch.var_mean(map_.float(), (2, 3), correction=0)
             found += [middle, variance.clamp_min(0).sqrt()]
         return torch.cat(found, 1)

@@ -1,6 +1,6 @@
 """Speed of DiNAT on the CPU beside Swin and ConvNeXt of timm, in one run.
 
-    python benchmarks/backbone_speed.py [--threads 2] [--repeat 15] [--quick]
+    python benchmarks/backbone_speed.py [--threads 2] [--repeat 15] [--quick] [--json FILE]
 
 Times are median milliseconds per image over rounds in which every model takes its turn, "ratio" the time over
 Swin-T's. "% GEMM" is the rate of the model's useful FLOP (twice its multiply-accumulates; three times that for a
@@ -19,6 +19,7 @@ import timm
 import torch
 
 import vision
+from benchmarks.results import Results, add_json
 from vision.analysis.complexity import model_cost
 from vision.analysis.speed import (
     Result,
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="forward passes in float32 only")
+    add_json(parser)
     args = parser.parse_args()
     if (reason := kernels.missing()) is not None:
         raise SystemExit(f"nothing to measure: {reason}")
@@ -53,37 +55,52 @@ def main() -> None:
     print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads")
     print(f"vision {vision.__version__}, torch {torch.__version__}, timm {timm.__version__}")
     print(f"Python {platform.python_version()}; malloc keeps freed memory: {'yes' if kept else 'no'}")
+    results = Results()
     for batch_size in (1, 8):
         setting = Setting(SIDE, batch_size, threads=args.threads)
-        print_table(f"forward, fp32, batch {batch_size}", setting, args.repeat)
+        print_table(f"forward, fp32, batch {batch_size}", setting, args.repeat, results)
     print_packing(Setting(SIDE, threads=args.threads), args.repeat)
-    if args.quick:
-        return
+    if not args.quick:
+        print_all(args, results)
+    results.write(args.json)
+
+
+def print_all(args: argparse.Namespace, results: Results) -> None:
+    """What `--quick` leaves out."""
     for batch_size in (1, 8):
         setting = Setting(SIDE, batch_size, autocast=True, threads=args.threads)
-        print_table(f"forward, bf16 autocast, batch {batch_size}", setting, args.repeat)
+        print_table(f"forward, bf16 autocast, batch {batch_size}", setting, args.repeat, results)
     setting = Setting(SIDE, 8, train=True, threads=args.threads)
-    print_table("training step, fp32, batch 8", setting, max(args.repeat // 2, 3))
+    print_table("training step, fp32, batch 8", setting, max(args.repeat // 2, 3), results)
     setting = Setting(SIDE, 1, compile=True, threads=args.threads)
-    print_table("forward, fp32, batch 1, torch.compile", setting, args.repeat)
+    print_table("forward, fp32, batch 1, torch.compile", setting, args.repeat, results)
     print_detection(args.threads)
 
 
-def print_table(title: str, setting: Setting, repeat: int) -> None:
+def print_table(title: str, setting: Setting, repeat: int, results: Results) -> None:
     """All models with one setting."""
     torch.set_num_threads(setting.threads)
     rate = gemm_rate()
-    results = compare(MODELS, setting, repeat, memory=False)
+    found = compare(MODELS, setting, repeat, memory=False)
     print(f"\n{title}; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<32}{'ms per image':>13}{'ratio':>8}{'% GEMM':>8}")
-    for result in results:
-        print_row(result, results[0], rate, setting)
+    for result in found:
+        print_row(result, found[0], rate, setting)
+    times = {result.name: result.ms_per_image for result in found}
+    peers = {name: ms for name, ms in times.items() if not name.startswith("dinat")}
+    for name in times.keys() - peers.keys():
+        bound = useful_flop(name, setting) / rate * 1e3
+        results.add(f"image classification, ms per image: {title}", name, times[name], peers, bound=bound)
 
 
 def print_row(result: Result, swin: Result, rate: float, setting: Setting) -> None:
     """One model."""
-    flop = 2 * model_cost(build_timm_model(result.name, SIDE), SIDE).macs * (3 if setting.train else 1)
-    share = flop / (result.ms_per_image / 1e3) / rate * 100
+    share = useful_flop(result.name, setting) / (result.ms_per_image / 1e3) / rate * 100
     print(f"{result.name:<32}{result.ms_per_image:13.1f}{result.ms / swin.ms:8.2f}{share:8.0f}", flush=True)
+
+
+def useful_flop(name: str, setting: Setting) -> float:
+    """Of one image."""
+    return 2.0 * model_cost(build_timm_model(name, SIDE), SIDE).macs * (3 if setting.train else 1)
 
 
 def print_packing(setting: Setting, repeat: int) -> None:

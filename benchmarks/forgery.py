@@ -1,6 +1,6 @@
 """Speed of the AI-image detector against its own truncated ResNet, side by side in one run.
 
-    python benchmarks/forgery.py [--threads 2] [--batch-size 8] [--size 256] [--repeat 15]
+    python benchmarks/forgery.py [--threads 2] [--batch-size 8] [--size 256] [--repeat 15] [--json FILE]
 
 "whole" is the detector, "trunk" its ResNet and head on the same images, without the frequency block. The Fourier
 branch is measured at work (its learned scale is not zero) and skipped (a scale of zero, as in an untrained model).
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 import vision
+from benchmarks.results import Results, add_json
 from vision.analysis.speed import gemm_rate
 from vision.layers import pack_for_inference
 from vision.models import ForgeryNetwork, forgery_detector
@@ -31,11 +32,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--repeat", type=int, default=15)
+    add_json(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     print(f"device cpu ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
     print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
     print(f"GEMM rate {gemm_rate(args.repeat) / 1e9:.0f} GFLOP/s (1024^3)\n")
+    results = Results()
     images = torch.randn(args.batch_size, 3, args.size, args.size)
     print(f"{'median ms per image':<42}{'whole':>8}{'trunk':>8}{'ratio':>8}")
     for scale in (0.0, 0.1):
@@ -43,8 +46,15 @@ def main() -> None:
         with torch.no_grad():
             network.backbone.frequency.fft_scale.fill_(scale)
         branch = "Fourier branch at work" if scale else "Fourier branch skipped"
-        report(f"inference, {branch}", pack_for_inference(network), images, args.repeat, inference)
-        report(f"training step, {branch if scale else 'scale zero'}", network.train(), images, args.repeat, training)
+        steps = {
+            f"inference, {branch}": (pack_for_inference(network), inference),
+            f"training step, {branch if scale else 'scale zero'}": (network.train(), training),
+        }
+        for name, (model, step) in steps.items():
+            whole, trunk = report(name, model, images, args.repeat, step)
+            results.add(
+                "forgery, ms per image: the detector and its ResNet alone", name, whole, {"ResNet alone": trunk}
+            )
     print(f"\n{'dual_frequency_wild, median ms per image':<42}{'time':>8}")
     network = pack_for_inference(forgery_detector("dual_frequency_wild"))
     branches = {"whole": network.logits, **dict(network.backbone.named_children())}
@@ -56,6 +66,8 @@ def main() -> None:
     )
     print(f"\n{'residual sums, median ms per image':<42}{'kernel':>8}{'PyTorch':>8}{'ratio':>8}")
     print(f"{'one scale':<42}{kernel:8.2f}{reference:8.2f}{reference / kernel:8.2f}")
+    results.add("residual sums, ms per image", "one scale", kernel, {"PyTorch": reference})
+    results.write(args.json)
 
 
 def median_ms(run: Callable[[], object], args: argparse.Namespace) -> float:
@@ -65,8 +77,8 @@ def median_ms(run: Callable[[], object], args: argparse.Namespace) -> float:
 
 def report(
     name: str, network: ForgeryNetwork, images: Tensor, repeat: int, step: Callable[[Callable, Tensor], None]
-) -> None:
-    """One line: the whole detector and its trunk, measured in turn so that both meet the same machine."""
+) -> tuple[float, float]:
+    """One line: the whole detector and its trunk, measured in turn so that both meet the same machine; returns both."""
 
     def trunk(x: Tensor) -> Tensor:
         return network.head(network.backbone.forward_trunk(x))
@@ -77,6 +89,7 @@ def report(
         trunk_times.append(seconds(lambda: step(trunk, images)))
     whole, alone = (statistics.median(times[2:]) / len(images) * 1e3 for times in (whole_times, trunk_times))
     print(f"{name:<42}{whole:8.2f}{alone:8.2f}{whole / alone:8.2f}")
+    return whole, alone
 
 
 def inference(model: Callable[[Tensor], Tensor], images: Tensor) -> None:

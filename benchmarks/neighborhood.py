@@ -1,6 +1,6 @@
 """Speed of neighborhood attention beside its peers and the machine's matrix product, in one run.
 
-    python benchmarks/neighborhood.py [--threads 2] [--repeat 30] [--quick]
+    python benchmarks/neighborhood.py [--threads 2] [--repeat 30] [--quick] [--json FILE]
     python benchmarks/neighborhood.py --device cuda [--quick] [--flex-seconds 180] [--json FILE]
 
 On the CPU:
@@ -36,6 +36,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import vision
+from benchmarks.results import Results
 from vision.analysis.attention_cases import Timing, as_json, judge, make_cases
 from vision.analysis.attention_speed import Limits, measure, native_missing
 from vision.analysis.speed import device_name, keep_freed_memory
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the four target shapes only")
     parser.add_argument("--fresh-pages", action="store_true", help="leave malloc's settings alone")
     parser.add_argument("--flex-seconds", type=float, default=180.0, help="on GPUs: for FlexAttention, in all")
-    parser.add_argument("--json", help="on GPUs: write the figures to this file")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file, too")
     args = parser.parse_args()
     if args.device != "cpu":
         on_gpu(args)
@@ -111,18 +112,20 @@ def main() -> None:
     print(f"vision {vision.__version__}, torch {torch.__version__}, Python {platform.python_version()}")
     print(f"malloc keeps freed memory: {'yes' if kept else 'no'}")
     print(f"missing peers: {', '.join(missing_peers()) or 'none'}\n")
+    results = Results()
     print_memory()  # first, while the peak is that of this call
     tables = {"target shapes": TARGETS, "with bias": BIAS, "half precision": DTYPES, "other shapes": SWEEP}
     for title, cases in tables.items():
         print_header(title)
         for case in cases:
-            print_row(case, args.repeat)
+            print_row(case, args.repeat, results, title)
         if args.quick:
             break
-    print_peers(args.repeat)
+    print_peers(args.repeat, results)
     if not args.quick:
         print_sizes(args.repeat)
         print_threads(args.repeat)
+    results.write(args.json)
 
 
 def on_gpu(args: argparse.Namespace) -> None:
@@ -208,7 +211,7 @@ def print_header(title: str) -> None:
     print(f"{title:<34}{'GFLOP/s':>8}{'forward':>10}{'% GEMM':>8}{'fwd+bwd':>10}{'% GEMM':>8}")
 
 
-def print_row(case: Case, repeat: int) -> None:
+def print_row(case: Case, repeat: int, results: Results, title: str) -> None:
     """One shape: times, and shares of the GEMM rate measured just before."""
     rate = gemm_rate()
     with torch.no_grad():
@@ -216,6 +219,9 @@ def print_row(case: Case, repeat: int) -> None:
     both = median_ms(with_backward(case), repeat)
     shares = case.flop / forward * 1e3 / rate * 100, 3.5 * case.flop / both * 1e3 / rate * 100
     print(f"{case!s:<34}{rate / 1e9:8.0f}{forward:10.3f}{shares[0]:8.1f}{both:10.3f}{shares[1]:8.1f}", flush=True)
+    bounds = case.flop / rate * 1e3, 3.5 * case.flop / rate * 1e3
+    results.add(f"{title}: forward", str(case), forward, {}, bound=bounds[0])
+    results.add(f"{title}: forward and backward", str(case), both, {}, bound=bounds[1])
 
 
 def peers(case: Case) -> dict[str, Callable[[], object]]:
@@ -238,15 +244,16 @@ def peers(case: Case) -> dict[str, Callable[[], object]]:
     return calls
 
 
-def print_peers(repeat: int) -> None:
+def print_peers(repeat: int, results: Results) -> None:
     """Ours and every peer on the target shapes, forward, milliseconds and the ratio to ours."""
     names = "".join(f"{name:>18}" for name in peers(TARGETS[-1]))
     print(f"\n{'forward, ms (times ours)':<34}{'ours':>8}{names}")
     for case in TARGETS:
         with torch.no_grad():
             ours = median_ms(attention(case), repeat)
-            others = [median_ms(call, min(repeat, 5)) for call in peers(case).values()]
-        cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in others)
+            others = {name: median_ms(call, min(repeat, 5)) for name, call in peers(case).items()}
+        results.add("beside its peers: forward", str(case), ours, others, bound=case.flop / gemm_rate() * 1e3)
+        cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in others.values())
         print(f"{case!s:<34}{ours:8.2f}{cells}", flush=True)
 
 

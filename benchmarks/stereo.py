@@ -1,6 +1,6 @@
 """Speed of match attention and MatchStereo beside the reference in PyTorch and OpenCV, in one run.
 
-    python benchmarks/stereo.py [--threads 2] [--repeat 5] [--quick]
+    python benchmarks/stereo.py [--threads 2] [--repeat 5] [--quick] [--json FILE]
     python benchmarks/stereo.py --device cuda [--repeat 10] [--quick]
 
 Times are median milliseconds over rounds in which everyone takes its turn. "PyTorch" is the same call, or the same
@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import vision
+from benchmarks.results import Results, add_json
 from vision.analysis.match_speed import COLUMNS, NETWORKS, measure_networks, measure_operator, native_missing
 from vision.analysis.speed import Step, device_name, gemm_rate, keep_freed_memory, medians, peak_resident_mib
 from vision.device import usable_device
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="without sizes beyond 576 x 960")
+    add_json(parser)
     args = parser.parse_args()
     if args.device != "cpu":
         on_gpu(args)
@@ -63,10 +65,12 @@ def main() -> None:
     print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
     print(f"vision {vision.__version__}, torch {torch.__version__}, OpenCV {cv2.__version__}")
     print(f"Python {platform.python_version()}; malloc keeps freed memory: {'yes' if kept else 'no'}")
-    print_operator(args.repeat)
-    print_networks(args.repeat)
+    results = Results()
+    print_operator(args.repeat, results)
+    print_networks(args.repeat, results)
     if not args.quick:
         print_growth(args.threads)
+    results.write(args.json)
 
 
 def on_gpu(args: argparse.Namespace) -> None:
@@ -84,7 +88,7 @@ def on_gpu(args: argparse.Namespace) -> None:
         print(" | ".join(timing.row), flush=True)
 
 
-def print_operator(repeat: int) -> None:
+def print_operator(repeat: int, results: Results) -> None:
     """The operator alone: forward, and forward with backward."""
     print(f"\n{'operator [2, H, W, heads, dim]':<34}{'ours':>9}{'PyTorch':>9}{'ratio':>7}")
     for height, width, heads, dim, radius in OPERATOR_SIZES:
@@ -98,6 +102,7 @@ def print_operator(repeat: int) -> None:
             ours, theirs = medians(steps, repeat)
             label = f"{name}, {height}x{width}x{heads}x{dim} r={radius}"
             print(f"{label:<34}{ours:9.1f}{theirs:9.1f}{theirs / ours:7.1f}", flush=True)
+            results.add("match attention", label, ours, {"PyTorch": theirs})
 
 
 def _forward(tensors: list[Tensor], radius: int, backend: str) -> Step:
@@ -121,7 +126,7 @@ def _forward_backward(tensors: list[Tensor], radius: int, backend: str) -> Step:
     return step
 
 
-def print_networks(repeat: int) -> None:
+def print_networks(repeat: int, results: Results) -> None:
     """Whole networks on a pair, beside the reference operator and StereoSGBM."""
     rate = gemm_rate()
     columns = f"{'ours':>9}{'PyTorch':>9}{'ratio':>7}{'% GEMM':>8}{'unpacked':>10}{'SGBM':>9}"
@@ -134,9 +139,13 @@ def print_networks(repeat: int) -> None:
             gray = [view[0, 0].byte().numpy() for view in views]
             steps = [_infer(model, views), _infer_reference(model, views), _infer(plain, views)]
             ours, theirs, unpacked, opencv = medians([*steps, lambda gray=gray: sgbm(*gray)], repeat)
-            share = flop(model, views) / (ours / 1e3) / rate * 100
+            bound = flop(model, views) / rate * 1e3
+            share = 100 * bound / ours
             row = f"{ours:9.0f}{theirs:9.0f}{theirs / ours:7.1f}{share:8.0f}{unpacked:10.0f}{opencv:9.0f}"
-            print(f"{f'{variant}, {height}x{width}':<34}{row}", flush=True)
+            case = f"{variant}, {height}x{width}"
+            print(f"{case:<34}{row}", flush=True)
+            peers = {"PyTorch": theirs, "unpacked": unpacked, "StereoSGBM": opencv}
+            results.add("stereo: a pair of images", case, ours, peers, bound=bound)
 
 
 def print_growth(threads: int) -> None:

@@ -1,6 +1,6 @@
 """What memory costs: a published detector with and without it, the shipped network, and a long stream, in one run.
 
-    python benchmarks/video.py [--threads 2] [--repeat 5] [--frames 10000] [--quick]
+    python benchmarks/video.py [--threads 2] [--repeat 5] [--frames 10000] [--quick] [--json FILE]
 
 1. Faster R-CNN R-50 DC5 at 600x1000 (configs/video) per frame: alone, and with both memories full. Weights are random.
 2. Bank update and key sampling alone, as a share of that frame.
@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 import vision
+from benchmarks.results import Results, add_json
 from heads.memory import MemoryBank, StreamMemory
 from vision.analysis.speed import keep_freed_memory, medians
 from vision.engine.config import load_config
@@ -36,6 +37,7 @@ from vision.models.video.network import MEMORY_LEVEL
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (600, 1000)
 WINDOWS = (10, 40, 160)
+GROUP, ALONE = "video, ms per frame", "without memory"
 
 
 def main() -> None:
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--frames", type=int, default=10_000, help="of the stream (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one round, a stream of 200 frames, one window")
+    add_json(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     kept = keep_freed_memory()
@@ -53,13 +56,15 @@ def main() -> None:
     print(f"malloc keeps freed memory: {'yes' if kept else 'no'}")
     repeat = 1 if args.quick else args.repeat
     with torch.inference_mode():
-        frame_ms = print_published(repeat)
+        results = Results()
+        frame_ms = print_published(repeat, results)
         print_bank(frame_ms, 10 * repeat)
-        print_shipped(4 * repeat)
-        print_stream(200 if args.quick else args.frames, WINDOWS[:1] if args.quick else WINDOWS)
+        print_shipped(4 * repeat, results)
+        print_stream(200 if args.quick else args.frames, WINDOWS[:1] if args.quick else WINDOWS, results)
+    results.write(args.json)
 
 
-def print_published(repeat: int) -> float:
+def print_published(repeat: int, results: Results) -> float:
     """The published detector at both ends; milliseconds of a frame with full memory."""
     image = torch.randn(1, 3, SIZE[0] + -SIZE[0] % 16, SIZE[1] + -SIZE[1] % 16)
     base, full = (published(name) for name in ("faster-rcnn_r50-dc5_3e_vid", "mamba-full_r50-dc5_3e_vid"))
@@ -71,6 +76,7 @@ def print_published(repeat: int) -> float:
     print(f"\nFaster R-CNN R-50 DC5, {SIZE[0]}x{SIZE[1]}, ms per frame (banks of 20,000 rows, 2,000 keys a read)")
     print("| base | full memory | ratio |\n|---|---|---|")
     print(f"| {without:.0f} | {with_memory:.0f} | {with_memory / without:.2f} |")
+    results.add(f"{GROUP}, with memory", f"Faster R-CNN R-50 DC5, {SIZE[0]}x{SIZE[1]}", with_memory, {ALONE: without})
     return with_memory
 
 
@@ -90,7 +96,7 @@ def print_bank(frame_ms: float, repeat: int) -> None:
     print(f"\nbank updates and key sampling: {taken:.2f} ms per frame, {100 * taken / frame_ms:.2f} % of it")
 
 
-def print_shipped(repeat: int) -> None:
+def print_shipped(repeat: int, results: Results) -> None:
     """The shipped network on frames of 640x480."""
     network = video_detector()
     memory = filled(network.new_memory(), {"pixel": 128})
@@ -101,9 +107,10 @@ def print_shipped(repeat: int) -> None:
     print("\nmamba_people_nano, 640x480, ms per frame\n| without memory | with | ratio | frames per second |")
     ratio, rate = with_memory / without, 1e3 / with_memory
     print(f"|---|---|---|---|\n| {without:.1f} | {with_memory:.1f} | {ratio:.2f} | {rate:.1f} |")
+    results.add(f"{GROUP}, with memory", "mamba_people_nano, 640x480", with_memory, {ALONE: without})
 
 
-def print_stream(count: int, windows: tuple[int, ...]) -> None:
+def print_stream(count: int, windows: tuple[int, ...], results: Results) -> None:
     """Time and memory along a stream, which neither may grow with."""
     network = video_detector()
     memory = network.new_memory()
@@ -119,12 +126,16 @@ def print_stream(count: int, windows: tuple[int, ...]) -> None:
             network.detect(frames[number % len(frames)], memory, max_size=160)
         taken = (time.perf_counter() - began) / min(step, count - start) * 1e3
         assert memory.pixel is not None
+        last = taken
         print(f"| {start + step} | {taken:.1f} | {resident_mib():.0f} | {len(memory.pixel)} |", flush=True)
     print("\na sliding window instead: attention to all pixels of the last N frames\n| N | ms per frame | rows kept |")
     print("|---|---|---|")
+    peers = {}
     for window in windows:
         taken, rows = sliding(network, frames, window)
+        peers[f"window of {window} frames"] = taken
         print(f"| {window} | {taken:.1f} | {rows} |", flush=True)
+    results.add(f"{GROUP} of a stream", f"160x120, after {count} frames", last, peers)
 
 
 def sliding(network: VideoNetwork, frames: np.ndarray, window: int) -> tuple[float, int]:

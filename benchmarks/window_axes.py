@@ -1,6 +1,6 @@
 """Windows that are long along one axis, beside the same sums laid out otherwise, on the CPU.
 
-    python benchmarks/window_axes.py [--threads 1] [--repeat 20]
+    python benchmarks/window_axes.py [--threads 1] [--repeat 20] [--json FILE]
 
 Each line is one amount of work: a window along the last axis, then along another. Times are median milliseconds of a
 call in float32 with heads of 32 channels, over rounds in which both take their turn; the ratio is the second over the
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 import vision
+from benchmarks.results import Results, add_json
 from vision.analysis.speed import keep_freed_memory, medians
 from vision.ops import na1d, na2d, na3d
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=20)
+    add_json(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     kept = "yes" if keep_freed_memory() else "no"
@@ -45,11 +47,15 @@ def main() -> None:
     )
     print(f"{args.threads} threads; malloc keeps freed memory: {kept}\n")
     print(f"{'window':<20}{'':<12}{'last axis':>10}{'another':>10}{'ratio':>8}")
+    results = Results()
     for name, *sides in PAIRS:
         for backward in (False, True):
             first, second = medians([step(*side, backward=backward) for side in sides], args.repeat)
             part = "backward" if backward else "forward"
             print(f"{name:<20}{part:<12}{first:>10.2f}{second:>10.2f}{second / first:>8.2f}")
+            row = {"the same along the last axis": first}
+            results.add("windows along another axis", f"{name}, {part}", second, row)
+    results.write(args.json)
 
 
 def step(batch: int, shape: tuple[int, ...], window: tuple[int, ...], *, backward: bool) -> Callable[[], object]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -124,11 +125,56 @@ def test_the_operator_becomes_standard_nodes(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, na2d(x, x, x, 3, scale=0.5, backend="reference").numpy(), atol=1e-4)
 
 
-def test_dynamic_sides_are_refused(tmp_path: Path) -> None:
-    shapes = ({1: torch.export.Dim("height", min=4)},)
-    with pytest.raises(ValueError, match="neighborhood attention exports with fixed spatial sizes"):
-        export(Operator(), (torch.randn(1, 6, 7, 2, 4),), tmp_path / "operator.onnx", dynamic_shapes=shapes)
-    assert not list(tmp_path.iterdir())
+class Everything(nn.Module):
+    """A call of the operator with all that it takes."""
+
+    def __init__(self, window: tuple[tuple[int, ...], ...], bias: Tensor | None, more: tuple[Tensor, Tensor] | None):
+        super().__init__()
+        self.window, self.bias, self.more = window, bias, more
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Any:
+        extra = self.more or (None, None)
+        return torch.ops.nbv.neighborhood_attention(q, k, v, self.bias, *extra, *self.window, 0.3)
+
+
+# Kernel size, stride, dilation and causality; sides of the map it is traced with, then others.
+OPEN_SIDES = [
+    (((3, 3), (1, 1), (1, 1), (0, 0)), [(12, 13), (6, 6), (25, 40)], True),
+    (((7, 5), (1, 1), (3, 2), (0, 0)), [(22, 23), (21, 10), (40, 57)], False),
+    (((4,), (3,), (2,), (1,)), [(22,), (8,), (50,)], False),
+    (((4, 5), (3, 5), (2, 1), (1, 0)), [(22, 19), (11, 12), (60, 33)], True),
+    (((3, 3, 3), (1, 2, 1), (1, 1, 2), (0, 1, 0)), [(5, 7, 8), (9, 5, 9)], False),
+]
+
+
+@pytest.mark.parametrize(("window", "shapes", "additional"), OPEN_SIDES)
+def test_a_graph_of_open_sides_equals_the_reference(
+    window: tuple[tuple[int, ...], ...], shapes: list[tuple[int, ...]], additional: bool, tmp_path: Path
+) -> None:
+    def inputs(sides: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+        return tuple(torch.randn(2, *sides, heads, dim) for heads, dim in ((4, 6), (2, 6), (2, 5)))  # type: ignore[return-value]
+
+    bias = torch.randn(4, *[2 * size - 1 for size in window[0]])
+    more = (torch.randn(2, 3, 2, 6), torch.randn(2, 3, 2, 5)) if additional else None
+    least = [kernel * dilation for kernel, dilation in zip(window[0], window[2], strict=True)]
+    sides = {i: torch.export.Dim(f"side{i}", min=size) for i, size in enumerate(least, start=1)}
+    model = Everything(window, bias, more)
+    path = export(
+        model, inputs(shapes[0]), tmp_path / "o.onnx", input_names=("q", "k", "v"), dynamic_shapes=(sides,) * 3
+    )
+    session = onnxruntime.InferenceSession(path)
+    extra = {} if more is None else {"additional_keys": more[0], "additional_values": more[1]}
+    for shape in shapes:
+        x = inputs(shape)
+        numbers = (*window[:3], tuple(map(bool, window[3])), 0.3)
+        expected = ATTENTION[len(shape)](*x, *numbers, bias=bias, return_lse=True, backend="reference", **extra)
+        found = session.run(None, {name: part.numpy() for name, part in zip("qkv", x, strict=True)})
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+    # A map that is shorter than the window fails, where it would give numbers that mean nothing.
+    with pytest.raises(Exception, match="out of data bounds"):
+        session.run(None, {n: p.numpy() for n, p in zip("qkv", inputs((least[0] - 1, *least[1:])), strict=True)})
+    assert {node.domain for node in onnx.load(path).graph.node} == {""}
 
 
 def test_a_failed_export_leaves_the_file_and_the_mode_as_they_were(tmp_path: Path) -> None:
@@ -182,7 +228,7 @@ def test_a_stereo_graph_is_named_and_sized(stereo: bool, monkeypatch: pytest.Mon
         seen.update(options, shapes=[tuple(view.shape) for view in args])
         return path
 
-    monkeypatch.setattr("vision.onnx.stereo.export", fake)
+    monkeypatch.setattr("vision.onnx.formats.export", fake)
     assert export_stereo(Shifted(stereo), tmp_path / "a.onnx", 192, 256) == tmp_path / "a.onnx"
     assert seen["shapes"] == [(1, 3, 192, 256)] * 2 and list(seen["input_names"]) == ["left", "right"]
     outputs = ["disparity", "disparity_right"] if stereo else ["flow", "flow_back"]

@@ -42,7 +42,7 @@ NAMES = {
         mean_row predict Predictions robustness_sweep sgbm_disparity stereo_errors StereoMetric StereoRow
         StereoScores TopKAccuracy
     """,
-    "vision.onnx": "decompositions export tiled_attention",
+    "vision.onnx": "Exportable compare decompositions export load_program tiled_attention write_program",
     "vision.geometry": """
         CalibrationError CameraPair depth_of point_cloud read_calibration read_cameras Rectifier
         StereoCalibration write_ply

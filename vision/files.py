@@ -189,15 +189,16 @@ def readable(text: str) -> str:
 
 def to_json(record: Any, indent: int | None = None) -> str:
     """JSON in ASCII, which any terminal and any reader allow: never NaN, no half of a pair of UTF-16."""
-    return json.dumps(_readable(record), indent=indent, allow_nan=False)
+    return json.dumps(readable_record(record), indent=indent, allow_nan=False)
 
 
-def _readable(value: Any) -> Any:
+def readable_record(value: Any) -> Any:
+    """A value of JSON, all of whose texts UTF-8 can hold."""
     if isinstance(value, str):
         return readable(value)
     if isinstance(value, dict):
-        return {_readable(key): _readable(part) for key, part in value.items()}
-    return [_readable(part) for part in value] if isinstance(value, (list, tuple)) else value
+        return {readable_record(key): readable_record(part) for key, part in value.items()}
+    return [readable_record(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def natural_key(name: str) -> tuple[tuple[int | str, ...], str]:

@@ -69,6 +69,21 @@ def read_paths_from_stdin() -> list[str]:
     return [os.fsdecode(part) for part in parts]
 
 
+def read_paths(path: str | os.PathLike[str]) -> list[str]:
+    """Paths in a file: one per line, or separated by zeros, as `find -print0` writes them.
+
+    Raises:
+        UsageError: as `read_list`.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            data = _bounded(file, name)
+    except OSError as error:
+        raise _unusable(name, f"cannot be read ({error.strerror}); expected a list of files") from None
+    return [os.fsdecode(part) for part in _split(data, name)]
+
+
 def as_utf8(data: bytes, name: str) -> bytes:
     """Text in UTF-8, without a byte order mark; UTF-16 and UTF-32, as Windows writes them, become UTF-8.
 

@@ -75,3 +75,17 @@ def bad_files(tmp_path: Path) -> dict[str, Path]:
     Image.new("RGB", (7, 30)).save(paths["tiny"])
     paths["broken-link"].symlink_to("nowhere")
     return paths
+
+
+@pytest.fixture
+def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A function that runs the program below a heading of docs/export.md, in the folder of the test."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+
+    def run(heading: str) -> None:
+        program = text.split(f"### {heading}\n")[1].split("```python\n")[1].split("```")[0]
+        assert "vision" not in program
+        monkeypatch.chdir(tmp_path)
+        exec(compile(program, heading, "exec"), {"__name__": "__docs__"})
+
+    return run

@@ -279,7 +279,7 @@ def test_unwritable_folders(
 
         monkeypatch.setattr("vision.files.open", refuse, raising=False)
         monkeypatch.setattr("vision.cli.output.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr("vision.cli.forgery.work._inferencer", lambda command: pytest.fail("the work had begun"))
+    monkeypatch.setattr("vision.cli.forgery.work.inferencer_of", lambda command: pytest.fail("the work had begun"))
     for option in (["--csv", locked / "a.csv"], ["--heatmap", locked]):
         assert forgery(photos, *option) == 2
         assert "cannot be written (Permission denied)" in capsys.readouterr().err
@@ -341,13 +341,14 @@ def test_every_option_reaches_the_inferencer(photos: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(vision.apis, "ForgeryInferencer", Inferencer)
     options = ["--model", "dual_frequency_paper", "--checkpoint", "a.pth", "--device", "cpu", "--batch-size", "3"]
-    options += ["--foundation", "vit.safetensors"]
+    options += ["--foundation", "vit.safetensors", "--runtime", "torch"]
     options += ["--workers", "5", "--max-pixels", "777", "--fpr", "0.2", "--robust", "--heatmap", str(photos / "maps")]
     assert main(["forgery", str(photos), *options]) == 0
     assert given == {
         "model": "dual_frequency_paper",
         "checkpoint": "a.pth",
         "foundation": "vit.safetensors",
+        "runtime": "torch",
         "device": "cpu",
         "batch_size": 3,
         "workers": 5,

@@ -18,18 +18,21 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-import torch
 
 from vision.errors import Notice, UsageError
 from vision.images import checked_array, read_image
 
+if TYPE_CHECKING:
+    import torch
+
 # What stands for one image.
 ImageInput: TypeAlias = "str | os.PathLike[str] | np.ndarray"
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# What torch calls the values that networks compute in.
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -101,7 +104,9 @@ def check_precision(precision: str) -> None:
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
     """A block in which networks work in that precision, as far as autocast finds it safe; "fp32" changes nothing."""
-    dtype = PRECISIONS[precision]
+    import torch  # inferencers that run elsewhere do without it
+
+    dtype: torch.dtype = getattr(torch, PRECISIONS[precision])
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 

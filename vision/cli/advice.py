@@ -14,6 +14,7 @@ ADVICE = {
     "image-out-of-memory": "the option is --max-pixels",
     "match-out-of-memory": "the options are --tile, --scale and --max-size",
     "no-foundation": "name a file with --foundation",
+    "no-onnx-file": "make one with vision export, and name it with --checkpoint",
     "no-published-weights": "or allow it with --allow-download",
     "no-weights": "name a file with --checkpoint, or weights of vision models --published",
     "not-a-number-in-half": "the option is --precision",

@@ -79,13 +79,13 @@ def add_file_options(group: Any, options: str = "--csv") -> None:
     )
 
 
-def add_checkpoint(group: Any) -> None:
-    """Weights by file, folder or name, and whether they may be fetched."""
+def add_checkpoint(group: Any, more: str = "") -> None:
+    """Weights by file, folder or name, and whether they may be fetched; `more` is what else a command takes."""
     group.add_argument(
         "--checkpoint",
         metavar="FILE",
         help="weights instead of the shipped ones: a file, a folder of save_pretrained, a name of vision models "
-        "--published",
+        f"--published{more}",
     )
     add_allow_download(group)
 

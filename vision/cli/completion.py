@@ -50,7 +50,7 @@ def answer(parser: argparse.ArgumentParser) -> None:
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
-        completer: Any = _complete_value  # any function does, whatever its annotation says
+        completer: Any = _complete_value  # any function will do, whatever argcomplete's annotations say
         argcomplete.autocomplete(parser, default_completer=completer)
 
 

@@ -48,14 +48,33 @@ class PathFinder:
         found: list[str] = []
         for argument in arguments:
             if argument == "-":
-                found += [file for path in read_paths_from_stdin() for file in self._one(path, is_required=False)]
-            elif glob.has_magic(argument) and not os.path.lexists(argument):
-                found += self._matched(argument)
+                found += [file for path in read_paths_from_stdin() for file in self.inside(path)]
             else:
-                found += self._one(argument, is_required=True)
+                found += self.files_of(argument)
         if not found:
-            raise UsageError(f"no images found; in folders, names that end in {self._endings()} count{self._rest()}")
+            raise self.nothing()
         return found
+
+    def files_of(self, argument: str) -> Iterator[str]:
+        """What one argument means, as `expand`, each file as soon as it is found.
+
+        Raises:
+            UsageError: a folder without images, a pattern without matches.
+        """
+        if glob.has_magic(argument) and not os.path.lexists(argument):
+            yield from self._matched(argument)
+            return
+        is_empty = True
+        for file in self.inside(argument):
+            is_empty = False
+            yield file
+        if is_empty:
+            expected = f"expected names that end in {self._endings()}{self._rest()}"
+            raise UsageError(f"no images in folder {argument!r}; {expected}")
+
+    def nothing(self) -> UsageError:
+        """The error of arguments that mean no file."""
+        return UsageError(f"no images found; in folders, names that end in {self._endings()} count{self._rest()}")
 
     def remarks(self) -> list[str]:
         """What was not taken, and why, one line each; those that mean that an image may be missing are a `Gap`."""
@@ -82,16 +101,14 @@ class PathFinder:
             problem = f"; {self.problems[0][0]!r} {self.problems[0][1]}" if self.problems else ""
             raise UsageError(f"no file matches the pattern {pattern!r}{problem}")
         # A folder that matches holds files that may match as well.
-        return list(dict.fromkeys(file for match in matches for file in self._one(match, is_required=False)))
+        return list(dict.fromkeys(file for match in matches for file in self.inside(match)))
 
-    def _one(self, path: str, is_required: bool) -> list[str]:
-        if not os.path.isdir(path):
-            return [path]
-        inside = list(self._inside(path))
-        if is_required and not inside:
-            expected = f"expected names that end in {self._endings()}{self._rest()}"
-            raise UsageError(f"no images in folder {path!r}; {expected}")
-        return inside
+    def inside(self, path: str) -> Iterator[str]:
+        """The images of a folder; anything else is itself."""
+        if os.path.isdir(path):
+            yield from self._inside(path)
+        else:
+            yield path
 
     def _inside(self, folder: str) -> Iterator[str]:
         def note(error: OSError) -> None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -111,7 +111,7 @@ class Reporter:
             file = CsvFile(
                 self.command.csv,
                 self.subject.fields,
-                run_of(_options_that_matter(self.command), self.sources),
+                run_of(options_that_matter(self.command), self.sources),
                 self.inputs,
                 self.command.overwrite,
                 self.command.resume,
@@ -270,9 +270,14 @@ def _name_of(source: str | Sequence[str]) -> str:
     return os.path.basename(source if isinstance(source, str) else source[0])
 
 
-def _options_that_matter(command: argparse.Namespace) -> Record:
-    """Those that a row depends on, with what stands for the files that they name."""
-    options = {name: value for name, value in vars(command).items() if name not in _INDIFFERENT}
+def options_that_matter(command: argparse.Namespace, indifferent: Collection[str] = ()) -> Record:
+    """Those that a row depends on, with what stands for the files that they name.
+
+    Args:
+        command: the arguments.
+        indifferent: names of more options that change no row.
+    """
+    options = {name: value for name, value in vars(command).items() if name not in (*_INDIFFERENT, *indifferent)}
     files = [*_weights_of(options.get("checkpoint")), *(options.get("calib") or []), *_files_of(options.get("trust"))]
     return options | {"files": [digest_of(file) for file in files], "version": vision.__version__}
 

@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NUM_FILTERS = 3
+LIMIT = 4.0
 
 
-def high_pass_residuals(images: Tensor, limit: float = 4.0) -> Tensor:
+def high_pass_residuals(images: Tensor, limit: float = LIMIT) -> Tensor:
     """Second differences along rows and columns, and the 5x5 square residual, of every channel.
 
     Args:
@@ -19,13 +20,17 @@ def high_pass_residuals(images: Tensor, limit: float = 4.0) -> Tensor:
     Returns:
         `[B, 3 * C, H, W]`, filter by filter; borders are reflected.
     """
-    channels = images.shape[1]
+    padded = F.pad(images, (2, 2, 2, 2), mode="reflect")
+    weight = residual_filters(images)
+    return F.conv2d(padded.contiguous(memory_format=torch.channels_last), weight).clamp(-limit, limit)
+
+
+def residual_filters(images: Tensor) -> Tensor:
+    """What the residuals of images `[B, C, H, W]` are convolved with: `[3 * C, C, 5, 5]`."""
     # One dense convolution whose filters are zero for other channels: with so few channels a CPU does it in half the
     # time of a convolution per channel, and what it gives lies in memory as channels-last, as the trunk wants it.
-    identity = torch.eye(channels, dtype=images.dtype, device=images.device)
-    weight = (_filters(images)[:, None] * identity[None, :, :, None, None]).flatten(0, 1) / 4.0
-    padded = F.pad(images, (2, 2, 2, 2), mode="reflect")
-    return F.conv2d(padded.contiguous(memory_format=torch.channels_last), weight).clamp(-limit, limit)
+    identity = torch.eye(images.shape[1], dtype=images.dtype, device=images.device)
+    return (_filters(images)[:, None] * identity[None, :, :, None, None]).flatten(0, 1) / 4.0
 
 
 def _filters(like: Tensor) -> Tensor:

@@ -6,16 +6,20 @@ import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.export import ExportedProgram
 
 import vision.ops  # noqa: F401 - registers the operators
-from vision.files import replacing_group
+from vision.files import replacing_group, write_bytes
 from vision.onnx.attention import tiled_attention
+from vision.onnx.dynamic import translation_table
 from vision.onnx.folding import fold
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
@@ -34,6 +38,7 @@ def export(
     dynamic_shapes: Any = None,
     opset_version: int | None = None,
     rewrite: bool = True,
+    metadata: Mapping[str, str] | None = None,
 ) -> Path:
     """Write `model` in evaluation mode as an ONNX file, which appears under `path` complete or not at all.
 
@@ -46,28 +51,33 @@ def export(
         kwargs: example keyword inputs.
         input_names: names of the graph's inputs.
         output_names: names of the graph's outputs.
-        dynamic_shapes: as for `torch.export.export`; the sides of the grid under the attention must be fixed.
+        dynamic_shapes: as for `torch.export.export`. Where sides of the grid under the attention are fixed, its tables
+            are constants; where they are not, the graph computes them.
         opset_version: ONNX operator set, torch's choice if None.
         rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False
             folds constants only.
+        metadata: what the file says of itself, its `metadata_props`.
 
     Returns:
         `path`.
 
     Raises:
         ImportError: onnx or onnxscript is missing.
-        ValueError: a side of the grid is dynamic, or the model is not on the CPU.
+        ValueError: the model is not on the CPU.
         FileNotFoundError: the folder of `path` does not exist.
     """
-    for package in ("onnx", "onnxscript"):
-        _require(package)
+    require_packages()
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
-    devices = sorted({str(tensor.device) for tensor in model.state_dict().values() if tensor.device.type != "cpu"})
-    if devices:
-        raise ValueError(f"export takes a model on the CPU, got one on {', '.join(devices)}; call model.cpu() first")
-    program = _capture(model, args, dict(kwargs or {}), dynamic_shapes)
+    program = capture(model, args, kwargs or {}, dynamic_shapes)
+    table = decompositions()
+    ours = [node for node in program.graph.nodes if node.target in table]
+    translations = translation_table() if any(_has_open_sides(node) for node in ours) else None
+    # The exporter decomposes the rest itself, and each time takes as long as the capture.
+    if ours and translations is None:
+        with torch.no_grad():
+            program = program.run_decompositions(table)
     onnx_program = torch.onnx.export(
         program,
         input_names=input_names,
@@ -76,33 +86,73 @@ def export(
         dynamo=True,
         verbose=False,
         optimize=rewrite,
+        custom_translation_table=translations,
     )
     assert onnx_program is not None
     if not rewrite:
         fold(onnx_program.model)
+    onnx_program.model.metadata_props.update(metadata or {})
     # The file names the one that holds its weights, so that both get their names before they move.
     with replacing_group(path) as temporary:
         onnx_program.save(temporary)
     return path
 
 
-def _capture(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any) -> ExportedProgram:
-    """The graph in evaluation mode, its neighborhood attention already decomposed."""
+def save_graph(model: onnx.ModelProto, path: str | os.PathLike[str], metadata: Mapping[str, str]) -> Path:
+    """Write a graph that is made already, of up to 2 GB; it appears under `path` complete or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from onnx import helper
+
+    helper.set_model_props(model, dict(metadata))
+    write_bytes(path, model.SerializeToString())
+    return Path(path)
+
+
+def capture(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic_shapes: Any) -> ExportedProgram:
+    """The graph of `model` in evaluation mode, with this package's operators in it; the mode is left as it was.
+
+    Raises:
+        ValueError: the model is not on the CPU.
+    """
+    devices = sorted({str(tensor.device) for tensor in model.state_dict().values() if tensor.device.type != "cpu"})
+    if devices:
+        raise ValueError(f"export takes a model on the CPU, got one on {', '.join(devices)}; call model.cpu() first")
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.no_grad():
-            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
-            table = decompositions()
-            # The exporter decomposes the rest itself, and each time takes as long as the capture.
-            is_needed = any(node.target in table for node in program.graph.nodes)
-            return program.run_decompositions(table) if is_needed else program
+            return torch.export.export(model, args, dict(kwargs), dynamic_shapes=dynamic_shapes)
     finally:
         for module, training in modes.items():
             module.training = training
 
 
-def _require(package: str) -> None:
+def _has_open_sides(node: torch.fx.Node) -> bool:
+    """Whether a call of our attention has a map whose sides are known only when the graph runs."""
+    query = node.args[0]
+    assert isinstance(query, torch.fx.Node)
+    return not all(isinstance(side, int) for side in query.meta["val"].shape[1:-2])
+
+
+def require_packages() -> None:
+    """See that what torch's exporter imports is there.
+
+    Raises:
+        ImportError: the message names the extra that installs it.
+    """
+    for package in ("onnx", "onnxscript"):
+        require_package(package)
+
+
+def require_package(package: str) -> None:
+    """See that a package is there.
+
+    Raises:
+        ImportError: the message names the extra that installs it.
+    """
     try:
         importlib.import_module(package)
     except ImportError as error:

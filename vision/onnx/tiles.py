@@ -39,13 +39,17 @@ def tile_sides(axes: Sequence[Axis]) -> list[int]:
 
     A side below the kernel size would gather every key many times, a longer one than the axis would be padding.
     """
-    side = round(TILE_QUERIES ** (1 / len(axes)))
     sides = []
     for axis in axes:
         group = math.ceil(axis.length / axis.dilation)
-        tiles = math.ceil(group / max(side, axis.kernel_size))
+        tiles = math.ceil(group / tile_side(len(axes), axis.kernel_size))
         sides.append(math.ceil(group / tiles))  # tiles of equal size waste least
     return sides
+
+
+def tile_side(rank: int, kernel_size: int) -> int:
+    """Queries of a tile along an axis of any length, of a window with `rank` axes."""
+    return max(round(TILE_QUERIES ** (1 / rank)), kernel_size)
 
 
 def axis_tiles(axis: Axis, side: int) -> AxisTiles:

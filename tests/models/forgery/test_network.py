@@ -53,8 +53,10 @@ def test_every_model_trains(name: str) -> None:
     assert not any(parameter.grad is None for parameter in model.head.parameters())
 
 
-@pytest.mark.parametrize("name", forgery_models())
-def test_onnxruntime_agrees(name: str, tmp_path: Path) -> None:
+# Those whose trace is short: `vision.onnx.forgery` writes the graphs of all node by node, and the trace of residual
+# statistics is tested with their backbone.
+@pytest.mark.parametrize("name", [name for name in forgery_models() if name != "dual_frequency_wild"])
+def test_a_traced_network_agrees_in_onnxruntime(name: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     model = forgery_detector(name)

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import nn
 
 from vision.apis.base import (
     ImageInput,
     Inferencer,
-    autocast,
     check_least,
     check_precision,
     check_type,
@@ -27,17 +24,19 @@ from vision.apis.forgery.conclusion import conclude
 from vision.apis.forgery.crops import WindowSizes
 from vision.apis.forgery.evidence import weak_evidence
 from vision.apis.forgery.prepare import Job, Preparation, prepare
-from vision.device import usable_device
+from vision.apis.forgery.runtimes import open_runtime
 from vision.errors import UsageError
 from vision.images import MAX_PIXELS
-from vision.layers import pack_for_inference
 from vision.models.forgery.calibration import Calibration
 from vision.models.table import FORGERY, default_model, default_setting
-from vision.normalize import normalize_imagenet
 from vision.provenance.claims import UNDECLARED
 from vision.structures.forgery import INCONCLUSIVE, ForgeryResult, HeatMap, aggregate, verdict
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from vision.apis.forgery.runtimes import Runtime
     from vision.provenance.signed import TrustSettings
 
 # As many windows of 256 pixels as cover 12 megapixels in any of the usual proportions.
@@ -60,7 +59,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
 
     Args:
         model: a name of `vision.models.forgery_models()`.
-        checkpoint: weights instead of the shipped ones.
+        checkpoint: weights instead of the shipped ones, or a model that `vision export forgery` wrote as ONNX.
         device: "cpu", "cuda", "cuda:1" ...; None takes CUDA when there is one.
         batch_size: crops in one forward pass; None takes 2 on a CPU, whose cache holds no more, and 32 on a GPU.
         workers: threads that decode.
@@ -85,6 +84,8 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         coarse_map: without `heatmap`, make one of the crops that are judged anyway.
         foundation: weights of the timm model whose frozen features the checkpoint's detector uses, if it does; None for
             those in the Hugging Face cache of this machine. Nothing is fetched.
+        runtime: "torch"; "onnx" runs a checkpoint in ONNX on the CPU by onnxruntime, and PyTorch is never imported,
+            which takes longer than all else that judging one image does; None goes by the checkpoint's suffix.
 
     Raises:
         UsageError: an argument outside its range, an unknown model or device, an uncalibrated rate.
@@ -112,6 +113,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         show_prompt: bool = False,
         coarse_map: bool = False,
         foundation: str | Path | None = None,
+        runtime: str | None = None,
     ) -> None:
         check_least(1, workers=workers, max_crops=max_crops)
         if batch_size is not None:
@@ -124,15 +126,11 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         self.workers, self.crop_size = workers, crop_size
         self.max_crops, self.max_pixels = max_crops, max_pixels
         self.robust, self.heatmap, self.precision, self.show_prompt = robust, heatmap, precision, show_prompt
-        self.device = usable_device(device)
-        self.batch_size = batch_size or (2 if self.device.type == "cpu" else 32)
-        if network is None:
-            from vision.models.forgery.network import forgery_detector
-
-            network = forgery_detector(model, checkpoint, foundation)
-        self.network = pack_for_inference(network.eval().to(self.device))
+        self.runtime = open_runtime(runtime, network, model, checkpoint, foundation, device, precision)
+        self.network, self.device = self.runtime.network, self.runtime.device
+        self.batch_size = batch_size or (2 if str(self.device) == "cpu" else 32)
         self.preparation = Preparation(
-            _window_sizes(network, crop_size),
+            _window_sizes(self.runtime, crop_size),
             max_crops,
             max_pixels,
             robust,
@@ -141,7 +139,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
             thorough,
             trust,
         )
-        self.calibration: Calibration = network.calibration  # type: ignore[assignment]  # nn.Module types it as Tensor
+        self.calibration: Calibration = self.runtime.calibration
         self.low, self.high = _thresholds(self.calibration, fpr, threshold)
         # Rates of false alarms are those of all held-out photographs, whatever their history.
         self.knows_history = fpr is None
@@ -178,17 +176,12 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
         check_type(index, image)
         return prepare(image, f"array {index}", self.preparation)
 
-    @torch.inference_mode()
     def _judge(self, batch: list[tuple[Job, int]]) -> None:
         by_size: dict[tuple[int, ...], list[tuple[Job, int]]] = {}  # one, but for small images
         for job, index in batch:
             by_size.setdefault(job.crops[index].shape, []).append((job, index))
         for part in by_size.values():
-            pixels = torch.from_numpy(np.stack([job.crops[index] for job, index in part]))
-            # [B, H, W, 3] -> [B, 3, H, W] without moving anything: the memory stays channels-last.
-            images = normalize_imagenet(pixels.to(self.device).permute(0, 3, 1, 2))
-            with autocast(self.device, self.precision):
-                logits = self.network.logits(images).float().cpu().numpy()  # type: ignore[operator]
+            logits = self.runtime.logits(np.stack([job.crops[index] for job, index in part]))
             for (job, index), logit in zip(part, logits, strict=True):
                 job.take(index, float(logit))
 
@@ -245,7 +238,7 @@ class ForgeryInferencer(Inferencer[ImageInput, ForgeryResult]):
     def _pooled(self, logits: np.ndarray, positions: np.ndarray) -> float:
         # Of the class: a layer that a network calls `pool` is something else.
         if hasattr(type(self.network), "pool"):
-            return float(self.network.pool(logits, positions))  # type: ignore[operator]
+            return float(self.network.pool(logits, positions))  # type: ignore[union-attr, operator]
         scales = positions[:, 2]
         return aggregate(np.array([aggregate(logits[scales == scale]) for scale in np.unique(scales)]))
 
@@ -260,9 +253,8 @@ def _heat_map(job: Job, calibration: Calibration) -> HeatMap | None:
     return plan.heat_map(np.array([calibration.probability(float(logit)) for logit in logits]))
 
 
-def _window_sizes(network: nn.Module, crop_size: int) -> WindowSizes:
-    backbone = getattr(network, "backbone", None)
-    least, large = (getattr(backbone, name, crop_size) for name in ("least_size", "large_size"))
+def _window_sizes(runtime: Runtime, crop_size: int) -> WindowSizes:
+    least, large = runtime.least_size or crop_size, runtime.large_size or crop_size
     return WindowSizes(crop_size, min(least, crop_size), max(large, crop_size))
 
 

@@ -50,8 +50,8 @@ def add_command(commands: Any) -> None:
         help="files, folders (searched recursively), patterns, or - for a list on stdin",
     )
     _add_output(parser.add_argument_group("output"))
-    _add_decision(parser.add_argument_group("decision"))
-    _add_work(parser.add_argument_group("work"))
+    add_decision(parser.add_argument_group("decision"))
+    add_work(parser.add_argument_group("work"))
 
 
 def run(command: argparse.Namespace) -> int:
@@ -87,7 +87,8 @@ def _add_output(group: Any) -> None:
     group.add_argument("--fail-on-fake", action="store_true", help="the same as --fail-on pixels")
 
 
-def _add_decision(group: Any) -> None:
+def add_decision(group: Any) -> None:
+    """What a verdict depends on."""
     rule = group.add_mutually_exclusive_group()
     rule.add_argument(
         "--fpr", type=between(0, 1), metavar="X", help="two verdicts, at this rate of false alarms, such as 0.05"
@@ -109,7 +110,7 @@ def _add_decision(group: Any) -> None:
     group.add_argument(
         "--model", default=default_model(FORGERY), metavar="NAME", help="see vision models (%(default)s)"
     )
-    add_checkpoint(group)
+    add_checkpoint(group, ", or an ONNX file of vision export forgery")
     group.add_argument(
         "--foundation",
         metavar="FILE",
@@ -117,7 +118,14 @@ def _add_decision(group: Any) -> None:
     )
 
 
-def _add_work(group: Any) -> None:
+def add_work(group: Any) -> None:
+    """What does not change a verdict."""
+    group.add_argument(
+        "--runtime",
+        choices=("torch", "onnx"),
+        help="onnx runs an ONNX file of --checkpoint without PyTorch, which starts in a fraction of the time (by the "
+        "suffix of --checkpoint)",
+    )
     group.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 ... (CUDA when there is one)")
     group.add_argument("--batch-size", type=count, metavar="N", help="crops per forward pass (2 on a CPU, 32 on a GPU)")
     group.add_argument("--workers", type=count, default=2, metavar="N", help="threads that decode images (%(default)s)")

@@ -51,7 +51,7 @@ def judge(command: argparse.Namespace) -> int:
         progress = stack.enter_context(reporter.progress(len(paths), "judging"))
         for _ in range(reporter.done):
             progress.advance()
-        for result in _inferencer(command).stream(paths[reporter.done :]):
+        for result in inferencer_of(command).stream(paths[reporter.done :]):
             record = record_of(result)
             outputs.add(record, result)
             reporter.add(record)
@@ -124,7 +124,8 @@ def _run_info(command: argparse.Namespace) -> dict[str, str]:
     }
 
 
-def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
+def inferencer_of(command: argparse.Namespace) -> ForgeryInferencer:
+    """The inferencer that the arguments describe."""
     require_weights(command.model, command.checkpoint, FORGERY)
     from vision.apis import ForgeryInferencer
     from vision.provenance.signed import load_trust
@@ -146,4 +147,5 @@ def _inferencer(command: argparse.Namespace) -> ForgeryInferencer:
             show_prompt=command.show_prompt,
             coarse_map=command.report is not None,
             foundation=command.foundation,
+            runtime=command.runtime,
         )

@@ -87,8 +87,8 @@ def add_command(commands: Any) -> None:
         "inputs", nargs="+", metavar="INPUT", help="LEFT RIGHT: images or folders; one folder; or a CSV file"
     )
     _add_output(parser.add_argument_group("output"))
-    _add_geometry(parser.add_argument_group("depth"))
-    _add_matching(parser.add_argument_group("matching"))
+    add_geometry(parser.add_argument_group("depth"))
+    add_matching(parser.add_argument_group("matching"))
     _add_video(parser.add_argument_group("video"))
 
 
@@ -160,7 +160,8 @@ def _add_output(group: Any) -> None:
     add_file_options(group)
 
 
-def _add_geometry(group: Any) -> None:
+def add_geometry(group: Any, has_files: bool = True) -> None:
+    """What is known of the cameras; `has_files` is whether clouds and depth images are written."""
     group.add_argument(
         "--calib",
         action="append",
@@ -180,6 +181,8 @@ def _add_geometry(group: Any) -> None:
     group.add_argument(
         "--doffs", type=number, metavar="PX", help="x of the right principal point minus that of the left one (0)"
     )
+    if not has_files:
+        return
     group.add_argument(
         "--max-depth",
         type=positive,
@@ -191,7 +194,8 @@ def _add_geometry(group: Any) -> None:
     )
 
 
-def _add_matching(group: Any) -> None:
+def add_matching(group: Any) -> None:
+    """How pairs are matched."""
     group.add_argument(
         "--model", metavar="NAME", help=f"{default_model(STEREO)} by default, {default_model(FLOW)} for --flow"
     )

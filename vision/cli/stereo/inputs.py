@@ -71,25 +71,25 @@ def find_pairs(inputs: list[str], side_by_side: bool = False) -> tuple[list[File
 
 
 def _from_folders(left: str, right: str) -> tuple[list[FilePair], list[str]]:
-    lefts, problems = _images(left)
-    rights, more = _images(right)
+    lefts, problems = images_in(left)
+    rights, more = images_in(right)
     found = pair_names(lefts, rights, (left, right))
     pairs = [FilePair(os.path.join(left, one), os.path.join(right, other)) for one, other in found.pairs]
     alone = [
         os.path.join(folder, name) for folder, side in zip((left, right), found.alone, strict=True) for name in side
     ]
     note = [] if found.note is None else [f"warning: {found.note}"]
-    return pairs, problems + more + note + _without_partner(alone)
+    return pairs, problems + more + note + without_partner(alone)
 
 
 def _from_one_folder(folder: str) -> tuple[list[FilePair], list[str]]:
-    names, problems = _images(folder)
+    names, problems = images_in(folder)
     found = pairs_within(names, folder)
     pairs = [FilePair(os.path.join(folder, one), os.path.join(folder, other)) for one, other in found.pairs]
-    return pairs, problems + _without_partner([os.path.join(folder, name) for name in found.alone[0]])
+    return pairs, problems + without_partner([os.path.join(folder, name) for name in found.alone[0]])
 
 
-def _images(folder: str) -> tuple[list[str], list[str]]:
+def images_in(folder: str) -> tuple[list[str], list[str]]:
     """Names of the images below a folder, relative to it, and what could not be listed."""
     from vision.drawn import is_drawn
     from vision.images import IMAGE_SUFFIXES
@@ -99,7 +99,8 @@ def _images(folder: str) -> tuple[list[str], list[str]]:
     return [os.path.relpath(path, folder) for path in paths], finder.remarks()
 
 
-def _without_partner(paths: list[str]) -> list[str]:
+def without_partner(paths: list[str]) -> list[str]:
+    """What is said of images without a partner."""
     if not paths:
         return []
     rest = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
@@ -109,7 +110,7 @@ def _without_partner(paths: list[str]) -> list[str]:
 def _from_both(inputs: list[str]) -> tuple[list[FilePair], list[str]]:
     pairs, problems = [], []
     for path in inputs:
-        names, more = _images(path) if os.path.isdir(path) else ([""], [])
+        names, more = images_in(path) if os.path.isdir(path) else ([""], [])
         files = sorted((os.path.join(path, name) if name else path for name in names), key=natural_key)
         pairs += [FilePair(file, file, is_one_file=True) for file in files]
         problems += more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from vision.apis.stereo.inferencer import StereoInferencer
 from vision.apis.stereo.pair import PairInput
@@ -62,7 +62,7 @@ def geometry_of(
     return calibration, cameras
 
 
-def inputs_of(command: argparse.Namespace, pairs: Sequence[FilePair]) -> Iterator[PairInput | tuple[str, str]]:
+def inputs_of(command: argparse.Namespace, pairs: Iterable[FilePair]) -> Iterator[PairInput | tuple[str, str]]:
     """What an inferencer takes, pair after pair; a calibration that cannot be used costs its own pairs alone."""
     known: dict[tuple[str, bool | None], StereoCalibration | CameraPair | Notice] = {}
     for pair in pairs:

@@ -62,8 +62,8 @@ def add_command(commands: Any) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("input", metavar="IN", help="video file, folder of frames, camera's number, or address")
     _add_output(parser.add_argument_group("output"))
-    _add_finding(parser.add_argument_group("finding"))
-    _add_video(parser.add_argument_group("video"))
+    add_finding(parser.add_argument_group("finding"))
+    add_video(parser.add_argument_group("video"))
 
 
 def run(command: argparse.Namespace) -> int:
@@ -112,7 +112,8 @@ def _add_output(group: Any) -> None:
     )
 
 
-def _add_finding(group: Any) -> None:
+def add_finding(group: Any) -> None:
+    """What is looked for, and by which model."""
     group.add_argument("--model", metavar="NAME", help="see `vision models` (mamba_people_nano)")
     add_checkpoint(group)
     group.add_argument(
@@ -136,7 +137,8 @@ def _add_finding(group: Any) -> None:
     )
 
 
-def _add_video(group: Any) -> None:
+def add_video(group: Any, has_state: bool = True) -> None:
+    """Which frames are looked at; `has_state` is whether a run can go on from a file."""
     group.add_argument(
         "--mode",
         choices=MODES,
@@ -146,6 +148,8 @@ def _add_video(group: Any) -> None:
     )
     group.add_argument("--every", type=count, default=1, metavar="N", help="look at every Nth frame (%(default)s)")
     group.add_argument("--fps", type=positive, metavar="N", help="frames per second of a folder (25)")
+    if not has_state:
+        return
     group.add_argument("--state", metavar="FILE", help="save memory and tracks there at the end")
     group.add_argument("--resume", metavar="FILE", help="go on from what --state has saved")
 

@@ -64,6 +64,19 @@ class Summary:
         if rows:
             print_table(columns, rows)
 
+    def records(self) -> list[dict[str, str | float | int]]:
+        """JSON-ready, one for each class that was found: `label`, `mean_per_frame`, `most_at_once`, `at`, `tracks`."""
+        return [
+            {
+                "label": name,
+                "mean_per_frame": round(count.found / self.seen, 4),
+                "most_at_once": count.peak,
+                "at": count.peak_at,
+                "tracks": count.tracks,
+            }
+            for name, count in sorted(self._classes.items())
+        ]
+
     def line(self, seconds: float, frames: int, has_tracks: bool) -> str:
         """The whole run in a line.
 

@@ -92,30 +92,30 @@ class ChannelNorm(nn.Module):
 
 def wavelet_tokens(x: Tensor, wavelet: str) -> Tensor:
     """Image `[B, C, H, W]` -> its subbands as tokens `[B, C, 4, H * W / 4]`, see `flatten_neighborhoods`."""
-    if not _is_local(wavelet):
+    if not is_local(wavelet):
         return flatten_neighborhoods(dwt2d(x, wavelet))
     b, c, h, w = x.shape
     blocks = x.reshape(b, c, h // 4, 4, w // 4, 4).transpose(3, 4).reshape(b, c, h * w // 16, 16)
-    tokens = (blocks @ _block_matrix(wavelet).to(x)).reshape(b, c, h * w // 16, 4, 4)
+    tokens = (blocks @ wavelet_block_matrix(wavelet).to(x)).reshape(b, c, h * w // 16, 4, 4)
     return tokens.transpose(2, 3).reshape(b, c, 4, h * w // 4)
 
 
 def image_from_tokens(tokens: Tensor, h: int, w: int, wavelet: str) -> Tensor:
     """Inverse of `wavelet_tokens`."""
-    if not _is_local(wavelet):
+    if not is_local(wavelet):
         return idwt2d(unflatten_neighborhoods(tokens, h // 2, w // 2), wavelet)
     b, c = tokens.shape[:2]
     tokens = tokens.reshape(b, c, 4, h * w // 16, 4).transpose(2, 3).reshape(b, c, h * w // 16, 16)
-    blocks = (tokens @ _block_matrix(wavelet).to(tokens).T).reshape(b, c, h // 4, w // 4, 4, 4)
+    blocks = (tokens @ wavelet_block_matrix(wavelet).to(tokens).T).reshape(b, c, h // 4, w // 4, 4, 4)
     return blocks.transpose(3, 4).reshape(b, c, h, w)
 
 
-def _is_local(wavelet: str) -> bool:
-    # Filters of length two never leave a 2x2 neighborhood, so that transform and layout are one product on 4x4 blocks.
+def is_local(wavelet: str) -> bool:
+    """Whether filters never leave a 2x2 neighborhood, so that transform and layout are one product on 4x4 blocks."""
     return len(wavelet_taps(wavelet)[0]) == 2
 
 
-def _block_matrix(wavelet: str) -> Tensor:
+def wavelet_block_matrix(wavelet: str) -> Tensor:
     """`[16, 16]`: pixels of a 4x4 block -> its (subband, position) tokens, orthogonal."""
     return torch.tensor(_block_values(wavelet), dtype=torch.float64).reshape(16, 16)
 

@@ -1,11 +1,17 @@
-"""What torch.compile is told about our functions."""
+"""What torch.compile and torch.export are told about our functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
+import torch
+
 F = TypeVar("F", bound=Callable[..., object])
+
+_IS_KEEPING = ContextVar("is_keeping", default=False)
 
 
 def constant(function: F) -> F:
@@ -15,3 +21,18 @@ def constant(function: F) -> F:
     """
     function._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return function
+
+
+def goes_without_operators() -> bool:
+    """Whether a program is being exported that has to run where our operators are not."""
+    return not _IS_KEEPING.get() and (torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export())
+
+
+@contextmanager
+def keeping_operators() -> Iterator[None]:
+    """Let programs that are exported in the block have our operators, with their kernels."""
+    token = _IS_KEEPING.set(True)
+    try:
+        yield
+    finally:
+        _IS_KEEPING.reset(token)

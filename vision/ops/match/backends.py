@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from vision.ops.common import kernels
 from vision.ops.common.backends import Backend
+from vision.ops.common.tracing import goes_without_operators
 from vision.ops.match import native, reference
 from vision.ops.match.arguments import Call
 
@@ -18,11 +18,6 @@ def _run_reference(call: Call) -> tuple[Tensor, Tensor | None]:
     return out, attn if call.need_weights else None
 
 
-def _is_exporting() -> bool:
-    """Exported programs run where our operators are not."""
-    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
-
-
 BACKENDS: tuple[Backend[Call], ...] = (
     Backend(
         "native",
@@ -30,7 +25,7 @@ BACKENDS: tuple[Backend[Call], ...] = (
         native.match_attention,
         kernels.missing,
         native.why_not,
-        unasked=lambda call: not _is_exporting(),
+        unasked=lambda call: not goes_without_operators(),
     ),
     Backend("reference", "PyTorch on any device", _run_reference, lambda: None, lambda call: None),
 )

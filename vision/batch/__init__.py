@@ -1,0 +1,1 @@
+"""Batches at scale on Ray Data: many inputs in, a folder of Parquet files out, exactly one row per input."""
