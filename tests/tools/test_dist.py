@@ -144,6 +144,7 @@ def test_builds_take_no_flags_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("CFLAGS", "-march=native")
     monkeypatch.setenv("PYTHONPATH", "somewhere")
     found = environment(5, tmp_path)
+    assert found["NVCC_APPEND_FLAGS"].split()[:2] == ["-frandom-seed=0", "-Xcompiler=-g0"]
     assert "native" not in found["CFLAGS"] and "PYTHONPATH" not in found and found["SOURCE_DATE_EPOCH"] == "5"
     assert f"-ffile-prefix-map={tmp_path}=." in found["CXXFLAGS"].split()
 

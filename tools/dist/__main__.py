@@ -22,6 +22,9 @@ from vision.errors import UsageError
 from vision.files import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
+# nvcc names what is in anonymous namespaces after the folder, so this one is the same each time. Whoever finds it there
+# already is told: another build is running, or one was killed.
+CUDA_STAGE = Path(tempfile.gettempdir(), "neighborhood-vision-cuda-build")
 
 
 @program
@@ -63,8 +66,11 @@ def _build(folder: Path, commit: str, cuda: bool) -> None:
     (source,) = (folder / "sdist").iterdir()
     build_wheel(source, output, epoch)
     if cuda:
-        stage_cuda(source, folder / "cuda")
-        build_wheel(folder / "cuda", output, epoch)
+        stage_cuda(source, CUDA_STAGE)
+        try:
+            build_wheel(CUDA_STAGE, output, epoch)
+        finally:
+            shutil.rmtree(CUDA_STAGE, ignore_errors=True)
 
 
 def _differences(outputs: list[Path]) -> list[str]:

@@ -158,6 +158,12 @@ def export() -> str:
     return f"{Path('stereo.onnx').stat().st_size:,} bytes"
 
 
+def batch() -> str:
+    """Ray is not among the extras that are tried: it answers for itself."""
+    vision("batch", "--help")
+    return "--help"
+
+
 def models() -> str:
     """All weights that ship are there."""
     rows = [row for row in json.loads(vision("models", "--json")) if row.get("ships_weights")]
@@ -199,6 +205,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "forgery": forgery,
     "stereo": stereo,
     "video": video,
+    "batch": batch,
     "export": export,
     "serve": serve,
     "completion": completion,

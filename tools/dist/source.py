@@ -62,7 +62,8 @@ def environment(epoch: int, tree: Path) -> dict[str, str]:
         "CFLAGS": flags,
         "CXXFLAGS": flags,
         "LDFLAGS": "-Wl,-s -Wl,--build-id=none",
-        "NVCC_APPEND_FLAGS": " ".join(f"-Xcompiler={flag}" for flag in flags.split()),
+        # nvcc's other source of names, beside the folder, is random otherwise.
+        "NVCC_APPEND_FLAGS": " ".join(["-frandom-seed=0", *(f"-Xcompiler={flag}" for flag in flags.split())]),
         "FORCE_CUDA": "0",
     }
 
