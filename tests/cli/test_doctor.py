@@ -216,4 +216,5 @@ def test_all_that_is_required_for_files_of_others_is_listed() -> None:
     required = {re.split(r"[<>=]", line)[0] for line in config["options"]["install_requires"].split()}
     listed = {name for package in doctor._PACKAGES for name in package.distributions}
     # Helpers that read nothing of a stranger's.
-    assert required - listed == {"psutil", "lazy_loader", "wrapt", "jinja2", "markupsafe", "huggingface_hub"}
+    helpers = {"psutil", "lazy_loader", "wrapt", "jinja2", "markupsafe", "huggingface_hub", "argcomplete"}
+    assert required - listed == helpers

@@ -146,3 +146,10 @@ def test_the_license_is_known_of_shipped_and_of_published_weights_alone() -> Non
     assert license_of_weights(None, "Apache-2.0") == "Apache-2.0"
     assert license_of_weights("dinat_mini", None) == "MIT"
     assert license_of_weights("mine.safetensors", "Apache-2.0") is None
+
+
+def test_every_model_has_a_name_on_the_command_line() -> None:
+    from backbones.neighborhood.variants import VARIANTS
+    from vision.cli.export.classification import TASK
+
+    assert sorted(TASK.names) == sorted(VARIANTS)

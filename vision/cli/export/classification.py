@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from backbones.neighborhood.variants import VARIANTS
 from vision.cli.export.task import Task, add_weights
 from vision.cli.process import say
+from vision.published import CLASSIFICATION, PUBLISHED
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # arXiv numbers by family.
 _PAPERS = {"NAT": "NAT, arXiv 2204.07143", "DiNAT": "DiNAT, arXiv 2209.15001", "DiNATS": "DiNAT_s, arXiv 2209.15001"}
 SEED = 0
+# Of data alone: the models' own table lies in a package that takes long to import.
+_NAMES = [row.name for row in PUBLISHED.values() if row.task == CLASSIFICATION]
 
 _DESCRIPTION = """\
 Write a NAT, DiNAT or DiNAT_s as one file.
@@ -33,6 +35,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(command: argparse.Namespace) -> Exportable:
+    from backbones.neighborhood.variants import VARIANTS
     from vision.onnx.classification import MOST, classifier_exportable, least_side
     from vision.onnx.metadata import (
         IMAGENET,
@@ -64,6 +67,7 @@ def _model(name: str, checkpoint: str | None, features: bool) -> tuple[nn.Module
     """The model, and the names of its classes where its weights say them."""
     import torch
 
+    from backbones.neighborhood.variants import VARIANTS
     from vision.models.timm_names import build_timm_model
 
     if checkpoint is not None:
@@ -98,7 +102,7 @@ def _trained(name: str, checkpoint: str, features: bool) -> tuple[nn.Module, lis
 
 
 TASK = Task(
-    tuple(sorted(VARIANTS, key=lambda name: name != "dinat_mini")),
+    tuple(sorted(_NAMES, key=lambda name: name != "dinat_mini")),
     "a NAT, DiNAT or DiNAT_s, by its name",
     _DESCRIPTION,
     _add_options,
