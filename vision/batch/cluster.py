@@ -244,10 +244,11 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 def forget_token() -> None:
     """Ray reads its mode and its token when it is imported, and keeps them; an own cluster has a token of its own."""
     with suppress(ImportError, AttributeError):  # not part of Ray's public interface
-        from ray._raylet import AuthenticationTokenLoader, Config
+        import ray._raylet
 
-        Config.initialize("")
-        AuthenticationTokenLoader.instance().reset_cache()
+        core: Any = ray._raylet  # of which Ray's types tell little
+        core.Config.initialize("")
+        core.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
