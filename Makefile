@@ -14,8 +14,8 @@ PYTEST := -m pytest -n 2 --dist worksteal
 ONEDL_TESTS := tests/engine tests/configs/test_video.py tests/tools/test_train.py
 
 .DEFAULT_GOAL := help
-CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp
-.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check bench soak clean
+CHECKS := check-format check-lint check-types check-imports check-words check-dependencies check-docs check-cpp check-docker
+.PHONY: help install demo test check $(CHECKS) format docs test-onedl cuda-check gpu-check bench soak dist dist-check clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ check-words: $(VENV)/.installed
 # What is imported is declared and what is declared is imported. deptry reads no setup.cfg, so it gets lists.
 check-dependencies: $(VENV)/.installed
 	@mkdir -p $(VENV)/requirements
-	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance ray docs > $(VENV)/requirements/run.txt
+	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" install_requires openmmlab natten onnx serve video heif provenance ray docs dist > $(VENV)/requirements/run.txt
 	@$(VENV)/bin/python -c "$$LIST_REQUIREMENTS" test > $(VENV)/requirements/dev.txt
 	$(VENV)/bin/deptry vision backbones heads tools benchmarks \
 		--requirements-files $(VENV)/requirements/run.txt --requirements-files-dev $(VENV)/requirements/dev.txt
@@ -64,6 +64,9 @@ check-docs: $(VENV)/.installed
 CPP = $(shell find csrc tests tools benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 check-cpp: $(VENV)/.installed
 	$(if $(CPP),$(VENV)/bin/clang-format --dry-run --Werror $(CPP),@echo "clang-format: no C++ files yet")
+
+check-docker: $(VENV)/.installed
+	$(VENV)/bin/hadolint $(wildcard tools/docker/*/Dockerfile)
 
 format: $(VENV)/.installed  ## Format the sources in place
 	$(VENV)/bin/ruff format .
@@ -92,8 +95,15 @@ soak: $(VENV)/.installed  ## Load on `vision serve`: twice its capacity, 2,000 r
 	$(RUN) benchmarks/serve_load.py --requests 2000
 	$(RUN) benchmarks/serve_fuzz.py
 
+# The tree of the last commit, built twice to compare; DIST_ARGS=--cuda builds neighborhood-vision-cuda, too, --once once.
+dist: $(VENV)/.installed  ## Build the sdist and the wheels into dist/, check them (DIST_ARGS=--cuda: the CUDA kernels, too)
+	$(RUN) -m tools.dist $(DIST_ARGS)
+
+dist-check: $(VENV)/.installed  ## Install the wheels of dist/ beside the oldest and the newest torch, and try each command
+	$(RUN) -m tools.dist.check $(DIST_CHECK_ARGS)
+
 clean:  ## Remove both environments and what runs left behind
-	rm -rf $(VENV) $(ONEDL) build demo-output gpu-check site work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(ONEDL) build dist demo-output gpu-check site work_dirs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Without build isolation mmcv-lite finds the pinned setuptools, and this package's extension the installed torch.
 $(VENV)/.installed: setup.cfg setup.py pyproject.toml

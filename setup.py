@@ -30,7 +30,8 @@ ISA_FLAGS = {"avx2.cpp": AVX2, "avx512.cpp": AVX2 + AVX512}
 NVCC_FLAGS = ["-O3", "-std=c++20", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wno-psabi"]
 # Each runs on the later cards of its major version; PTX is for those to come.
 CUDA_ARCHITECTURES = "7.5;8.0;8.6;9.0;10.0;12.0+PTX"
-TORCH_VERSION = ("TORCH_TARGET_VERSION", "0x020a000000000000")  # 2.10: the oldest whose stable ABI has what we use
+# The oldest versions that what is compiled runs with: torch 2.10, whose stable ABI has what we use, and Python 3.10.
+VERSIONS = [("TORCH_TARGET_VERSION", "0x020a000000000000"), ("Py_LIMITED_API", "0x030a0000")]
 
 
 class CudaBuild(NamedTuple):
@@ -90,7 +91,7 @@ def extension_arguments() -> dict:
             super().build_extensions()
 
     sources = sorted(Path("csrc").glob("*.cpp")) + sorted(Path("csrc/cpu").rglob("*.cpp"))
-    macros: list[tuple[str, str | None]] = [TORCH_VERSION]
+    macros: list[tuple[str, str | None]] = [*VERSIONS]
     if X86:
         macros.append(("NBV_X86", None))
     else:
@@ -121,7 +122,7 @@ def cuda_extension(cuda: CudaBuild) -> Any:
         "vision._C_cuda",
         [str(path) for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.cu")])],
         define_macros=[
-            TORCH_VERSION,
+            *VERSIONS,
             ("USE_CUDA", None),  # without it torch hides its functions for CUDA
             # Neither quotes, which nvcc takes away, nor commas, by which it takes lists apart.
             ("NBV_CUDA_ARCHITECTURES", ":".join(cuda.architectures)),

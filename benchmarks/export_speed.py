@@ -1,6 +1,6 @@
 """Speed of exported models on the CPU beside the models themselves, in one run.
 
-    python benchmarks/export_speed.py [--threads 1] [--repeat 9] [--models dinat_mini stereo video] [--ways onnx pt2]
+    python benchmarks/export_speed.py [--threads 1] [--repeat 9] [--models dinat_mini forgery stereo video]
 
 Times are median milliseconds per call over rounds in which every way takes its turn, "ratio" the time over that of the
 model in PyTorch with its kernels and packed weights, as inferencers run it. "differs" is the greatest difference of an
@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,11 +37,14 @@ import torch
 import vision
 from vision.analysis.speed import keep_freed_memory, medians
 from vision.layers import pack_for_inference
+from vision.models.forgery import forgery_detector
 from vision.models.stereo import match_stereo
+from vision.models.table import FORGERY, default_model
 from vision.models.timm_names import build_timm_model
 from vision.models.video import video_detector
 from vision.onnx.classification import classifier_exportable
 from vision.onnx.exportable import Exportable
+from vision.onnx.forgery import forgery_exportable
 from vision.onnx.formats import FORMATS, outputs
 from vision.onnx.programs import load_program
 from vision.onnx.stereo import stereo_exportable
@@ -167,6 +171,12 @@ def _dinat_mini(dynamic: bool) -> Exportable:
     return classifier_exportable("dinat_mini", build_timm_model("dinat_mini"), 224, 224, dynamic=dynamic)
 
 
+def _forgery(dynamic: bool) -> Exportable:
+    # A program of torch.export is of one size, the ONNX file of any.
+    exportable = forgery_exportable(forgery_detector(default_model(FORGERY)), 256, 256)
+    return replace(exportable, dynamic_shapes=None, other_sizes=())
+
+
 def _stereo(dynamic: bool) -> Exportable:
     return stereo_exportable(match_stereo(), 384, 640, dynamic=dynamic)
 
@@ -175,7 +185,7 @@ def _video(dynamic: bool) -> Exportable:
     return video_exportable(video_detector(), 384, 640, dynamic=dynamic)
 
 
-MODELS = {"dinat_mini": _dinat_mini, "stereo": _stereo, "video": _video}
+MODELS = {"dinat_mini": _dinat_mini, "forgery": _forgery, "stereo": _stereo, "video": _video}
 DYNAMIC = ("dinat_mini", "video")
 WAYS = {
     "kernels": _kernels,

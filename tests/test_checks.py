@@ -41,6 +41,7 @@ def test_check_is_all_of_them() -> None:
         "check-dependencies": "deptry vision backbones heads tools benchmarks",
         "check-docs": "tests/test_doc_links.py",
         "check-cpp": "clang-format --dry-run --Werror",
+        "check-docker": "bin/hadolint $(wildcard tools/docker/*/Dockerfile)",
     }
     checks = re.search(r"^CHECKS := (.*)$", makefile, re.MULTILINE)
     assert checks is not None and set(checks[1].split()) == set(parts)

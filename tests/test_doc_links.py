@@ -25,7 +25,7 @@ PAGES = sorted(
 )
 OURS = re.compile(r"\b(?:vision|backbones|heads)(?:\.[A-Za-z_]\w*)+")
 # What commands write or users bring: it need not be here.
-MADE = ("data", "demo-output", "gpu-check", "work_dirs")
+MADE = ("data", "demo-output", "dist", "gpu-check", "work_dirs")
 
 
 class Piece(NamedTuple):

@@ -106,11 +106,14 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
 
 
 def test_metadata(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")  # where nothing is compiled, any machine may have it
     with zipfile.ZipFile(wheel) as archive:
         (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = Parser().parsestr(archive.read(f"{folder}/METADATA").decode())
         entries = archive.read(f"{folder}/entry_points.txt").decode()
     assert metadata["Name"] == "neighborhood-vision" and metadata["Requires-Python"] == ">=3.10"
+    assert metadata["License-Expression"] == "Apache-2.0 AND O-UDA-1.0"
+    assert metadata.get_all("License-File") == ["LICENSE", "vision/provenance/signed/trust/NOTICE.md"]
     assert "vision = vision.cli.main:main" in entries
     requirements = metadata.get_all("Requires-Dist") or []
     plain = {distribution(text) for text in requirements if "extra ==" not in text}

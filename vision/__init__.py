@@ -1,3 +1,3 @@
 """A computer-vision suite: models that join a backbone and a head, their data, metrics and command line."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     "bad-state": "the saved state of a stream does not fit the network, or is damaged",
     "other-variant": "the checkpoint is of another variant than the model; the value is the model that fits, or None",
     "missing-package": "a package, or an op of it, that is not installed is needed",
+    "old-torch": "torch is older than what the suite needs; the value is its version",
     "bad-config": "a config cannot be read, or lacks what was asked of it",
     "bad-data-root": "a folder holds no data set as expected; the value is the folder",
     "bad-annotations": "boxes of videos cannot be used as they are told; the value is the file or what is wrong in it",

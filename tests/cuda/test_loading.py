@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import types
@@ -51,13 +52,51 @@ def test_reasons_why_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert cuda_kernels._load(None) == "this torch is built without CUDA"
     monkeypatch.delitem(sys.modules, "vision._C_cuda", raising=False)
     monkeypatch.setattr(vision, "__path__", [str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "neighborhood_vision_cuda", None)
     assert cuda_kernels._load("13.0") == (
-        "vision._C_cuda is not built: FORCE_CUDA=1 pip install --no-build-isolation -e ."
+        "vision._C_cuda is not built: pip install neighborhood-vision-cuda, or, from the source, FORCE_CUDA=1 pip "
+        "install --no-build-isolation -e ."
     )
     (tmp_path / "_C_cuda.py").write_text("raise ImportError('undefined symbol: f')")
     assert "is built, but cannot be loaded (undefined symbol: f)" in (cuda_kernels._load("13.0") or "")
     monkeypatch.setitem(sys.modules, "vision._C_cuda", types.ModuleType("vision._C_cuda"))
     assert cuda_kernels._load("13.0") is None
+
+
+def test_the_wheel_of_the_kernels_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import vision
+
+    package = tmp_path / "neighborhood_vision_cuda"
+    package.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "vision._C_cuda", raising=False)
+    monkeypatch.setattr(vision, "__path__", [])
+
+    def load(version: str, library: str, major: str = "12") -> str | None:
+        for name in ("neighborhood_vision_cuda", "neighborhood_vision_cuda._C_cuda"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        (package / "__init__.py").write_text(f"__version__ = {version!r}; cuda = {major!r}  # {library}\n")
+        (package / "_C_cuda.py").write_text(library)
+        return cuda_kernels._load("12.8")
+
+    assert load("0.0.1", "") == (
+        f"neighborhood-vision-cuda 0.0.1 is not for neighborhood-vision {vision.__version__}; "
+        f"pip install neighborhood-vision-cuda=={vision.__version__}"
+    )
+    assert load(vision.__version__, "", major="13") == (
+        "neighborhood-vision-cuda is for a torch of CUDA 13, and this one is for 12.8"
+    )
+    assert load(vision.__version__, "raise ImportError('no symbol')") == (
+        "neighborhood-vision-cuda cannot be loaded (no symbol); install it and torch again"
+    )
+    assert "vision._C_cuda" not in sys.modules
+    try:
+        assert load(vision.__version__, "architectures = '80:90+PTX'\n") is None
+        assert cuda_kernels.architectures() == ["80", "90+PTX"]
+    finally:
+        for name in ("vision._C_cuda", "neighborhood_vision_cuda", "neighborhood_vision_cuda._C_cuda"):
+            sys.modules.pop(name, None)
 
 
 def test_cuda_tensors_take_the_kernels_that_are_there(monkeypatch: pytest.MonkeyPatch, loaded: None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -243,12 +244,10 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 def forget_token() -> None:
     """Ray reads its mode and its token when it is imported, and keeps them; an own cluster has a token of its own."""
-    with suppress(ImportError, AttributeError):  # not part of Ray's public interface
-        import ray._raylet
-
-        core: Any = ray._raylet  # of which Ray's types tell little
-        core.Config.initialize("")
-        core.AuthenticationTokenLoader.instance().reset_cache()
+    with suppress(ImportError, AttributeError):
+        inside: Any = importlib.import_module("ray._raylet")  # not part of Ray's public interface
+        inside.Config.initialize("")
+        inside.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

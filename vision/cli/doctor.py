@@ -135,6 +135,8 @@ def _hardware() -> list[Finding]:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library of torch cannot be loaded
         return [Finding("hardware", "torch", "missing", f"cannot be imported ({error})")]
+    if (reason := _old_torch()) is not None:
+        return [Finding("hardware", "torch", "missing", reason)]
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [
         Finding(
@@ -144,6 +146,19 @@ def _hardware() -> list[Finding]:
         Finding("hardware", "cuda", *_cuda(torch)),
         *_cards(torch),
     ]
+
+
+def _has_torch() -> bool:
+    return "torch" in sys.modules and _old_torch() is None
+
+
+def _old_torch() -> str | None:
+    """Why the torch that was imported is too old, or None."""
+    if "torch" not in sys.modules:
+        return None
+    from vision.device import old_torch
+
+    return old_torch()
 
 
 def _cuda(torch: Any) -> tuple[str, str]:
@@ -176,6 +191,8 @@ def _cards(torch: Any) -> list[Finding]:
 
 
 def _extension(name: str, purpose: str) -> Finding:
+    if (reason := _old_torch()) is not None:
+        return Finding("extension", name, "missing", f"{purpose}: {reason}")
     if importlib.util.find_spec(name) is None:
         return Finding("extension", name, "absent", f"{purpose}: not built; PyTorch code is used instead")
     try:
@@ -189,7 +206,7 @@ def _extension(name: str, purpose: str) -> Finding:
 
 def _cuda_extension() -> list[Finding]:
     """The compiled operators for CUDA tensors, which only a torch with CUDA can load."""
-    if "torch" not in sys.modules:  # the hardware section has said why
+    if not _has_torch():  # the hardware section has said why
         return []
     from vision.ops.common import cuda_kernels
 
@@ -204,7 +221,7 @@ def _cuda_extension() -> list[Finding]:
 
 def _backends() -> list[Finding]:
     """What computes each kind of attention here, in order of preference."""
-    if "torch" not in sys.modules:  # the hardware section has said why
+    if not _has_torch():  # the hardware section has said why
         return []
     from vision.ops.common.backends import Backend, describe
     from vision.ops.match import backends as match
@@ -234,7 +251,7 @@ def _encoder() -> Finding:
 
 
 def _weights() -> list[Finding]:
-    if "torch" not in sys.modules:  # the hardware section has said why
+    if not _has_torch():  # the hardware section has said why
         return []
     from vision.cli.models import list_models
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import vision
-from vision.cli import batch, doctor, export, forgery, models, serve, stereo, video
+from vision.cli import batch, completion, doctor, export, forgery, models, serve, stereo, video
 from vision.cli.output import printable
 from vision.cli.process import USAGE_ERROR, run_guarded
 
@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         nonlocal name
-        command = build_parser().parse_args(arguments)
+        parser = build_parser()
+        completion.answer(parser)
+        command = parser.parse_args(arguments)
         name = f"vision {command.name}"
         if getattr(command, "allow_download", False):
             from vision.hub import allow_downloads
@@ -63,6 +65,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="vision", description=vision.__doc__)
     parser.add_argument("--version", action="version", version=f"vision {vision.__version__}")
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True)
-    for module in (forgery, stereo, video, batch, serve, export, doctor, models):
+    for module in (forgery, stereo, video, batch, serve, export, doctor, models, completion):
         module.add_command(commands)
     return parser

@@ -1,4 +1,5 @@
-"""The compiled kernels for CUDA tensors: `import vision._C_cuda` registers them.
+"""The compiled kernels for CUDA tensors: `import vision._C_cuda` registers them, be they built here or of the wheel
+neighborhood-vision-cuda.
 
 Importing this module loads them, so it is for those who hold CUDA tensors, or report on the machine. The loading stands
 in a module's body because torch.compile traces through calls, but runs imports.
@@ -12,6 +13,7 @@ from functools import cache
 
 import torch
 
+import vision
 from vision.ops.common.tracing import constant
 
 HALF_CAPABILITY = (8, 0)  # of a card, for half precision on its tensor cores: csrc/cuda/neighborhood/op.cpp
@@ -74,9 +76,32 @@ def _load(cuda: str | None) -> str | None:
     try:
         import vision._C_cuda  # noqa: F401
     except ModuleNotFoundError:
-        return "vision._C_cuda is not built: FORCE_CUDA=1 pip install --no-build-isolation -e ."
+        return _load_wheel(cuda)
     except ImportError as error:
         return f"vision._C_cuda is built, but cannot be loaded ({error}); build it again"
+    return None
+
+
+def _load_wheel(cuda: str) -> str | None:
+    try:
+        import neighborhood_vision_cuda as wheel
+    except ModuleNotFoundError:
+        return (
+            "vision._C_cuda is not built: pip install neighborhood-vision-cuda, or, from the source, FORCE_CUDA=1 pip "
+            "install --no-build-isolation -e ."
+        )
+    if wheel.__version__ != vision.__version__:
+        return (
+            f"neighborhood-vision-cuda {wheel.__version__} is not for neighborhood-vision {vision.__version__}; "
+            f"pip install neighborhood-vision-cuda=={vision.__version__}"
+        )
+    if cuda.partition(".")[0] != wheel.cuda:  # what would load it may be the system's, for another driver than torch's
+        return f"neighborhood-vision-cuda is for a torch of CUDA {wheel.cuda}, and this one is for {cuda}"
+    try:
+        from neighborhood_vision_cuda import _C_cuda
+    except ImportError as error:
+        return f"neighborhood-vision-cuda cannot be loaded ({error}); install it and torch again"
+    sys.modules["vision._C_cuda"] = _C_cuda  # the name by which all others know it
     return None
 
 

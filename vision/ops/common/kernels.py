@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from vision.device import require_torch
 from vision.ops.common import transforms
 
 
@@ -41,4 +42,5 @@ def _load() -> str | None:
     return None
 
 
+require_torch()  # else the library would lack a symbol, or PyTorch a function, and neither says why
 _MISSING = _load()
