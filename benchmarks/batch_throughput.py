@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.batch_files import make_images
 from benchmarks.batch_nothing import Nothing
+from benchmarks.results import Results, add_json
 from vision.batch.driver import Outcome
 
 MILLIONS = 10_000_000
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--actors", type=int, default=None, help="workers (one per core)")
     parser.add_argument("--empty", type=int, default=None, metavar="N", help="inputs that nothing is done with")
     parser.add_argument("--chunk", type=int, default=32, help="of --empty (%(default)s)")
+    add_json(parser)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).resolve().parent.parent), *sys.path])
     cores = len(os.sched_getaffinity(0))
@@ -58,19 +60,23 @@ def main() -> None:
         make_images(folder / "all", arguments.files)
         print(f"{arguments.files:,} files, {cores} cores, load before: {os.getloadavg()[0]:.1f}", flush=True)
         print("command              seconds  to begin  images/s  memory", flush=True)
-        _plain(folder, arguments.files)
+        plain = _plain(folder, arguments.files)
         rate = _batch(folder, arguments.files, arguments.actors)
+    results = Results()
+    case = f"{arguments.files:,} small files"
+    results.add("images in bulk", case, 1e3 / rate, {"vision forgery": 1e3 / plain}, unit="ms per image")
+    results.write(arguments.json)
     for nodes in (1, 10, 100):
         print(f"ten million images on {nodes:3} such nodes: {MILLIONS / rate / nodes / 3600:8.1f} hours")
 
 
-def _plain(folder: Path, count: int) -> None:
+def _plain(folder: Path, count: int) -> float:
     times = []
     for what in ("one", "all"):
         with open(folder / f"{what}.jsonl", "wb") as output:
             seconds, memory = _timed(["forgery", str(folder / what), "--jsonl"], output.fileno())
         times.append(seconds)
-    _print("vision forgery", times, count, memory)
+    return _print("vision forgery", times, count, memory)
 
 
 def _batch(folder: Path, count: int, actors: int | None) -> float:

@@ -1,6 +1,7 @@
 """Speed of exported models on the CPU beside the models themselves, in one run.
 
     python benchmarks/export_speed.py [--threads 1] [--repeat 9] [--models dinat_mini forgery stereo video]
+        [--ways kernels onnx ...] [--json FILE]
 
 Times are median milliseconds per call over rounds in which every way takes its turn, "ratio" the time over that of the
 model in PyTorch with its kernels and packed weights, as inferencers run it. "differs" is the greatest difference of an
@@ -35,6 +36,7 @@ import onnxruntime
 import torch
 
 import vision
+from benchmarks.results import Results, add_json
 from vision.analysis.speed import keep_freed_memory, medians
 from vision.layers import pack_for_inference
 from vision.models.forgery import forgery_detector
@@ -60,16 +62,19 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=9)
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    add_json(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     print(f"device cpu, {platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads")
     print(f"vision {vision.__version__}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}")
+    results = Results()
     for name in args.models:
-        print_model(name, args.ways, args.repeat, args.threads)
+        print_model(name, args.ways, args.repeat, args.threads, results)
+    results.write(args.json)
 
 
-def print_model(name: str, ways: list[str], repeat: int, threads: int) -> None:
+def print_model(name: str, ways: list[str], repeat: int, threads: int, results: Results) -> None:
     """A table of all ways to run one model; one that fails says so."""
     exportable, other = MODELS[name](False), MODELS[name](True) if "dynamic" in ways and name in DYNAMIC else None
     height, width = exportable.size
@@ -94,6 +99,10 @@ def print_model(name: str, ways: list[str], repeat: int, threads: int) -> None:
         times = medians(calls, repeat)
     for (way, difference, spent), ms in zip(rows, times, strict=True):
         print(f"{way:<12}{ms:9.1f}{ms / times[0]:8.2f}{difference:10.1e}{spent:11.0f}", flush=True)
+    found = {way: ms for (way, *_), ms in zip(rows, times, strict=True)}
+    ours = found.pop("kernels", None)
+    if ours is not None:
+        results.add("exported models", f"{name}, {height}x{width}", ours, found)
 
 
 def _kernels(source: Exportable, inputs: Any, folder: Path, threads: int) -> Call:

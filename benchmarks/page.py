@@ -28,18 +28,25 @@ from benchmarks.results import BOUND, OURS, Figure, read_figures
 from vision.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
-# In the order of the page: what is asked, and arguments for a quick look.
-SCRIPTS: dict[str, tuple[str, list[str]]] = {
-    "neighborhood": ("Neighborhood attention", ["--quick", "--repeat", "5"]),
-    "window_axes": ("Windows along another axis", ["--repeat", "3"]),
-    "backbone_speed": ("NAT and DiNAT as classifiers", ["--quick", "--repeat", "3"]),
-    "forgery": ("The detector of AI-generated images", ["--repeat", "3", "--batch-size", "2"]),
-    "stereo": ("Stereo matching", ["--quick", "--repeat", "2"]),
-    "video": ("Video", ["--quick"]),
+# In the order of the page: what is asked, arguments, and others for a quick look.
+SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
+    "neighborhood": ("Neighborhood attention", [], ["--quick", "--repeat", "5"]),
+    "window_axes": ("Windows along another axis", [], ["--repeat", "3"]),
+    "backbone_speed": ("NAT and DiNAT as classifiers", [], ["--quick", "--repeat", "3"]),
+    "forgery": ("The detector of AI-generated images", [], ["--repeat", "3", "--batch-size", "2"]),
+    "startup": ("One image from the start of the process", [], ["--repeat", "2"]),
+    "stereo": ("Stereo matching", [], ["--quick", "--repeat", "2"]),
+    "video": ("Video", ["--frames", "1000"], ["--quick"]),
+    "export_speed": (
+        "Exported models",
+        ["--threads", "2", "--ways", "kernels", "unpacked", "reference", "onnx", "dynamic", "pt2"],
+        ["--models", "dinat_mini", "--ways", "kernels", "onnx", "pt2", "--repeat", "2"],
+    ),
+    "batch_throughput": ("Images in bulk", ["--files", "2000"], ["--files", "100"]),
 }
-# Not beside a peer: they train, need data, compute a model of a card, or try a server (`make soak`).
-OTHERS = ("linear_baseline", "video_ablation", "cuda_model", "serve_load", "serve_fuzz")
-PARTS = ("page", "plots", "results", "serve_damage", "serve_process")  # of others
+# Not beside a peer: they train, need data, compute a model of a card, try a server (`make soak`) or kill processes.
+OTHERS = ("linear_baseline", "video_ablation", "quantization", "cuda_model", "serve_load", "serve_fuzz", "batch_kills")
+PARTS = ("page", "plots", "results", "serve_damage", "serve_process", "batch_files", "batch_nothing")  # of others
 INTRODUCTION = """\
 `make bench` writes this page. Each script of `benchmarks/` measures us and its peers side by side in one run; less is
 better everywhere, and the axis of a plot is logarithmic where its figures lie far apart. A ratio is the peer's time
@@ -72,7 +79,7 @@ def main() -> int:
     runs = []
     for name in args.only:
         print(f"{name} ...", end=" ", flush=True)
-        runs.append(run(name, SCRIPTS[name][1] if args.quick else []))
+        runs.append(run(name, SCRIPTS[name][2 if args.quick else 1]))
         print(f"{runs[-1].seconds:.0f} s{'' if runs[-1].code == 0 else f', failed with {runs[-1].code}'}", flush=True)
     plots = args.output.parent / "figures" / args.output.stem
     plots.mkdir(parents=True, exist_ok=True)

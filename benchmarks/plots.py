@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
@@ -15,7 +16,7 @@ OURS_COLOR, BOUND_COLOR = "#0072b2", "#1f2933"
 PEER_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#b5a7e0")
 WIDTH = 8.0  # inches
 _LOG_FROM = 10  # times the smallest figure: nearer ones are bars from zero
-_STYLE = {"svg.hashsalt": "vision", "font.family": "sans-serif", "font.size": 9, "svg.fonttype": "none"}
+_STYLE: Any = {"svg.hashsalt": "vision", "font.family": "sans-serif", "font.size": 9, "svg.fonttype": "none"}
 
 
 def draw(group: str, figures: Sequence[Figure]) -> str:
