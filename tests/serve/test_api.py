@@ -135,11 +135,24 @@ def test_what_a_page_fails_at_is_answered() -> None:
     async def read_form() -> None:
         MultipartParser(b"B" * 300)
 
+    @page.post("/number")
+    async def read_number() -> str:
+        return {0: "the only one"}[-1]
+
     app.mount("/", page)
     answer_for_page(app)
     client = TestClient(app, base_url=ADDRESS)
     problem(client.post("/json", content=b"\xff", headers={"content-type": "text/plain"}), 422)
     assert "Boundary length" in problem(client.post("/form"), 400)
+    problem(client.post("/number"), 422)
+
+
+def test_of_a_page_only_what_a_browser_sends_to_is_open(served: Served) -> None:
+    client, _ = served()
+    for path in ("/gradio_api/run/x", "/gradio_api/call/x", "/gradio_api/vibe-edit", "/login", "/"):
+        assert "/v1" in problem(client.post(path), 405)
+    assert client.put("/gradio_api/upload").status_code == 405
+    assert client.post("/gradio_api/queue/join").status_code == 404  # there is no page here
 
 
 def test_uploads_are_bounded_by_what_they_say_and_by_what_they_send(served: Served) -> None:

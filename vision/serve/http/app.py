@@ -93,7 +93,8 @@ def answer_for_page(app: FastAPI) -> None:
 
     for route in app.routes:
         if isinstance(route, Mount) and isinstance(route.app, FastAPI):
-            route.app.add_exception_handler(RequestValidationError, on_invalid)
+            for kind in (RequestValidationError, LookupError):  # LookupError: a number of what the page does not have
+                route.app.add_exception_handler(kind, on_invalid)
             route.app.add_exception_handler(FormParserError, on_form)
 
 

@@ -10,6 +10,9 @@ from fastapi.routing import APIRoute
 from vision.serve.http.problems import Problem
 
 PAGE, OTHER = "page", "other"
+# Where the page in a browser sends something. Gradio has more ways in, for programs; here these have /v1.
+_PAGE_POSTS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "run/predict", "upload", "reset", "cancel"))
+_READING = ("GET", "HEAD", "OPTIONS")
 _METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
 
 
@@ -42,6 +45,8 @@ class RouteTable:
             raise Problem(405, f"the method is not for this path; expected {names}", headers={"allow": names})
         if not found and path.startswith("/v1/"):
             raise Problem(404, "the API has no such path; see /openapi.json")
+        if not found and method not in _READING and not (method == "POST" and path in _PAGE_POSTS):
+            raise Problem(405, "the page takes nothing at this path; programs use /v1, see /openapi.json")
 
     def takes_files(self, method: str, path: str) -> bool:
         """Whether the body is to be a form with files."""
