@@ -106,8 +106,13 @@ def print_model(name: str, ways: list[str], repeat: int, threads: int, results: 
 
 
 def _kernels(source: Exportable, inputs: Any, folder: Path, threads: int) -> Call:
-    module = pack_for_inference(copy.deepcopy(source.module))
+    module = _packed(source)
     return lambda: module(*inputs)
+
+
+def _packed(source: Exportable) -> Any:
+    with torch.inference_mode(False):  # what is copied in it cannot be packed
+        return pack_for_inference(copy.deepcopy(source.module))
 
 
 def _unpacked(source: Exportable, inputs: Any, folder: Path, threads: int) -> Call:
@@ -115,7 +120,7 @@ def _unpacked(source: Exportable, inputs: Any, folder: Path, threads: int) -> Ca
 
 
 def _reference(source: Exportable, inputs: Any, folder: Path, threads: int) -> Call:
-    module = pack_for_inference(copy.deepcopy(source.module))
+    module = _packed(source)
 
     def call() -> Any:
         with _without_kernels():
