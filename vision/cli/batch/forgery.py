@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from vision.batch.job import Item, Job, Record, Work
+from vision.batch.job import Item, Record, Work
 from vision.batch.places import Place
 from vision.cli.batch.fields import COUNT, FLAG, NUMBER, TEXTS, allow_as_asked, schema_of, worked
-from vision.cli.batch.inputs import Inputs
+from vision.cli.batch.files import FilesJob
 from vision.cli.paths import PathFinder
 from vision.drawn import is_drawn
 from vision.images import IMAGE_SUFFIXES
@@ -27,7 +27,7 @@ _TYPES = {
 }
 
 
-class ForgeryJob(Job):
+class ForgeryJob(FilesJob):
     """Judges images; rows have the fields of `vision.structures.forgery.ForgeryResult.to_dict`.
 
     Args:
@@ -38,32 +38,16 @@ class ForgeryJob(Job):
     name, noun = "forgery", "image"
 
     def __init__(self, command: argparse.Namespace, options: Record) -> None:
-        self.options = options
-        self._command = command
-        self._inputs = Inputs(command.inputs, sorted(IMAGE_SUFFIXES))
-        self._remarks: list[str] = []
+        super().__init__(command, options, sorted(IMAGE_SUFFIXES))
 
     @property
     def schema(self) -> pa.Schema:
         """As `Job.schema`."""
         return schema_of(result_fields(), _TYPES)
 
-    @property
-    def remarks(self) -> list[str]:
-        """As `Job.remarks`."""
-        return self._remarks
-
-    @property
-    def is_of_this_process(self) -> bool:
-        """As `Job.is_of_this_process`."""
-        return self._inputs.is_of_this_process
-
-    def items(self) -> Iterator[Item]:
-        """As `Job.items`."""
-        finder = PathFinder(IMAGE_SUFFIXES, is_drawn)
-        for place in self._inputs.places(finder):
-            yield Item((place.name,), place)
-        self._remarks = finder.remarks()
+    def finder(self) -> PathFinder:
+        """As `FilesJob.finder`."""
+        return PathFinder(IMAGE_SUFFIXES, is_drawn)
 
     def blank(self, key: tuple[str, ...]) -> Record:
         """As `Job.blank`."""

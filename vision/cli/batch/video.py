@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from vision.apis.video.frames import VideoFrames
 from vision.apis.video.inferencer import VideoInferencer
-from vision.batch.job import ERROR, Item, Job, Record, Work
+from vision.batch.job import ERROR, Item, Record, Work
 from vision.batch.places import Place
 from vision.cli.batch.clips import VIDEO_SUFFIXES, ClipFinder
 from vision.cli.batch.fields import COUNT, NUMBER, TEXT, TEXTS, allow_as_asked, schema_of, worked
-from vision.cli.batch.inputs import Inputs
+from vision.cli.batch.files import FilesJob
 from vision.cli.reporter import record_of
 from vision.cli.video.detector import frames_of, inferencer_of
 from vision.cli.video.source import Source
@@ -80,7 +80,7 @@ class Clip:
         return record | {ERROR: None if self.error is None else str(self.error)}
 
 
-class VideoJob(Job):
+class VideoJob(FilesJob):
     """Finds and follows things in clips.
 
     Args:
@@ -94,32 +94,16 @@ class VideoJob(Job):
     def __init__(self, command: argparse.Namespace, options: Record) -> None:
         if command.config is not None and command.checkpoint is None:
             raise UsageError("--config needs the weights of its model; name their file with --checkpoint")
-        self.options = options
-        self._command = command
-        self._inputs = Inputs(command.inputs, VIDEO_SUFFIXES)
-        self._remarks: list[str] = []
+        super().__init__(command, options, VIDEO_SUFFIXES)
 
     @property
     def schema(self) -> pa.Schema:
         """As `Job.schema`."""
         return schema_of(Clip("").to_dict(), _TYPES)
 
-    @property
-    def remarks(self) -> list[str]:
-        """As `Job.remarks`."""
-        return self._remarks
-
-    @property
-    def is_of_this_process(self) -> bool:
-        """As `Job.is_of_this_process`."""
-        return self._inputs.is_of_this_process
-
-    def items(self) -> Iterator[Item]:
-        """As `Job.items`."""
-        finder = ClipFinder()
-        for place in self._inputs.places(finder):
-            yield Item((place.name,), place)
-        self._remarks = finder.remarks()
+    def finder(self) -> ClipFinder:
+        """As `FilesJob.finder`."""
+        return ClipFinder()
 
     def blank(self, key: tuple[str, ...]) -> Record:
         """As `Job.blank`."""
