@@ -40,6 +40,8 @@ class Squares(Job):
     def load(self) -> Work:
         if self.options.get("no_model"):
             raise UsageError("no weights", code="no-weights")
+        if self.options.get("threads"):
+            return _count_threads
 
         def work(items: Iterable[Item]) -> Iterator[Record]:
             for item in items:
@@ -57,3 +59,11 @@ def _row(item: Item) -> Record:
     is_bad = not text.isdigit()
     problem = {ERROR: "no number", ERROR_CODE: "bad-values"} if is_bad else {ERROR: None, ERROR_CODE: None}
     return {PATH: item.key[0], "square": None if is_bad else int(text) ** 2, **problem}
+
+
+def _count_threads(items: Iterable[Item]) -> Iterator[Record]:
+    """Threads of torch in place of the square."""
+    import torch
+
+    for item in items:
+        yield {PATH: item.key[0], "square": torch.get_num_threads(), ERROR: None, ERROR_CODE: None}

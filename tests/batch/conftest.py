@@ -40,6 +40,7 @@ def head() -> Iterator[str]:
     """The address of a cluster of one node with two CPUs."""
     environment = {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "OMP_NUM_THREADS": "3",  # of a user's shell: what a worker holds is what counts
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),

@@ -60,6 +60,14 @@ def test_a_run_that_is_interrupted_goes_on_and_nothing_is_done_twice(
     assert (outcome.earlier, outcome.done) == (40, 0)
 
 
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_worker_uses_as_many_threads_as_it_holds_cpus(
+    jobs: ModuleType, numbers: Path, tmp_path: Path, head: str, cpus: int
+) -> None:
+    run_batch(jobs.Squares(numbers, threads=True), tmp_path / "out", Settings(head, cpus=cpus))
+    assert set(pq.read_table(tmp_path / "out")["square"].to_pylist()) == {cpus}
+
+
 def test_what_cannot_begin_is_told_once(jobs: ModuleType, numbers: Path, tmp_path: Path, head: str) -> None:
     with pytest.raises(UsageError, match="a worker cannot load the model: no weights") as error:
         run_batch(jobs.Squares(numbers, no_model=True), tmp_path / "out", Settings(head))

@@ -162,9 +162,9 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(trim_threshold, 1 << 30) and mallopt(mmap_threshold, 32 << 20))
 
 
-def gemm_rate(repeat: int = 15) -> float:
-    """FLOP per second of a 1024^3 `torch.matmul` in float32 on the CPU, what others are measured by."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+def gemm_rate(repeat: int = 15, dtype: torch.dtype = torch.float32) -> float:
+    """FLOP per second of a 1024^3 `torch.matmul` on the CPU, what others are measured by."""
+    a, b = (torch.randn(1024, 1024).to(dtype) for _ in range(2))
     return 2 * 1024**3 / medians([lambda: a @ b], repeat)[0] * 1e3
 
 

@@ -58,7 +58,7 @@ def _planned(job: Job, folder: Path, part: Pass, node: Any) -> ray.data.Dataset:
         )
     return source.map_batches(
         Worker,
-        fn_constructor_args=(job, part.careful),
+        fn_constructor_args=(job, part.careful, part.workers.cpus),
         batch_size=1,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=part.workers.count, max_tasks_in_flight_per_actor=_IN_FLIGHT),

@@ -12,6 +12,7 @@ from vision.batch.chunks import CHUNK
 from vision.batch.isolated import isolated
 from vision.batch.job import Item, Job, Work
 from vision.batch.table import rows_table
+from vision.batch.threads import hold_threads
 
 ROWS, UNUSABLE, BROKEN = "rows", "unusable", "broken"
 
@@ -22,9 +23,11 @@ class Worker:
     Args:
         job: the model of which is loaded here.
         careful: whether each input is worked on in a process that may die of it.
+        cpus: that it holds, so many threads are used.
     """
 
-    def __init__(self, job: Job, careful: bool) -> None:
+    def __init__(self, job: Job, careful: bool, cpus: float) -> None:
+        hold_threads(cpus)
         self._job = job
         self._problem: tuple[str, str, Any] | None = None
         self._work: Work | None = None
