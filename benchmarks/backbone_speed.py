@@ -4,9 +4,9 @@
 
 Times are median milliseconds per image over rounds in which every model takes its turn, "ratio" the time over
 Swin-T's. "% GEMM" is the rate of the model's useful FLOP (twice its multiply-accumulates; three times that for a
-training step, forward and backward) over that of a 1024^3 torch matmul, measured before every table. Weights are
-random; for forward passes they are packed (`vision.layers.pack_for_inference`), those of timm's models, too. Models are
-eager unless a table says otherwise. glibc is told to keep freed memory, for all alike.
+training step, forward and backward) over that of a 1024^3 torch matmul in the same dtype, measured after every table.
+Weights are random; for forward passes they are packed (`vision.layers.pack_for_inference`), those of timm's models,
+too. Models are eager unless a table says otherwise. glibc is told to keep freed memory, for all alike.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def print_all(args: argparse.Namespace, results: Results) -> None:
 def print_table(title: str, setting: Setting, repeat: int, results: Results) -> None:
     """All models with one setting."""
     torch.set_num_threads(setting.threads)
-    rate = gemm_rate()
     found = compare(MODELS, setting, repeat, memory=False)
+    rate = gemm_rate(dtype=torch.bfloat16 if setting.autocast else torch.float32)
     print(f"\n{title}; GEMM {rate / 1e9:.0f} GFLOP/s\n{'':<32}{'ms per image':>13}{'ratio':>8}{'% GEMM':>8}")
     for result in found:
         print_row(result, found[0], rate, setting)

@@ -6,9 +6,10 @@
 On the CPU:
 
 Useful FLOP: forward 4 B N window heads dim, backward 2.5 times that. "% GEMM" is their rate over that of a 1024^3 torch
-matmul, which is measured again before every row, for machines change their pace. Times are medians in milliseconds.
-Peers compute the same, or, "full SDPA", attention to all tokens. glibc is told to keep freed memory, for all alike:
-otherwise the kernel's zeroing of fresh pages for every output is timed too (--fresh-pages leaves it as it is).
+matmul in the same dtype, which is measured again before every row, for machines change their pace. Times are medians
+in milliseconds. Peers compute the same, or, "full SDPA", attention to all tokens. glibc is told to keep freed memory,
+for all alike: otherwise the kernel's zeroing of fresh pages for every output is timed too (--fresh-pages leaves it as
+it is).
 
 On GPUs times are those of the kernels, by CUDA's events, with a cold L2 cache, and the product is 8192^3 in the same
 dtype, measured again for every case; peers are FlexAttention compiled (autotuned), attention to all tokens by torch's
@@ -39,7 +40,7 @@ import vision
 from benchmarks.results import Results
 from vision.analysis.attention_cases import Timing, as_json, judge, make_cases
 from vision.analysis.attention_speed import Limits, measure, native_missing
-from vision.analysis.speed import device_name, keep_freed_memory
+from vision.analysis.speed import device_name, gemm_rate, keep_freed_memory
 from vision.device import usable_device
 from vision.errors import UsageError
 from vision.files import write_text
@@ -200,12 +201,6 @@ def median_ms(call: Callable[[], object], repeat: int) -> float:
     return statistics.median(times[3:]) * 1e3
 
 
-def gemm_rate() -> float:
-    """FLOP per second of a 1024^3 product."""
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    return 2 * 1024**3 / median_ms(lambda: a @ b, 15) * 1e3
-
-
 def print_header(title: str) -> None:
     """Column names."""
     print(f"{title:<34}{'GFLOP/s':>8}{'forward':>10}{'% GEMM':>8}{'fwd+bwd':>10}{'% GEMM':>8}")
@@ -213,7 +208,7 @@ def print_header(title: str) -> None:
 
 def print_row(case: Case, repeat: int, results: Results, title: str) -> None:
     """One shape: times, and shares of the GEMM rate measured just before."""
-    rate = gemm_rate()
+    rate = gemm_rate(dtype=case.dtype)
     with torch.no_grad():
         forward = median_ms(attention(case), repeat)
     both = median_ms(with_backward(case), repeat)
@@ -252,7 +247,9 @@ def print_peers(repeat: int, results: Results) -> None:
         with torch.no_grad():
             ours = median_ms(attention(case), repeat)
             others = {name: median_ms(call, min(repeat, 5)) for name, call in peers(case).items()}
-        results.add("beside its peers: forward", str(case), ours, others, bound=case.flop / gemm_rate() * 1e3)
+        results.add(
+            "beside its peers: forward", str(case), ours, others, bound=case.flop / gemm_rate(dtype=case.dtype) * 1e3
+        )
         cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in others.values())
         print(f"{case!s:<34}{ours:8.2f}{cells}", flush=True)
 
