@@ -25,7 +25,7 @@ from vision.errors import UsageError
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST = "2.10.0"
 TOO_OLD = "2.9.1"
-EXTRAS = "video,serve,onnx,heif"
+EXTRAS = "video,serve,onnx,heif,ray"
 SMOKE = Path(__file__).with_name("smoke.py")
 
 

@@ -1,6 +1,7 @@
 """Tries each command of an installed suite: `python smoke.py`, by the Python of the environment, away from the source.
 
-Names of commands try these alone. It imports nothing but what the suite requires, and prints a line per command.
+Names of commands try these alone. It imports nothing but what the suite and its extras require, and prints a line per
+command.
 """
 
 from __future__ import annotations
@@ -159,9 +160,18 @@ def export() -> str:
 
 
 def batch() -> str:
-    """Ray is not among the extras that are tried: it answers for itself."""
-    vision("batch", "--help")
-    return "--help"
+    """A cluster is started, images are judged on it, and the table is there."""
+    words = ["batch", "forgery", "left.png", "right.png", "--out", "judged"]
+    if not has("ray"):
+        vision(*words, code=2)
+        return "refused, as its extra is not installed"
+    vision(*words)
+    import pyarrow.parquet as pq
+
+    table = pq.read_table("judged")
+    if table.num_rows != 2 or table["error"].null_count != 2:
+        raise Broken(f"two images gave {table.num_rows} rows, {2 - table['error'].null_count} of them with errors")
+    return "2 rows"
 
 
 def models() -> str:
