@@ -46,12 +46,12 @@ def main() -> None:
         with torch.no_grad():
             network.backbone.frequency.fft_scale.fill_(scale)
         branch = "Fourier branch at work" if scale else "Fourier branch skipped"
-        steps = {
-            f"inference, {branch}": (pack_for_inference(network), inference),
-            f"training step, {branch if scale else 'scale zero'}": (network.train(), training),
-        }
-        for name, (model, step) in steps.items():
-            whole, trunk = report(name, model, images, args.repeat, step)
+        ways = [
+            (f"inference, {branch}", pack_for_inference, inference),
+            (f"training step, {branch if scale else 'scale zero'}", ForgeryNetwork.train, training),
+        ]
+        for name, prepare, step in ways:
+            whole, trunk = report(name, prepare(network), images, args.repeat, step)
             results.add(
                 "forgery, ms per image: the detector and its ResNet alone", name, whole, {"ResNet alone": trunk}
             )
