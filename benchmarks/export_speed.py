@@ -200,7 +200,7 @@ def _video(dynamic: bool) -> Exportable:
 
 
 MODELS = {"dinat_mini": _dinat_mini, "forgery": _forgery, "stereo": _stereo, "video": _video}
-DYNAMIC = ("dinat_mini", "video")
+DYNAMIC = ("dinat_mini", "stereo", "video")
 WAYS = {
     "kernels": _kernels,
     "unpacked": _unpacked,

@@ -19,7 +19,7 @@ from vision.layers import NeighborhoodAttention1D, NeighborhoodAttention2D, Neig
 from vision.onnx import export, tiled_attention
 from vision.onnx.stereo import StereoGraph, export_stereo
 from vision.onnx.tiles import tile_sides
-from vision.ops import na1d, na2d, na3d
+from vision.ops import match_attention, na1d, na2d, na3d
 from vision.ops.neighborhood.arguments import Axis
 
 ATTENTION = {1: na1d, 2: na2d, 3: na3d}
@@ -175,6 +175,27 @@ def test_a_graph_of_open_sides_equals_the_reference(
     with pytest.raises(Exception, match="out of data bounds"):
         session.run(None, {n: p.numpy() for n, p in zip("qkv", inputs((least[0] - 1, *least[1:])), strict=True)})
     assert {node.domain for node in onnx.load(path).graph.node} == {""}
+
+
+class Match(nn.Module):
+    """Match attention with centers that its inputs name, many of them outside of the map."""
+
+    def forward(self, x: Tensor, offset: Tensor) -> Tensor:
+        return match_attention(x, x.flip(1), x, offset, (2, 1))[0]
+
+
+def test_windows_around_centers_follow_open_sides(tmp_path: Path) -> None:
+    def inputs(height: int, width: int) -> tuple[Tensor, Tensor]:
+        reach = torch.tensor([width, height]) * 1.4
+        return torch.randn(2, height, width, 3, 4), torch.rand(2, height, width, 3, 2) * reach - 0.2 * reach
+
+    sides = {i: torch.export.Dim(f"side{i}", min=6) for i in (1, 2)}
+    path = export(Match(), inputs(8, 9), tmp_path / "m.onnx", input_names=("x", "o"), dynamic_shapes=(sides, sides))
+    session = onnxruntime.InferenceSession(path)
+    for size in ((8, 9), (6, 6), (14, 23)):
+        x, offset = inputs(*size)
+        (found,) = session.run(None, {"x": x.numpy(), "o": offset.numpy()})
+        np.testing.assert_allclose(found, Match()(x, offset).numpy(), atol=1e-5)
 
 
 def test_a_failed_export_leaves_the_file_and_the_mode_as_they_were(tmp_path: Path) -> None:

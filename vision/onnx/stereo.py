@@ -71,8 +71,7 @@ def stereo_exportable(
         model: a `vision.models.MatchStereo` on the CPU.
         height, width: of the images, which the graph is made for; others have to be resized or padded.
         metadata: what the file says of itself.
-        dynamic: take all sizes whose sides are multiples of `MULTIPLE` from `MIN_SIZE` to `MOST`; as a program of
-            torch.export alone, since torch's exporter to ONNX writes sides of the example into the graph.
+        dynamic: take all sizes whose sides are multiples of `MULTIPLE` from `MIN_SIZE` to `MOST`.
 
     Returns:
         A graph with the inputs `left` and `right` `[1, 3, H, W]` float32, RGB 0..255, and the outputs `disparity` and

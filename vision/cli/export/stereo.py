@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vision.cli.arguments import add_old_name
 from vision.cli.export.task import Task, add_weights
-from vision.errors import UsageError
 from vision.models.table import FLOW, STEREO, default_model, require_model, require_weights
 
 if TYPE_CHECKING:
@@ -34,11 +33,6 @@ def _build(command: argparse.Namespace) -> Exportable:
     from vision.onnx.stereo import MIN_SIZE, MOST, MULTIPLE, stereo_exportable
 
     require_weights(command.model, command.checkpoint, STEREO, FLOW)
-    if command.dynamic and command.format == "onnx":
-        raise UsageError(
-            "stereo models are exported to ONNX for one size: name it by --size, or write a program of torch.export, "
-            "-o FILE.pt2"
-        )
     height, width = command.size
     model = models.match_stereo(command.model, command.checkpoint)
     row = require_model(command.model, STEREO, FLOW)
@@ -61,5 +55,5 @@ TASK = Task(
     _add_options,
     _build,
     (384, 640),
-    dynamic="take pairs of many sizes, sides multiples of 32 from 192 on; for pt2 alone, and it takes minutes longer",
+    dynamic="take pairs of many sizes, sides multiples of 32 from 192 on; making the file takes minutes longer",
 )

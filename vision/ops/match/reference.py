@@ -62,13 +62,21 @@ def bilinear_softmax(logits: Tensor, fraction: Tensor, radius: tuple[int, int]) 
 
 def _corners(offset: Tensor, radius: tuple[int, int], size: torch.Size) -> tuple[Tensor, Tensor]:
     """Integral pixel (x, y) before each center and the way from there to the center, both `[B, H, W, heads, 2]`."""
-    limits = [(float(r), length - 1 - r - MARGIN) for r, length in zip(radius, reversed(size), strict=True)]
-    low, high = (offset.new_tensor(limit) for limit in zip(*limits, strict=True))
+    first = torch.tensor(radius, dtype=torch.float64)
+    end = _lengths(size) - 1 - first
+    low, high, last = (limit.to(offset) for limit in (first, end - MARGIN, end - 1))
     clamped = torch.where(offset > low, torch.minimum(offset, high), low)  # no index comes of NaN
     inside = (offset >= low) & (offset <= high) | offset.isnan()  # the limits too have a gradient, unlike in clamp
-    last = offset.new_tensor([length - 2 - r for r, length in zip(radius, reversed(size), strict=True)])
     corner = torch.minimum(clamped.detach().floor(), last)  # far out, floats lose the margin
     return corner.long(), torch.where(inside, offset, clamped.detach()) - corner
+
+
+def _lengths(size: torch.Size) -> Tensor:
+    """Sides (width, height) of a map (height, width), in float64 on the CPU.
+
+    Not by `torch.tensor`: programs that are exported for many sizes would keep those of the example.
+    """
+    return torch.stack([torch.full((), side, dtype=torch.float64, device="cpu") for side in reversed(size)])
 
 
 def _gather_windows(x: Tensor, corner: Tensor, radius: tuple[int, int]) -> Tensor:
