@@ -24,7 +24,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.plots import draw
-from benchmarks.results import BOUND, OURS, Figure, read_figures
+from benchmarks.results import BOUND, OURS, Figure, digits, read_figures
 from vision.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +42,7 @@ SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
         ["--threads", "2", "--ways", "kernels", "unpacked", "reference", "onnx", "dynamic", "pt2"],
         ["--models", "dinat_mini", "--ways", "kernels", "onnx", "pt2", "--repeat", "2"],
     ),
-    "batch_throughput": ("Images in bulk", ["--files", "2000"], ["--files", "100"]),
+    "batch_throughput": ("Images in bulk", ["--files", "5000"], ["--files", "100"]),
 }
 # Not beside a peer: they train, need data, compute a model of a card, try a server (`make soak`) or kill processes.
 OTHERS = ("linear_baseline", "video_ablation", "quantization", "cuda_model", "serve_load", "serve_fuzz", "batch_kills")
@@ -166,8 +166,8 @@ def cell(values: Mapping[tuple[str, str], float], kind: str, name: str) -> str:
         return ""
     ours = values[OURS, "ours"]
     if kind == OURS:
-        return f"**{value:.3g}**"
-    return f"{value:.3g} ({100 * value / ours:.0f} %)" if kind == BOUND else f"{value:.3g} ({value / ours:.2f}x)"
+        return f"**{digits(value)}**"
+    return digits(value) + (f" ({100 * value / ours:.0f} %)" if kind == BOUND else f" ({value / ours:.2f}x)")
 
 
 def _version(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
-from benchmarks.results import BOUND, Figure
+from benchmarks.results import BOUND, Figure, digits
 
 # Of the color-blind safe palette of Okabe and Ito; ours is the darkest.
 OURS_COLOR, BOUND_COLOR = "#0072b2", "#1f2933"
@@ -33,7 +33,7 @@ def draw(group: str, figures: Sequence[Figure]) -> str:
             row = {figure.case: figure.value for figure in figures if figure.name == name}
             at = [cases.index(case) + thickness * (column + 0.5) - 0.4 for case in row]
             bars = axes.barh(at, list(row.values()), thickness, color=colors[name], label=name)
-            axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=7)
+            axes.bar_label(bars, fmt=digits, padding=3, fontsize=7)
         bounds = {figure.case: figure.value for figure in figures if figure.kind == BOUND}
         if bounds:
             at = [cases.index(case) for case in bounds]

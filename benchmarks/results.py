@@ -33,6 +33,11 @@ class Figure:
     unit: str
 
 
+def digits(value: float) -> str:
+    """Three of them, or all before the point."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
+
+
 @dataclass
 class Results:
     """Figures in the order in which they were measured."""

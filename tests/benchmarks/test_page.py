@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from benchmarks import page
-from benchmarks.results import Figure, Results, read_figures
+from benchmarks.results import Figure, Results, digits, read_figures
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -38,6 +38,13 @@ def test_a_table_has_ratios_to_ours_and_the_share_of_the_bound(figures: list[Fig
         "| 28x28 | **1** | 1.5 (1.50x) |  |  |",
     ]
     assert page.table(grouped["memory"]).splitlines()[0] == "|  | ours, MiB |"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.01234, "0.0123"), (12.0, "12"), (999.4, "999"), (999.6, "1,000"), (5943.2, "5,943")]
+)
+def test_figures_have_three_digits_and_no_exponents(value: float, text: str) -> None:
+    assert digits(value) == text
 
 
 def test_the_page_names_a_script_that_failed_and_draws_the_others(figures: list[Figure], tmp_path: Path) -> None:
