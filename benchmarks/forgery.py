@@ -4,7 +4,8 @@
 
 "whole" is the detector, "trunk" its ResNet and head on the same images, without the frequency block. The Fourier
 branch is measured at work (its learned scale is not zero) and skipped (a scale of zero, as in an untrained model).
-Then the branches of the default detector, and the residual sums of one of them by the kernel and in PyTorch.
+Then the branches of the default detector, and the residual sums of one of them by the kernel and in PyTorch. glibc is
+told to keep freed memory, for all alike: else the zeroing of fresh pages is timed, too, with those that come first.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 
 import vision
 from benchmarks.results import Results, add_json
-from vision.analysis.speed import gemm_rate
+from vision.analysis.speed import gemm_rate, keep_freed_memory
 from vision.layers import pack_for_inference
 from vision.models import ForgeryNetwork, forgery_detector
 from vision.ops.residuals import residual_sums
@@ -35,6 +36,7 @@ def main() -> None:
     add_json(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    keep_freed_memory()
     print(f"device cpu ({torch.backends.cpu.get_cpu_capability()}), {args.threads} threads, fp32")
     print(f"vision {vision.__version__}, torch {torch.__version__}, batch {args.batch_size} at {args.size}x{args.size}")
     print(f"GEMM rate {gemm_rate(args.repeat) / 1e9:.0f} GFLOP/s (1024^3)\n")
