@@ -81,8 +81,10 @@ def match_anywhere(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     cv = torch.cat([correlation, correlation.transpose(-1, -2)]).softmax(-1)
     peak = F.avg_pool2d(cv.detach(), _TAPS, stride=1, padding=_TAPS // 2).argmax(-1, keepdim=True)
     tap = torch.arange(_TAPS, device=q.device) - _TAPS // 2
-    x = (peak % w).clamp(_TAPS // 2, w - 1 - _TAPS // 2) + tap.repeat(_TAPS)
-    y = (peak // w).clamp(_TAPS // 2, h - 1 - _TAPS // 2) + tap.repeat_interleave(_TAPS)
+    y = peak // w
+    # Not `peak % w`: torch cannot write that as ONNX where sides are open.
+    x = (peak - y * w).clamp(_TAPS // 2, w - 1 - _TAPS // 2) + tap.repeat(_TAPS)
+    y = y.clamp(_TAPS // 2, h - 1 - _TAPS // 2) + tap.repeat_interleave(_TAPS)
     displacement = torch.stack([x, y], dim=-1) - pixel_grid(h, w, x).view(-1, 1, 2)  # [2B, HW, taps, 2]
     field = _expectation(cv.gather(-1, y * w + x), displacement, h * w)
     return field.unflatten(1, (h, w)), cv.unflatten(1, (h, w)).permute(0, 3, 1, 2)

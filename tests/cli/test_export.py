@@ -196,10 +196,13 @@ class Patches(nn.Module):
         return [layer(images) for layer in self.layers]
 
 
-def test_one_file_takes_pairs_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+@pytest.mark.parametrize("stereo", [True, False])
+def test_one_file_takes_pairs_of_any_size(
+    stereo: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
     torch.manual_seed(0)
     decoder = MatchDecoder((8, 16), depths=(1, 1), window_radius=(2, 1), num_heads=2, out_factor=16)
-    model = MatchStereo(Patches(), decoder).eval()
+    model = MatchStereo(Patches(), decoder, stereo).eval()
     monkeypatch.setattr("vision.models.match_stereo", lambda name, checkpoint=None: model)
     path = tmp_path / "s.onnx"
     assert main(["export", "stereo", "-o", str(path), "--dynamic", "--size", "224", "256", "--check"]) == 0
