@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,7 +20,12 @@ def test_the_file_is_what_the_script_draws(name: str) -> None:
 
 
 def test_no_figure_without_a_script() -> None:
-    assert sorted(path.name for path in (ROOT / "docs/figures").iterdir()) == NAMES
+    assert sorted(path.name for path in (ROOT / "docs/figures").iterdir() if path.is_file()) == NAMES
+
+
+def test_plots_of_benchmarks_are_those_of_their_page() -> None:
+    shown = re.findall(r"\(figures/benchmarks/([^)]+)\)", (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8"))
+    assert shown and sorted(path.name for path in (ROOT / "docs/figures/benchmarks").iterdir()) == sorted(shown)
 
 
 def test_the_dilated_window_is_framed_in_its_own_color() -> None:

@@ -62,7 +62,7 @@ def bilinear_softmax(logits: Tensor, fraction: Tensor, radius: tuple[int, int]) 
 
 def _corners(offset: Tensor, radius: tuple[int, int], size: torch.Size) -> tuple[Tensor, Tensor]:
     """Integral pixel (x, y) before each center and the way from there to the center, both `[B, H, W, heads, 2]`."""
-    first = torch.tensor(radius, dtype=torch.float64)
+    first = torch.tensor(radius, dtype=torch.float64, device="cpu")
     end = _lengths(size) - 1 - first
     low, high, last = (limit.to(offset) for limit in (first, end - MARGIN, end - 1))
     clamped = torch.where(offset > low, torch.minimum(offset, high), low)  # no index comes of NaN
