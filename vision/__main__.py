@@ -1,8 +1,6 @@
 """`python -m vision` is the `vision` command."""
 
-import sys
-
-from vision.cli.main import main
+from vision.cli.main import console
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

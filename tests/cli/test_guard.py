@@ -136,3 +136,35 @@ def test_a_closed_stream_is_not_replaced_by_a_file(tmp_path: Path) -> None:
     )
     assert done.returncode > 12 and done.stdout == b"result\n"
     assert (tmp_path / "evidence").read_bytes() == b""
+
+
+_LEAVES = """
+import atexit
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from vision.cli.process import leave
+
+def work():
+    import torch
+    x = torch.zeros(1000, 1000)
+    busy.set()
+    while True:
+        x += x @ x
+
+busy = threading.Event()
+atexit.register(print, "at exit")
+if sys.argv[1] == "busy":
+    threading.Thread(target=work, daemon=True).start()
+    busy.wait()
+ThreadPoolExecutor().submit(lambda: (time.sleep(0.3), print("waited for")))
+leave(7)
+"""
+
+
+@pytest.mark.parametrize("threads", ["none", "busy"])
+def test_a_process_ends_with_its_code_whatever_its_threads_do(threads: str) -> None:
+    done = subprocess.run([sys.executable, "-c", _LEAVES, threads], text=True, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "waited for\nat exit\n", "")

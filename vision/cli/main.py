@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import vision
 from vision.cli import batch, completion, doctor, export, forgery, models, serve, stereo, video
 from vision.cli.output import printable
-from vision.cli.process import USAGE_ERROR, run_guarded
+from vision.cli.process import USAGE_ERROR, leave, run_guarded
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return code
 
     return run_guarded(work, lambda: name)
+
+
+def console() -> NoReturn:
+    """The command line as a process of its own."""
+    leave(main())
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from vision.cli.advice import advised
 from vision.errors import UsageError, printable
@@ -76,6 +77,21 @@ def run_guarded(work: Callable[[], int], name: Callable[[], str]) -> int:
         return _failed(name(), _line_of(error))
     except ValueError as error:  # the library's: an argument or a file does not fit
         return _failed(name(), " ".join(str(error).split()))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with this exit code, as `sys.exit` does, also while a thread runs a model that nobody waits for.
+
+    Python ends such threads in the middle of what they do, and PyTorch's C++ then aborts the process.
+    """
+    if not any(thread.daemon for thread in threading.enumerate()):
+        sys.exit(code)
+    threading._shutdown()  # type: ignore[attr-defined]  # what Python itself does first, and in this order
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def say(line: str) -> None:
