@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ def test_interrupt(checkpoint: Path, tmp_path: Path) -> None:
     )
     assert process.stderr is not None and process.stdout is not None
     assert process.stderr.readline() == b"ready\n"
+    time.sleep(0.5)  # until it reads: a signal that comes right before the call does not wake it
     process.send_signal(signal.SIGINT)
     assert process.stderr.read() == b"vision forgery: interrupted\n"
     assert process.stdout.read() == b"" and process.wait() == 130
