@@ -94,7 +94,7 @@ def refuses_old(wheels: Sequence[Path], python: str) -> bool:
         refused = subprocess.run(both, text=True, capture_output=True, env=without_source())
         is_refused = refused.returncode != 0 and "torch>=" in refused.stdout + refused.stderr
         print(f"pip: {'refused' if is_refused else 'BROKEN: it installs both'}")
-        pip(environment, "install", f"torch=={TOO_OLD}", "numpy", "wrapt")
+        pip(environment, "install", f"torch=={TOO_OLD}", "numpy", "wrapt", "lazy_loader")
         pip(environment, "install", "--no-deps", main_wheel)
         command = [python_of(environment), "-c", "import vision.ops; vision.ops.na2d"]
         forced = subprocess.run(command, text=True, capture_output=True, cwd=name, env=without_source())
