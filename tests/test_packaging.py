@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from configparser import ConfigParser
 from email.parser import Parser
 from pathlib import Path
 
@@ -53,8 +54,10 @@ import timm
 import backbones.neighborhood.timm_models
 timm.create_model("nat_mini", num_classes=2)
 from vision.visualization.stereo import disparity_colors
-from vision.cli.main import main
-sys.exit(main(["models"]))
+from importlib.metadata import distributions
+(installed,) = distributions(path=[wheel])
+sys.argv[1:] = ["models"]
+installed.entry_points["vision"].load()()
 """
 
 
@@ -110,11 +113,12 @@ def test_metadata(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = Parser().parsestr(archive.read(f"{folder}/METADATA").decode())
-        entries = archive.read(f"{folder}/entry_points.txt").decode()
+        entries = ConfigParser()
+        entries.read_string(archive.read(f"{folder}/entry_points.txt").decode())
     assert metadata["Name"] == "neighborhood-vision" and metadata["Requires-Python"] == ">=3.10"
     assert metadata["License-Expression"] == "Apache-2.0 AND O-UDA-1.0"
     assert metadata.get_all("License-File") == ["LICENSE", "vision/provenance/signed/trust/NOTICE.md"]
-    assert "vision = vision.cli.main:main" in entries
+    assert {section: list(entries[section]) for section in entries.sections()} == {"console_scripts": ["vision"]}
     requirements = metadata.get_all("Requires-Dist") or []
     plain = {distribution(text) for text in requirements if "extra ==" not in text}
     assert plain >= REQUIRED
