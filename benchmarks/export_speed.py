@@ -36,6 +36,7 @@ import onnxruntime
 import torch
 
 import vision
+from benchmarks.bounds import bound_ms
 from benchmarks.results import Results, add_json
 from vision.analysis.speed import keep_freed_memory, medians
 from vision.layers import pack_for_inference
@@ -97,12 +98,13 @@ def print_model(name: str, ways: list[str], repeat: int, threads: int, results: 
             calls.append(call)
             rows.append((way, max(_difference(*pair) for pair in zip(found, expected, strict=True)), spent))
         times = medians(calls, repeat)
+        bound = bound_ms(lambda: exportable.module(*exportable.inputs))
     for (way, difference, spent), ms in zip(rows, times, strict=True):
         print(f"{way:<12}{ms:9.1f}{ms / times[0]:8.2f}{difference:10.1e}{spent:11.0f}", flush=True)
     found = {way: ms for (way, *_), ms in zip(rows, times, strict=True)}
     ours = found.pop("kernels", None)
     if ours is not None:
-        results.add("exported models", f"{name}, {height}x{width}", ours, found)
+        results.add("exported models", f"{name}, {height}x{width}", ours, found, bound=bound)
 
 
 def _kernels(source: Exportable, inputs: Any, folder: Path, threads: int) -> Call:

@@ -85,6 +85,7 @@ SWEEP = [
     Case((4096,), 4, 32, (63,)),
     Case((8, 28, 28), 4, 32, (3, 7, 7)),
 ]
+FORWARD_ONLY = ("flex", "NATTEN")  # torch has no backward pass of FlexAttention on CPUs, and NATTEN is that there
 SIZES = [Case((n, n), 2, 32, (7, 7)) for n in (14, 28, 56, 112, 224, 512)]
 
 
@@ -158,37 +159,45 @@ def missing_peers() -> list[str]:
     return [name for name in ("natten",) if importlib.util.find_spec(name) is None]
 
 
-def inputs(case: Case, grad: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+def inputs(case: Case) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Query, key, value `[1, *shape, heads, dim]` and bias."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator).to(case.dtype).requires_grad_(grad)
+        return torch.randn(*shape, generator=generator).to(case.dtype)
 
     query, key, value = (draw(1, *case.shape, case.heads, case.dim) for _ in range(3))
     bias = draw(case.heads, *(2 * k - 1 for k in case.kernel_size)) if case.bias else None
     return query, key, value, bias
 
 
-def attention(case: Case, backend: str = "native") -> Callable[[], Tensor]:
-    """The forward pass."""
+class Pass(NamedTuple):
+    """A forward pass, and what the backward pass finds gradients for."""
+
+    call: Callable[[], Tensor]
+    leaves: list[Tensor]
+
+    def forward_ms(self, repeat: int) -> float:
+        """Milliseconds of the forward pass alone."""
+        with torch.no_grad():
+            return median_ms(self.call, repeat)
+
+    def both_ms(self, repeat: int) -> float:
+        """Milliseconds of both passes."""
+        for leaf in self.leaves:
+            leaf.requires_grad_()
+        with torch.no_grad():
+            grad = torch.randn_like(self.call())
+        return median_ms(lambda: torch.autograd.grad(self.call(), self.leaves, grad), repeat)
+
+
+def attention(case: Case, backend: str = "native") -> Pass:
+    """Ours."""
+    function = (na1d, na2d, na3d)[len(case.shape) - 1]
     query, key, value, bias = inputs(case)
-    function = (na1d, na2d, na3d)[len(case.shape) - 1]
-    return lambda: function(query, key, value, case.kernel_size, dilation=case.dilation, bias=bias, backend=backend)
-
-
-def with_backward(case: Case) -> Callable[[], object]:
-    """Forward and backward pass of our kernels."""
-    function = (na1d, na2d, na3d)[len(case.shape) - 1]
-    *qkv, bias = inputs(case, grad=True)
-    wanted = [*qkv, bias] if bias is not None else qkv
-    grad = torch.randn_like(qkv[0])
-
-    def call() -> object:
-        out = function(*qkv, case.kernel_size, dilation=case.dilation, bias=bias, backend="native")
-        return torch.autograd.grad(out, wanted, grad)
-
-    return call
+    window = {"dilation": case.dilation, "bias": bias, "backend": backend}
+    leaves = [query, key, value] + ([] if bias is None else [bias])
+    return Pass(lambda: function(query, key, value, case.kernel_size, **window), leaves)
 
 
 def median_ms(call: Callable[[], object], repeat: int) -> float:
@@ -208,10 +217,8 @@ def print_header(title: str) -> None:
 
 def print_row(case: Case, repeat: int, results: Results, title: str) -> None:
     """One shape: times, and shares of the GEMM rate measured just before."""
-    rate = gemm_rate(dtype=case.dtype)
-    with torch.no_grad():
-        forward = median_ms(attention(case), repeat)
-    both = median_ms(with_backward(case), repeat)
+    rate, ours = gemm_rate(dtype=case.dtype), attention(case)
+    forward, both = ours.forward_ms(repeat), ours.both_ms(repeat)
     shares = case.flop / forward * 1e3 / rate * 100, 3.5 * case.flop / both * 1e3 / rate * 100
     print(f"{case!s:<34}{rate / 1e9:8.0f}{forward:10.3f}{shares[0]:8.1f}{both:10.3f}{shares[1]:8.1f}", flush=True)
     bounds = case.flop / rate * 1e3, 3.5 * case.flop / rate * 1e3
@@ -219,15 +226,15 @@ def print_row(case: Case, repeat: int, results: Results, title: str) -> None:
     results.add(f"{title}: forward and backward", str(case), both, {}, bound=bounds[1])
 
 
-def peers(case: Case) -> dict[str, Callable[[], object]]:
+def peers(case: Case) -> dict[str, Pass]:
     """Other ways to the same result, those that are installed; "full SDPA" attends to all tokens."""
     query, key, value, _ = inputs(case)
     flat = [t.flatten(1, -3).transpose(1, 2).contiguous() for t in (query, key, value)]
     mask = neighborhood_mask(case.shape, case.kernel_size, dilation=case.dilation).flatten(-len(case.shape))
     mask = mask.flatten(0, -2)
-    calls: dict[str, Callable[[], object]] = {
-        "masked SDPA": lambda: F.scaled_dot_product_attention(*flat, attn_mask=mask),
-        "full SDPA": lambda: F.scaled_dot_product_attention(*flat),
+    passes = {
+        "masked SDPA": Pass(lambda: F.scaled_dot_product_attention(*flat, attn_mask=mask), flat),
+        "full SDPA": Pass(lambda: F.scaled_dot_product_attention(*flat), flat),
         "flex": attention(case, "flex"),
         "reference": attention(case, "reference"),
     }
@@ -235,23 +242,26 @@ def peers(case: Case) -> dict[str, Callable[[], object]]:
         natten = importlib.import_module("natten")
         function = getattr(natten, f"na{len(case.shape)}d")
         window = {"kernel_size": case.kernel_size, "dilation": case.dilation}
-        calls[f"NATTEN {natten.__version__}"] = lambda: function(query, key, value, **window)
-    return calls
+        passes[f"NATTEN {natten.__version__}"] = Pass(
+            lambda: function(query, key, value, **window), [query, key, value]
+        )
+    return passes
 
 
 def print_peers(repeat: int, results: Results) -> None:
-    """Ours and every peer on the target shapes, forward, milliseconds and the ratio to ours."""
-    names = "".join(f"{name:>18}" for name in peers(TARGETS[-1]))
-    print(f"\n{'forward, ms (times ours)':<34}{'ours':>8}{names}")
-    for case in TARGETS:
-        with torch.no_grad():
-            ours = median_ms(attention(case), repeat)
-            others = {name: median_ms(call, min(repeat, 5)) for name, call in peers(case).items()}
-        results.add(
-            "beside its peers: forward", str(case), ours, others, bound=case.flop / gemm_rate(dtype=case.dtype) * 1e3
-        )
-        cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in others.values())
-        print(f"{case!s:<34}{ours:8.2f}{cells}", flush=True)
+    """Ours and every peer on the target shapes, milliseconds and the ratio to ours."""
+    for title, measured, cost in (("forward", Pass.forward_ms, 1.0), ("forward and backward", Pass.both_ms, 3.5)):
+        names = [
+            name for name in peers(TARGETS[-1]) if measured is Pass.forward_ms or not name.startswith(FORWARD_ONLY)
+        ]
+        print(f"\n{f'{title}, ms (times ours)':<34}{'ours':>8}" + "".join(f"{name:>18}" for name in names))
+        for case in TARGETS:
+            ours, ways = measured(attention(case), repeat), peers(case)
+            others = {name: measured(ways[name], min(repeat, 5)) for name in names}
+            bound = cost * case.flop / gemm_rate(dtype=case.dtype) * 1e3
+            results.add(f"beside its peers: {title}", str(case), ours, others, bound=bound)
+            cells = "".join(f"{f'{ms:.2f} ({ms / ours:.1f})':>18}" for ms in others.values())
+            print(f"{case!s:<34}{ours:8.2f}{cells}", flush=True)
 
 
 def print_sizes(repeat: int) -> None:
@@ -260,9 +270,7 @@ def print_sizes(repeat: int) -> None:
     for case in SIZES:
         tokens = math.prod(case.shape) * case.heads
         count = max(5, min(repeat, 2_000_000 // tokens))
-        with torch.no_grad():
-            forward = median_ms(attention(case), count)
-        both = median_ms(with_backward(case), count)
+        forward, both = attention(case).forward_ms(count), attention(case).both_ms(count)
         figures = f"{forward:10.3f}{forward / tokens * 1e6:10.0f}{both:10.3f}{both / tokens * 1e6:10.0f}"
         print(f"{case!s:<34}{figures}", flush=True)
 
@@ -271,12 +279,13 @@ def print_threads(repeat: int) -> None:
     """One thread against those asked for."""
     threads = torch.get_num_threads()
     print(f"\n{'scaling':<34}{'1 thread':>10}{f'{threads} threads':>12}{'ratio':>8}")
-    for name, call in (("forward", attention(TARGETS[0])), ("fwd+bwd", with_backward(TARGETS[0]))):
+    ours = attention(TARGETS[0])
+    for name, measured in (("forward", ours.forward_ms), ("fwd+bwd", ours.both_ms)):
         times: dict[int, list[float]] = {1: [], threads: []}
         for _ in range(3):
             for count in times:
                 torch.set_num_threads(count)
-                times[count].append(median_ms(call, repeat))
+                times[count].append(measured(repeat))
         one, many = (statistics.median(ms) for ms in times.values())
         print(f"{f'{TARGETS[0]} {name}':<34}{one:10.3f}{many:12.3f}{one / many:8.2f}")
     torch.set_num_threads(threads)
@@ -286,10 +295,10 @@ def print_memory() -> None:
     """Growth of the process' peak memory by one forward pass, against q, k, v and out together."""
     case = Case((512, 512), 4, 32, (7, 7))
     size = 4 * math.prod(case.shape) * case.heads * case.dim * 4 / 2**20
-    call = attention(case)
+    ours = attention(case)
     before = peak_mib()
     with torch.no_grad():
-        call()
+        ours.call()
     extra = peak_mib() - before - size / 4  # out itself is no extra
     print(f"peak extra memory of forward, {case}: {extra:.0f} MiB; q, k, v and out: {size:.0f} MiB\n")
 

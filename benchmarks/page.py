@@ -46,12 +46,22 @@ SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
 }
 # Not beside a peer: they train, need data, compute a model of a card, try a server (`make soak`) or kill processes.
 OTHERS = ("linear_baseline", "video_ablation", "quantization", "cuda_model", "serve_load", "serve_fuzz", "batch_kills")
-PARTS = ("page", "plots", "results", "serve_damage", "serve_process", "batch_files", "batch_nothing")  # of others
+PARTS = (
+    "page",
+    "plots",
+    "bounds",
+    "results",
+    "serve_damage",
+    "serve_process",
+    "batch_files",
+    "batch_nothing",
+)  # of others
 INTRODUCTION = """\
 `make bench` writes this page. Each script of `benchmarks/` measures us and its peers side by side in one run; less is
 better everywhere, and the axis of a plot is logarithmic where its figures lie far apart. A ratio is the peer's time
 over ours. The bound of a row is its useful FLOP over the rate of a large matrix product on the same machine in the same
-minute, and its share of our time. [Performance](performance.md) says what the figures mean."""
+minute, and its share of our time; what starts processes or moves memory has none. [Performance](performance.md) says
+what the figures mean."""
 PACKAGES = ("torch", "timm", "natten", "opencv-python", "onnxruntime", "numpy")
 _HOUR = 3600
 

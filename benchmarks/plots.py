@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.results import BOUND, Figure, digits
 
@@ -42,7 +43,9 @@ def draw(group: str, figures: Sequence[Figure]) -> str:
             )
         if max(figure.value for figure in figures) > _LOG_FROM * min(figure.value for figure in figures):
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.margins(x=0.12)
         axes.set_yticks(range(len(cases)), cases)
         axes.invert_yaxis()

@@ -8,6 +8,9 @@ network, with the operator computed by its readable reference in PyTorch. "% GEM
 (matrix products and convolutions alone) over that of a 1024^3 torch matmul; "MiB" is what a fresh process grew by.
 Weights are random, and packed (`vision.layers.pack_for_inference`) but for the column "unpacked". glibc is told to keep
 freed memory, for all alike.
+
+The bound of match attention counts per channel of each of its (2 radius + 2)^2 neighbors: forward 5 (an absolute
+difference is summed, and a weighted value), backward 11 (the difference again, and four gradients).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import platform
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from unittest import mock
 
@@ -25,10 +29,10 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 import vision
 from benchmarks.results import Results, add_json
+from vision.analysis.complexity import counted_flop
 from vision.analysis.match_speed import COLUMNS, NETWORKS, measure_networks, measure_operator, native_missing
 from vision.analysis.speed import Step, device_name, gemm_rate, keep_freed_memory, medians, peak_resident_mib
 from vision.device import usable_device
@@ -97,12 +101,13 @@ def print_operator(repeat: int, results: Results) -> None:
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         offset = torch.stack([x, y], -1)[None, :, :, None] + 3 * torch.randn(2, height, width, heads, 2)
         tensors = [query, key, value, offset]
-        for name, step in (("forward", _forward), ("forward + backward", _forward_backward)):
+        for name, step, operations in (("forward", _forward, 5), ("forward + backward", _forward_backward, 16)):
             steps = [step(tensors, radius, backend) for backend in ("native", "reference")]
             ours, theirs = medians(steps, repeat)
             label = f"{name}, {height}x{width}x{heads}x{dim} r={radius}"
             print(f"{label:<34}{ours:9.1f}{theirs:9.1f}{theirs / ours:7.1f}", flush=True)
-            results.add("match attention", label, ours, {"PyTorch": theirs})
+            flop = operations * query.numel() * (2 * radius + 2) ** 2
+            results.add("match attention", label, ours, {"PyTorch": theirs}, bound=flop / gemm_rate() * 1e3)
 
 
 def _forward(tensors: list[Tensor], radius: int, backend: str) -> Step:
@@ -139,7 +144,7 @@ def print_networks(repeat: int, results: Results) -> None:
             gray = [view[0, 0].byte().numpy() for view in views]
             steps = [_infer(model, views), _infer_reference(model, views), _infer(plain, views)]
             ours, theirs, unpacked, opencv = medians([*steps, lambda gray=gray: sgbm(*gray)], repeat)
-            bound = flop(model, views) / rate * 1e3
+            bound = counted_flop(partial(model, *views)) / rate * 1e3
             share = 100 * bound / ours
             row = f"{ours:9.0f}{theirs:9.0f}{theirs / ours:7.1f}{share:8.0f}{unpacked:10.0f}{opencv:9.0f}"
             case = f"{variant}, {height}x{width}"
@@ -167,13 +172,6 @@ def grow(height: int, width: int, threads: int) -> tuple[float, float]:
     before = peak_resident_mib()
     [ms] = medians([_infer(model, views)], 2)
     return ms, peak_resident_mib() - before
-
-
-def flop(model: MatchStereo, views: list[Tensor]) -> int:
-    """Of matrix products and convolutions, counted by torch."""
-    with FlopCounterMode(display=False) as counter:
-        model(*views)
-    return counter.get_total_flops()
 
 
 def sgbm(left: np.ndarray, right: np.ndarray) -> np.ndarray:

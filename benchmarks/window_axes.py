@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 import vision
+from benchmarks.bounds import bound_ms
 from benchmarks.results import Results, add_json
 from vision.analysis.speed import keep_freed_memory, medians
 from vision.ops import na1d, na2d, na3d
@@ -50,11 +51,12 @@ def main() -> None:
     results = Results()
     for name, *sides in PAIRS:
         for backward in (False, True):
-            first, second = medians([step(*side, backward=backward) for side in sides], args.repeat)
+            steps = [step(*side, backward=backward) for side in sides]
+            first, second = medians(steps, args.repeat)
             part = "backward" if backward else "forward"
             print(f"{name:<20}{part:<12}{first:>10.2f}{second:>10.2f}{second / first:>8.2f}")
             row = {"the same along the last axis": first}
-            results.add("windows along another axis", f"{name}, {part}", second, row)
+            results.add("windows along another axis", f"{name}, {part}", second, row, bound=bound_ms(steps[1]))
     results.write(args.json)
 
 

@@ -48,19 +48,22 @@ def model_cost(model: nn.Module, image_size: tuple[int, int], **arguments: Any) 
 
 def _forward_flop(model: nn.Module, shape: tuple[int, ...], arguments: Mapping[str, Any]) -> int:
     try:
-        return _counted(lambda: _run_fake(model, shape, arguments))
+        with torch.no_grad():
+            return counted_flop(lambda: _run_fake(model, shape, arguments))
     except DataDependentOutputException:
         if any(parameter.is_meta for parameter in model.parameters()):
             raise UsageError("the model looks at values to choose what it computes; build it on the CPU") from None
-        return _counted(lambda: model(torch.zeros(shape), **arguments))
+        with torch.no_grad():
+            return counted_flop(lambda: model(torch.zeros(shape), **arguments))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise UsageError(f"the model does not take images of {shape[2]} x {shape[3]} pixels: {reason}") from error
 
 
-def _counted(run: Callable[[], object]) -> int:
+def counted_flop(run: Callable[[], object]) -> int:
+    """FLOP of what a call computes, backward passes in it, too, counted as said above: two per multiply-accumulate."""
     # torch has no formula for its fused attention on the CPU; in MATH it is made of products.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
 
