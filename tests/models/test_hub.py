@@ -250,6 +250,14 @@ def test_a_model_of_the_hub_comes_from_its_cache_without_the_network(hub: Path, 
     (root / "refs").mkdir()
     (root / "refs" / "main").write_text("0" * 40)
     assert same(MatchStereo.from_pretrained("me/stereo"), model)
+    weights = root / "snapshots" / ("0" * 40) / "model.safetensors"
+    (root / "blobs").mkdir()
+    weights.rename(root / "blobs" / ("a" * 64))
+    weights.symlink_to(root / "blobs" / ("a" * 64))
+    with pytest.raises(
+        CheckpointError, match=rf"model\.safetensors is damaged: its SHA-256 is .*, expected {'a' * 64}"
+    ):
+        MatchStereo.from_pretrained("me/stereo")
 
 
 @pytest.mark.parametrize(("allowed", "offline", "words"), [

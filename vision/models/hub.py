@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vision.checkpoint import CONFIG_NAME, WEIGHTS_NAME, load_strict, read_checkpoint, read_config, write_safetensors
 from vision.errors import CheckpointError
 from vision.files import to_json, write_text
-from vision.hub import downloads_allowed, permission
+from vision.hub import check_blob, downloads_allowed, permission
 from vision.models.card import card_of
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -141,6 +141,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="neighborhood-visio
         if kind != cls.__name__:
             raise CheckpointError(f"{folder} holds a model of type {str(kind)[:100]!r}, expected {cls.__name__!r}")
         source = folder / WEIGHTS_NAME
+        check_blob(source)
         state, _ = read_checkpoint(source)
         try:
             model = cls.from_hub_config(config, state)
