@@ -100,7 +100,7 @@ def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any
     row = _published(path)
     path = _file(path) if row is None else published_file(row, check=read_checkpoint)
     try:
-        _check_archive(path)
+        check_archive(path)
         # Not by its name, by whose ending torch would choose a reader; it warns of pickles that it then refuses.
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -252,7 +252,7 @@ def _decoded(value: str) -> Any:
 
 def _read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state dict of a PyTorch file, however deep trainers have wrapped it, and the classes of mmengine's data."""
-    _check_archive(path)
+    check_archive(path)
     with (
         torch.serialization.safe_globals(training_globals(path)),
         path.open("rb") as file,
@@ -287,7 +287,7 @@ def _classes_of(content: Any) -> dict[str, Any]:
     return {} if classes is None else {"classes": classes}
 
 
-def _check_archive(path: Path) -> None:
+def check_archive(path: Path) -> None:
     """Refuse archives with compressed records, as torch.save writes none and a small one may unpack to any size.
 
     Raises:
