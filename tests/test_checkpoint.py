@@ -111,6 +111,28 @@ def test_logs_of_training_are_read_without_their_framework(tmp_path: Path) -> No
     assert list(read_checkpoint(tmp_path / "a.pth")[0]) == ["a"]
 
 
+def test_files_as_before_torch_1_6_are_read(tmp_path: Path) -> None:
+    """As timm's and OpenMMLab's scripts publish them, and so the authors of NAT."""
+    path = tmp_path / "a.pth"
+    torch.save({"state_dict": {"a": torch.ones(99)}, "meta": {}}, path, _use_new_zipfile_serialization=False)
+    assert list(read_checkpoint(path)[0]) == ["a"]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(CheckpointError, match=r"cannot be read \(unexpected EOF"):
+        read_checkpoint(path)
+    torch.save({"a": print}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError, match="it holds more than tensors"):
+        read_checkpoint(path)
+
+
+def test_checksums_may_be_left_out(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.ones(9)}, tmp_path / "a.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert list(read_checkpoint(tmp_path / "a.pth")[0]) == ["a"]
+
+
 def test_training_checkpoints_are_read_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"
     torch.save({"state_dict": {"a": torch.ones(1)}, "epoch": 3}, path)

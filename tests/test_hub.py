@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import constants
 
 from vision import hub
-from vision.checkpoint import CheckpointError, read_checkpoint, source_of, write_safetensors
+from vision.checkpoint import CheckpointError, read_checkpoint, read_training_checkpoint, source_of, write_safetensors
 from vision.errors import UsageError
 from vision.published import PUBLISHED, Published, find_published
 
@@ -169,6 +169,27 @@ def test_without_a_digest_a_damaged_file_is_found_by_reading_it(
     assert str(caught.value).startswith(f"checkpoint {path} cannot be read (")
     assert str(caught.value).endswith(f"it should be that of {row.url}: remove it or put a whole one in its place")
     assert path.read_bytes() == wrong
+
+
+def test_one_changed_byte_is_told_by_the_checksums_inside(content: bytes, tmp_path: Path) -> None:
+    place = content.index(torch.arange(6.0).numpy().tobytes())
+    changed = put(tmp_path / "a.pth", content[: place + 9] + b"\x01" + content[place + 10 :])
+    for read in (read_checkpoint, read_training_checkpoint):
+        with pytest.raises(CheckpointError, match=r"cannot be read \(its archive is damaged or cut off\)"):
+            read(changed)
+
+
+def test_the_hugging_face_cache_names_the_digest(row: Published, content: bytes, tmp_path: Path) -> None:
+    blob = put(tmp_path / "hf" / "models--me--small" / "blobs" / hashlib.sha256(content).hexdigest(), content)
+    path = hub_cached(tmp_path / "hf", "me/small", "w.bin", b"")
+    path.unlink()
+    path.symlink_to(blob)
+    assert hub.published_file(row) == path
+    blob.write_bytes(content[:-1] + b"!")
+    with pytest.raises(
+        CheckpointError, match=rf"w\.bin is damaged: its SHA-256 is .*, expected {blob.name}; remove it"
+    ):
+        hub.published_file(row)
 
 
 def test_another_size_than_published_is_told(

@@ -100,7 +100,7 @@ def read_training_checkpoint(path: str | Path, map_location: Any = "cpu") -> Any
     row = _published(path)
     path = _file(path) if row is None else published_file(row, check=read_checkpoint)
     try:
-        _check_archive(path)
+        check_archive(path)
         # Not by its name, by whose ending torch would choose a reader; it warns of pickles that it then refuses.
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -198,7 +198,7 @@ def _damage(error: Exception) -> str:
     """What is wrong with a file, where a decoder speaks of itself alone."""
     if isinstance(error, LookupError | EOFError | AttributeError | TypeError | struct.error):
         return "it holds no PyTorch data, or a part of it"
-    if "PytorchStreamReader" in str(error):
+    if "PytorchStreamReader" in str(error) or isinstance(error, zipfile.BadZipFile):
         return "its archive is damaged or cut off"
     return _reason(error)
 
@@ -252,7 +252,7 @@ def _decoded(value: str) -> Any:
 
 def _read_torch(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The state dict of a PyTorch file, however deep trainers have wrapped it, and the classes of mmengine's data."""
-    _check_archive(path)
+    check_archive(path)
     with (
         torch.serialization.safe_globals(training_globals(path)),
         path.open("rb") as file,
@@ -287,17 +287,27 @@ def _classes_of(content: Any) -> dict[str, Any]:
     return {} if classes is None else {"classes": classes}
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse archives with compressed records: torch.save writes none, and a small one may unpack to any size."""
+def check_archive(path: Path) -> None:
+    """Refuse archives with compressed records, as torch.save writes none and a small one may unpack to any size.
+
+    Raises:
+        CheckpointError: a record is compressed.
+        zipfile.BadZipFile: a record is not what its checksum says.
+    """
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
         packed = next((item for item in archive.infolist() if item.compress_type != zipfile.ZIP_STORED), None)
-    if packed is not None:
-        raise CheckpointError(
-            f"checkpoint {path} is compressed ({packed.filename} unpacks to {packed.file_size / 1e6:.1f} MB); "
-            "expected records as torch.save writes them: unpack it and save it anew"
-        )
+        if packed is not None:
+            raise CheckpointError(
+                f"checkpoint {path} is compressed ({packed.filename} unpacks to {packed.file_size / 1e6:.1f} MB); "
+                "expected records as torch.save writes them: unpack it and save it anew"
+            )
+        # torch does not look at the checksums; `torch.serialization.set_crc32_options(False)` writes 0.
+        for item in archive.infolist():
+            with archive.open(item) as record:
+                while item.CRC and record.read(1 << 20):
+                    pass
 
 
 def _unusable_kind(value: Tensor) -> str | None:

@@ -24,6 +24,8 @@ _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
 # As torch and timm name files, by the first digits of their digest.
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+# As the Hugging Face cache does, which has a link of the file's own name for each.
+_BLOB = re.compile(r"[0-9a-f]{64}")
 _ENDINGS = (".safetensors", ".pth")
 
 
@@ -79,7 +81,16 @@ def downloads_allowed() -> bool:
     Raises:
         UsageError: `NBV_ALLOW_DOWNLOAD` says neither yes nor no.
     """
-    return _says_yes(ALLOW) and os.environ.get(OFFLINE, "").strip().lower() in _NO
+    return is_permitted() and os.environ.get(OFFLINE, "").strip().lower() in _NO
+
+
+def is_permitted() -> bool:
+    """Whether the user allowed downloads, which `HF_HUB_OFFLINE` may forbid all the same.
+
+    Raises:
+        UsageError: `NBV_ALLOW_DOWNLOAD` says neither yes nor no.
+    """
+    return _says_yes(ALLOW)
 
 
 def allow_downloads() -> None:
@@ -99,7 +110,7 @@ def cache_folder() -> Path:
 
 def permission() -> str:
     """What forbids downloads, in words for a message that goes on to say what to do."""
-    if _says_yes(ALLOW):
+    if is_permitted():
         return f"{OFFLINE} forbids downloads: take it away"
     return f"downloads are not allowed: set {ALLOW}=1"
 
@@ -139,7 +150,20 @@ def _folder() -> Path | None:
     return folder
 
 
+def check_blob(path: Path) -> None:
+    """A large file of the Hugging Face cache must have the SHA-256 by which the cache calls it; others pass.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    named = path.resolve().name
+    if _BLOB.fullmatch(named) and (found := file_sha256(path)) != named:
+        message = f"checkpoint {path} is damaged: its SHA-256 is {found}, expected {named}; {REMEDY}"
+        raise CheckpointError(message, value=str(path))
+
+
 def _check_file(path: Path, row: Published) -> None:
+    check_blob(path)
     # What was converted has other bytes than what was published.
     if path.name != row.file:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import torch
 
 def training_globals(path: Path) -> list[Any]:
     """What this file may refer to beside tensors: mmengine's objects become inert, so that mmengine is not needed."""
-    wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    # torch tells of archives alone. Files as before torch 1.6, which OpenMMLab and timm go on publishing, have none.
+    wanted = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
     stored = [(Inert, name) for name in wanted if name.startswith("mmengine.")]
     return [*stored, (stored_function, "builtins.getattr"), *numpy_globals()]
 

@@ -123,7 +123,7 @@ def _shapes(name: str, config: PretrainedCfg, state: dict[str, Tensor], kwargs: 
     """The model without memory as the file should have it: with its classes and channels, all stages and the head."""
     head = state.get("head.weight")
     as_published = {
-        "num_classes": config.num_classes if head is None else len(head),
+        "num_classes": config.num_classes if head is None or head.ndim == 0 else len(head),
         "in_chans": config.input_size[0],
     }
     taken = {key: value for key, value in kwargs.items() if key in _SIZES}

@@ -32,6 +32,13 @@ def test_a_code_brings_its_advice() -> None:
     assert advised(Notice("rows differ", "views-unrectified")) == "rows differ; the options are --rectify and --calib"
 
 
+def test_what_is_allowed_already_is_not_advised(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = UsageError("HF_HUB_OFFLINE forbids downloads", code="no-published-weights")
+    for allowed, text in (("0", "; or allow it with --allow-download"), ("1", "")):
+        monkeypatch.setenv("NBV_ALLOW_DOWNLOAD", allowed)
+        assert advised(absent) == f"HF_HUB_OFFLINE forbids downloads{text}"
+
+
 def test_records_have_the_advice() -> None:
     record = record_of(Result())
     assert record["error"] == "has 9 pixels; raise it with --max-pixels"

@@ -54,7 +54,14 @@ def run(shell: list[str], text: str, folder: Path) -> list[str]:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_bash(folder: Path) -> None:
-    lines = ["forg", "export stereo --model match_stereo_", "forgery --device ", "forgery phot"]
+    lines = [
+        "forg",
+        "export stereo --model match_stereo_",
+        "forgery --device ",
+        "forgery phot",
+        "models --download match_f",
+    ]
+    lines += ["stereo --checkpoint match_f", "stereo --checkpoint "]
     asked = "".join(f"ask 'vision {line}'\n" for line in lines)
     answers = run(["bash", "-c"], BASH.replace("script", "./script.bash") + asked, folder)
     models = "match_stereo_tiny match_stereo_small match_stereo_base match_stereo_nano"
@@ -64,6 +71,8 @@ def test_bash(folder: Path) -> None:
         ["cpu", "cuda"],
     ]
     assert answers[3].replace("\\", "") == "photo of a cat.jpg"
+    assert [answer.strip() for answer in answers[4:6]] == ["match_flow_base", "match_flow_base"]
+    assert "other.png" in answers[6] and "match_flow_base" not in answers[6]
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import PyTorchModelHubMixin, constants
+from huggingface_hub.errors import LocalEntryNotFoundError
 from torch import nn
 
 from backbones import ConvFormer
@@ -250,6 +251,14 @@ def test_a_model_of_the_hub_comes_from_its_cache_without_the_network(hub: Path, 
     (root / "refs").mkdir()
     (root / "refs" / "main").write_text("0" * 40)
     assert same(MatchStereo.from_pretrained("me/stereo"), model)
+    weights = root / "snapshots" / ("0" * 40) / "model.safetensors"
+    (root / "blobs").mkdir()
+    weights.rename(root / "blobs" / ("a" * 64))
+    weights.symlink_to(root / "blobs" / ("a" * 64))
+    with pytest.raises(
+        CheckpointError, match=rf"model\.safetensors is damaged: its SHA-256 is .*, expected {'a' * 64}"
+    ):
+        MatchStereo.from_pretrained("me/stereo")
 
 
 @pytest.mark.parametrize(("allowed", "offline", "words"), [
@@ -269,17 +278,34 @@ def test_a_model_of_the_hub_that_is_not_here_is_not_asked_for(
 
 def test_the_hub_is_asked_if_that_is_allowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     small_stereo().save_pretrained(tmp_path / "sent")
-    asked: list[tuple[str, bool]] = []
+    asked: list[str] = []
 
-    def download(name: str, file: str, *, local_files_only: bool, **_: Any) -> str:
-        asked.append((file, local_files_only))
+    def download(name: str, file: str, **_: Any) -> str:
+        asked.append(file)
         return str(tmp_path / "sent" / file)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download, raising=False)
     monkeypatch.setenv("NBV_ALLOW_DOWNLOAD", "1")
     MatchStereo.from_pretrained("me/stereo")
-    MatchStereo.from_pretrained("me/stereo", local_files_only=True)
-    assert asked == [(file, local) for local in (False, True) for file in ("config.json", "model.safetensors")]
+    assert asked == ["config.json", "model.safetensors"]
+    # Which asks the network for more than the file, whatever it is told.
+    with pytest.raises(CheckpointError, match="cache of this machine, and local_files_only is True"):
+        MatchStereo.from_pretrained("me/stereo", local_files_only=True)
+    monkeypatch.setenv("NBV_ALLOW_DOWNLOAD", "0")
+    with pytest.raises(CheckpointError, match="and downloads are not allowed"):
+        MatchStereo.from_pretrained("me/stereo", force_download=True)
+    assert len(asked) == 2
+
+
+def test_a_hub_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(*_: Any, **__: Any) -> str:
+        raise LocalEntryNotFoundError("An error happened while trying to locate the file on the Hub\nand more")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download, raising=False)
+    monkeypatch.setenv("NBV_ALLOW_DOWNLOAD", "1")
+    with pytest.raises(CheckpointError, match=r"^cannot download me/stereo: An error .* on the Hub$") as caught:
+        MatchStereo.from_pretrained("me/stereo")
+    assert caught.value.code == "download-failed"
 
 
 @pytest.mark.parametrize("name", ["/none/here", "stereo", "../up/down", "a/b/c", ""])

@@ -37,7 +37,12 @@ def advised(text: str, source: Any = None) -> str:
         source: the error or the notice that has the code; `text` itself by default.
     """
     source = text if source is None else source
-    advice = ADVICE.get(getattr(source, "code", ""))
+    code = getattr(source, "code", "")
+    advice = ADVICE.get(code)
+    if code == "no-published-weights":
+        from vision.hub import is_permitted
+
+        advice = None if is_permitted() else advice  # what forbids them is then another thing
     return f"{text}; {advice}" if advice else str(text)
 
 

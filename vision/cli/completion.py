@@ -1,4 +1,4 @@
-"""`vision completion`: the Tab key in bash, zsh and fish completes commands, options, models and files.
+"""`vision completion`: the Tab key in bash, zsh and fish completes commands, options, names and files.
 
 argcomplete does it from the parser itself: the shell's part runs `vision` with the line so far, and `answer` replies.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from vision.models.table import FLOW, FORGERY, MODELS, STEREO, VIDEO
+from vision.published import PUBLISHED
 
 SHELLS = ("bash", "zsh", "fish")
 # Which models a command takes; one that is not here takes any.
@@ -64,4 +65,8 @@ def _complete_value(prefix: str, **asked: Any) -> Iterable[str]:
         return [row.name for row in MODELS if tasks is None or row.task in tasks]
     if destination == "device":
         return ["cpu", "cuda"]
-    return FilesCompleter()(prefix, **asked)
+    if destination == "download":
+        return list(PUBLISHED)
+    files = FilesCompleter()(prefix, **asked)
+    # Names are more than anybody reads beside files: a letter must tell that one is meant.
+    return [*files, *PUBLISHED] if destination == "checkpoint" and prefix else files

@@ -13,6 +13,7 @@ import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from vision.checkpoint import check_archive
 from vision.engine.compat import allow_mmengine_checkpoints
 from vision.engine.progress import Progress
 from vision.engine.random_state import random_states
@@ -72,6 +73,7 @@ def is_whole(path: str | Path) -> bool:
     """Whether a file is a training checkpoint of mmengine that can be read from its first to its last byte."""
     allow_mmengine_checkpoints()
     try:
+        check_archive(Path(path))
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch raises what it likes on damaged files
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vision.checkpoint import CONFIG_NAME, WEIGHTS_NAME, load_strict, read_checkpoint, read_config, write_safetensors
 from vision.errors import CheckpointError
 from vision.files import to_json, write_text
-from vision.hub import downloads_allowed, permission
+from vision.hub import check_blob, downloads_allowed, permission
 from vision.models.card import card_of
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -141,6 +141,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name="neighborhood-visio
         if kind != cls.__name__:
             raise CheckpointError(f"{folder} holds a model of type {str(kind)[:100]!r}, expected {cls.__name__!r}")
         source = folder / WEIGHTS_NAME
+        check_blob(source)
         state, _ = read_checkpoint(source)
         try:
             model = cls.from_hub_config(config, state)
@@ -163,22 +164,24 @@ def check_keys(config: Mapping[str, Any], known: tuple[str, ...], kind: str) -> 
 
 def _fetched(name: str, is_local: bool, options: dict[str, Any]) -> Path:
     """The folder of the hub's cache with a model's files."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     if not _HUB_NAME.fullmatch(name) or os.path.exists(name):
         raise CheckpointError(f"{name!r} is no folder, and no name of a model on the hub, which is owner/name")
-    is_local = is_local or not downloads_allowed()
-    if is_local:
-        options = {**options, "force_download": False}
+    is_allowed = downloads_allowed()
+    find: Callable[..., Any] = hf_hub_download
+    if is_local or not is_allowed:
+        # The other asks the hub what coding agents are called, even with its own `local_files_only`.
+        find, options = try_to_load_from_cache, {key: options[key] for key in ("revision", "cache_dir")}
     try:
-        paths = [hf_hub_download(name, file, local_files_only=is_local, **options)
-                 for file in (CONFIG_NAME, WEIGHTS_NAME)]  # fmt: skip
-    except LocalEntryNotFoundError as error:
-        why = "local_files_only is True" if not is_local or downloads_allowed() else permission()
-        message = f"the weights of {name} are not in the Hugging Face cache of this machine, and {why}"
-        raise CheckpointError(message, code="no-published-weights", value=name) from error
+        paths = [find(name, file, **options) for file in (CONFIG_NAME, WEIGHTS_NAME)]
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise CheckpointError(f"cannot download {name}: {reason}", code="download-failed", value=name) from error
-    return Path(paths[0]).parent
+    here = [Path(path) for path in paths if isinstance(path, str)]
+    if len(here) < len(paths):
+        why = "local_files_only is True" if is_allowed else permission()
+        message = f"the weights of {name} are not in the Hugging Face cache of this machine, and {why}"
+        raise CheckpointError(message, code="no-published-weights", value=name)
+    return here[0].parent

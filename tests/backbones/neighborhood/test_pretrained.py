@@ -109,7 +109,7 @@ def test_without_weights_one_line_says_where_they_are() -> None:
         assert words in str(caught.value) or words == "NBV_WEIGHTS"  # which names a folder here
 
 
-@pytest.mark.parametrize("damage", ["cut off", "other model", "other kind", "not finite", "empty"])
+@pytest.mark.parametrize("damage", ["cut off", "other model", "other kind", "not finite", "empty", "no matrix"])
 def test_a_file_that_is_not_of_this_model_is_named_and_stays(damage: str, folder: Path) -> None:
     path = folder / FILES["dinat_tiny"]
     model = made(embed_dim=16) if damage == "other model" else made()
@@ -118,6 +118,8 @@ def test_a_file_that_is_not_of_this_model_is_named_and_stays(damage: str, folder
         state = {"conv1.weight": torch.zeros(3)}
     if damage == "not finite":
         state["levels.0.blocks.0.norm1.bias"][0] = torch.nan
+    if damage == "no matrix":
+        state["head.weight"] = torch.tensor(1.0)
     torch.save(state, path)
     content = path.read_bytes()
     if damage in ("cut off", "empty"):
@@ -128,6 +130,7 @@ def test_a_file_that_is_not_of_this_model_is_named_and_stays(damage: str, folder
         "empty": "cannot be read (",
         "other model": "is of another model: patch_embed.proj.0.weight has shape (8, 3, 3, 3), expected (4, 3, 3, 3)",
         "other kind": "is of another model than dinat_tiny: unknown checkpoint flavor",
+        "no matrix": "is of another model: head.weight has shape (), expected (1000, 64)",
         "not finite": "levels.0.blocks.0.norm1.bias has values that are not finite",
     }[damage]
     with pytest.raises(CheckpointError) as caught:

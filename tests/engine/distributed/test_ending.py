@@ -111,6 +111,16 @@ def test_a_process_killed_as_it_writes_leaves_the_checkpoint_before(ended: Any, 
     assert newest_checkpoint(tmp_path / "run") == str(tmp_path / "run/iter_3.pth")
 
 
+def test_a_checkpoint_of_which_a_byte_changed_is_not_gone_on_from(tmp_path: Path) -> None:
+    for name in ("iter_3.pth", "iter_6.pth"):
+        torch.save({"state_dict": {"a": torch.ones(9)}, "meta": {}}, tmp_path / name)
+    content = (tmp_path / "iter_6.pth").read_bytes()
+    ones = torch.ones(9).numpy().tobytes()
+    assert content.count(ones) == 1
+    (tmp_path / "iter_6.pth").write_bytes(content.replace(ones, ones[1:] + b"?"))
+    assert newest_checkpoint(tmp_path) == str(tmp_path / "iter_3.pth")
+
+
 def test_the_newest_checkpoint_without_a_pointer_is_the_one_written_last(tmp_path: Path) -> None:
     for age, name in enumerate(("iter_3.pth", INTERRUPTED)):
         torch.save({"state_dict": {}, "meta": {}}, tmp_path / name)
