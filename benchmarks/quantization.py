@@ -53,8 +53,10 @@ def main() -> None:
 
 
 def sample(folder: Path, limit: int, seed: int) -> list[Path]:
-    """At most `limit` images below a folder."""
+    """At most `limit` images below a folder; ends the program where there are none."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not found:
+        raise SystemExit(f"no images below {folder}")
     return random.Random(seed).sample(found, min(limit, len(found)))
 
 
@@ -83,16 +85,19 @@ def compare_detectors(whole: Path, quantized: Path, real: list[Path], generated:
 def compare_classifiers(whole: Path, quantized: Path, paths: list[Path]) -> None:
     """Classes and logits of the same images."""
     models = [OnnxModel(path, "classification", ["images"], ["logits"]) for path in (whole, quantized)]
-    size = models[0].metadata["sizes"]
+    sizes = models[0].metadata["sizes"]
+    height, width = (sizes.get(side, sizes.get("least")) for side in ("height", "width"))
     logits: list[list[np.ndarray]] = [[], []]
     for path in paths:
         try:
-            image = fitted(read_image(path), size["height"], size["width"]).numpy()
+            image = fitted(read_image(path), height, width).numpy()
         except ImageError as error:
             print(f"{error}; skipped")
             continue
         for model, found in zip(models, logits, strict=True):
             found.append(model.run({"images": image})[0][0])
+    if not logits[0]:
+        raise SystemExit("none of the images can be read")
     for model in models:
         seconds = median_seconds(partial(model.run, {"images": image}))
         print(f"{model.path.name}: {1e3 * seconds:.1f} ms per image")

@@ -148,11 +148,30 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
     assert names(tmp_path) == ["folder"] and not Path(os.devnull).is_file()
 
 
+def test_a_disk_that_is_read_only_is_told_by_the_name_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: object, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(name))
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # of what was never there, too
+    with pytest.raises(OSError, match="Read-only") as caught:
+        write_bytes(tmp_path / "a", b"1")
+    assert caught.value.filename == str(tmp_path / "a")
+
+
 def write_group(path: Path, text: str) -> None:
     with replacing_group(path) as temporary:
         assert temporary.name == path.name
         temporary.write_text(text)
         temporary.with_name(f"{path.name}.data").write_text(text)
+
+
+def test_an_error_in_a_group_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as caught, replacing_group(tmp_path / "a.onnx"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a.onnx") and names(tmp_path) == []
 
 
 def test_a_group_is_there_together(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import onnx
@@ -72,6 +76,18 @@ def test_the_shipped_detector_agrees_at_every_size(exported: Path) -> None:
         by_hand = [network.calibration.probability(float(value)) for value in wanted]
         np.testing.assert_allclose(probability, by_hand, atol=1e-3)
         assert abs(logit[0] - logit[1]) > 0.1  # windows that look alike to it would show nothing
+
+
+def test_a_program_is_loaded_with_what_it_says_it_needs(tmp_path: Path) -> None:
+    path = tmp_path / "wild.pt2"
+    assert main(["export", "forgery", "-o", str(path), "--size", "64", "68", "--check"]) == 0
+    with ZipFile(path) as file:  # `torch.export.load` tells it too late
+        needs = json.loads(file.read("archive/extra/metadata.json"))["needs"]
+    assert needs == ["vision.ops"]
+    windows = ", ".join(f"program(torch.zeros({count}, 3, 64, 68))[0].shape" for count in (1, 3))
+    code = f"import torch, {', '.join(needs)}; program = torch.export.load({str(path)!r}).module(); print({windows})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "torch.Size([1]) torch.Size([3])\n", done.stderr
 
 
 def test_the_file_is_of_standard_nodes_and_says_how_to_use_it(exported: Path) -> None:

@@ -143,6 +143,9 @@ def test_calibration_images_are_bounded_and_unreadable_ones_skipped(
     err = capsys.readouterr().err.splitlines()
     assert [int(image[0, 0, 0]) for image in quantized] == list(range(0, 40, 2))
     assert len(err) == MOST_IMAGES - 20 and all(line.endswith("; skipped") for line in err)
+    unread = folder / "0001.png"
+    assert main(["export", "forgery", str(unread), "--int8", "--calibrate", str(folder), "--overwrite"]) == 2
+    assert "is an input of this run" in capsys.readouterr().err and unread.read_bytes() == b"no image"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ def replacing_path(path: StrPath, suffix: str = "") -> Iterator[Path]:
             os.chmod(temporary, mode)
         os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that cannot be written to says so even of what is not there
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -87,7 +88,8 @@ def replacing_group(path: StrPath) -> Iterator[Path]:
         kept = Path(temporary, "old")
         for new in (made.parent, kept):
             new.mkdir()
-        yield made
+        with naming(path):
+            yield made
         with contextlib.ExitStack() as undo:
             for companion in sorted(made.parent.iterdir()):
                 if companion == made:

@@ -48,7 +48,7 @@ class PatchEmbed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_chans, H, W]` -> `[B, ceil(H / 4), ceil(W / 4), embed_dim]`."""
-        bottom, right = -x.shape[2] % self.patch_size, -x.shape[3] % self.patch_size
+        bottom, right = (_missing(side, self.patch_size) for side in x.shape[2:])
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom))
         return self.norm(_channels_last(self.proj, x))
@@ -64,12 +64,22 @@ class PatchMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, H, W, C]` -> `[B, ceil(H / 2), ceil(W / 2), 2 C]`; odd sides are extended with zeros."""
-        bottom, right = x.shape[1] % 2, x.shape[2] % 2
+        height, width = x.shape[1:3]
+        bottom, right = _missing(height, 2), _missing(width, 2)
         if bottom or right:
             x = F.pad(x, (0, 0, 0, right, 0, bottom))
         # Swin's order of the four: down before right.
-        corners = [x[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
+        corners = [x[:, row : height + row : 2, column : width + column : 2] for column in (0, 1) for row in (0, 1)]
         return self.reduction(self.norm(torch.cat(corners, dim=-1)))
+
+
+def _missing(side: int, multiple: int) -> int:
+    """Pixels that extend a side to a multiple.
+
+    Where a graph is traced for many sizes, it is no number, and to ask what is missing would tie the graph to sizes
+    like this one. So the most that may be missing is added, of which strides leave out what is too much.
+    """
+    return -side % multiple if isinstance(side, int) else multiple - 1
 
 
 def _channels_last(convolution: nn.Module, x: Tensor) -> Tensor:

@@ -123,6 +123,15 @@ def test_bad_usage_is_one_line_and_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("vision.models.match_stereo", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    assert main(["export", "stereo", "-o", str(tmp_path / "s.onnx")]) == 2
+    assert "in a folder that exists and may be written to" in capsys.readouterr().err
+
+
 def test_checking_needs_onnxruntime(
     small_model: MatchStereo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -13,10 +13,11 @@ import onnxruntime
 import pytest
 import torch
 
-from backbones import DiNAT
+from backbones import NAT, DiNAT, DiNATS
 from vision.checkpoint import write_safetensors
 from vision.cli.main import main
 from vision.normalize import normalize_imagenet
+from vision.onnx.formats import FORMATS
 from vision.onnx.metadata import from_text, license_of_weights
 from vision.onnx.programs import load_program
 
@@ -68,6 +69,22 @@ def test_one_file_takes_images_of_any_number_and_size(
         session.run(None, {"images": np.zeros((1, 3, 160, 224), np.float32)})
 
 
+@pytest.mark.parametrize("suffix", ["onnx", "pt2"])
+@pytest.mark.parametrize(("family", "name"), [(NAT, "nat_tiny"), (DiNATS, "dinat_s_tiny")])
+def test_every_family_is_exported_for_any_size(
+    family: type[NAT | DiNATS], name: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(2)
+    model = family(8, (1, 1, 1, 1), (1, 1, 2, 2), 7, mlp_ratio=2.0, num_classes=5).eval()
+    monkeypatch.setattr("vision.models.timm_names.build_timm_model", lambda *_, **__: model)
+    path = tmp_path / f"any.{suffix}"
+    assert main(["export", name, "-o", str(path), "--dynamic", "--check"]) == 0
+    run = FORMATS[suffix].open(path, 1)
+    for shape in ((1, 3, 225, 230), (3, 3, 224, 251)):  # odd sides at every stage
+        images = torch.randn(shape)
+        np.testing.assert_allclose(run([images])[0], model(images).detach().numpy(), atol=1e-4)
+
+
 def test_a_program_keeps_our_operators_and_its_classes(tmp_path: Path, capsys: Capture) -> None:
     weights, path = tmp_path / "w.safetensors", tmp_path / "dinat.pt2"
     classes = ["cat", "dog", "cow"]
@@ -82,6 +99,7 @@ def test_a_program_keeps_our_operators_and_its_classes(tmp_path: Path, capsys: C
     assert said["sizes"] == {"height": 64, "width": 90} and "whoever made the weights" in said["license"]
     images = torch.randn(1, 3, 64, 90)
     torch.testing.assert_close(program.module()(images), model(images))
+    assert __file__.rpartition("/tests/")[0].encode() not in path.read_bytes()  # nothing tells where it was made
 
 
 def test_maps_of_the_stages(tmp_path: Path) -> None:

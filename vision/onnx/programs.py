@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ def write_program(exportable: Exportable, path: str | os.PathLike[str]) -> Path:
     """
     with keeping_operators():
         program = capture(exportable.module, exportable.inputs, {}, exportable.dynamic_shapes)
-    needs = ["vision.ops"] if _has_our_operators(program) else []
+    for node in _nodes(program):
+        node.meta.pop("stack_trace", None)  # the lines of source that it comes from, by their paths on this machine
+    needs = ["vision.ops"] if any(str(node.target).startswith("nbv.") for node in _nodes(program)) else []
     record = {**exportable.metadata, "needs": needs}
     # Through memory: torch's writer tells of a full disk by an abort, or not at all.
     buffer = io.BytesIO()
@@ -68,5 +70,8 @@ def _record(text: str | bytes) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
-def _has_our_operators(program: ExportedProgram) -> bool:
-    return any(str(node.target).startswith("nbv.") for node in program.graph.nodes)
+def _nodes(program: ExportedProgram) -> Iterator[torch.fx.Node]:
+    """All nodes, also those of graphs within it, as that of a part without autocast."""
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            yield from module.graph.nodes

@@ -4,6 +4,7 @@ from types import ModuleType
 
 import wrapt
 
+import vision.ops.residuals.native  # noqa: F401 - registers its operator, which programs of torch.export may hold
 from vision.ops.match.attention import match_attention
 from vision.ops.merge import merge_attentions
 from vision.ops.neighborhood.fused import na1d, na2d, na3d

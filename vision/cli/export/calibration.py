@@ -33,7 +33,7 @@ def add_int8(parser: argparse.ArgumentParser) -> None:
 
 
 def calibration_images(command: argparse.Namespace, format: str) -> list[str]:
-    """The files of --calibrate, no more than are read; none without --int8.
+    """All files of --calibrate; none without --int8.
 
     Raises:
         UsageError: one of the options without the other, a format that knows no such thing, or no images.
@@ -48,13 +48,11 @@ def calibration_images(command: argparse.Namespace, format: str) -> list[str]:
         raise UsageError("--int8 needs images like those that will be judged; name some with --calibrate")
     from vision.images import IMAGE_SUFFIXES
 
-    paths = PathFinder(IMAGE_SUFFIXES).expand(command.calibrate)
-    count = min(len(paths), MOST_IMAGES)
-    return [paths[i * len(paths) // count] for i in range(count)]
+    return PathFinder(IMAGE_SUFFIXES).expand(command.calibrate)
 
 
 def write_int8(exportable: Exportable, output: Path, paths: list[str]) -> None:
-    """Write a model in 8 bits; images that cannot be read are skipped with a line.
+    """Write a model in 8 bits, by at most `MOST_IMAGES` images; those that cannot be read are skipped with a line.
 
     Raises:
         UsageError: the model has no such form, or no image can be read.
@@ -66,9 +64,11 @@ def write_int8(exportable: Exportable, output: Path, paths: list[str]) -> None:
 
     if exportable.int8 is None:
         raise UsageError(f"{exportable.metadata.get('model', 'this model')} has no form in 8 bits; leave out --int8")
+    count = min(len(paths), MOST_IMAGES)
+    spread = [paths[i * len(paths) // count] for i in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         path = write_onnx(exportable, Path(folder, "float.onnx"))
-        quantize(path, output, exportable.int8, _read(paths))
+        quantize(path, output, exportable.int8, _read(spread))
 
 
 def _read(paths: list[str]) -> Iterator[np.ndarray]:

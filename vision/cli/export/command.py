@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,11 +86,11 @@ def run(command: argparse.Namespace) -> int:
     task: Task = command.exporter
     output = _output(command)
     format = command.format = _format(output, command.format)
-    inputs = [name for name in [command.checkpoint] if name is not None]
+    images = calibration_images(command, format)
+    inputs = [*images, *([] if command.checkpoint is None else [command.checkpoint])]
     require_free(str(output), "OUT", inputs, command.overwrite)
     if command.dynamic and task.dynamic is None:
         raise UsageError(f"{command.task} models are exported for one size; leave out --dynamic, and name it by --size")
-    images = calibration_images(command, format)
     with usage_errors(), _missing_packages():
         _require_packages(format, "--check" if command.check else "--int8" if command.int8 else None)
         command.format = format
@@ -140,8 +141,11 @@ def _output(command: argparse.Namespace) -> Path:
         found = "none" if not names else f"{names[0]!r} and {names[1]!r}"
         raise UsageError(f"expected one file to write, as -o FILE names it, got {found}")
     output = Path(names[0])
-    if not output.parent.is_dir() or output.is_dir():
-        raise UsageError(f"{names[0]!r} cannot be written; expected the name of a file in a folder that exists")
+    folder = Path(os.path.realpath(output)).parent
+    if not output.parent.is_dir() or not os.access(folder, os.W_OK) or output.is_dir():
+        raise UsageError(
+            f"{names[0]!r} cannot be written; expected the name of a file in a folder that exists and may be written to"
+        )
     return output
 
 

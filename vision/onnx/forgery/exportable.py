@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
 from vision.models.forgery.network import ForgeryNetwork
 from vision.normalize import normalize_imagenet
@@ -29,6 +30,7 @@ TOLERANCE = 4e-3
 OTHER_SIZES = ((64, 64), (188, 188), (512, 512))
 # Pixels of a side. Below the first the statistics have nothing to count, above the second memory is the limit.
 LEAST, MOST, MULTIPLE = 32, 2048, 4
+MOST_WINDOWS = 1024  # of a traced graph: torch wants to know a number
 _WINDOW = 256
 
 
@@ -74,6 +76,7 @@ def forgery_exportable(
         OUTPUTS,
         metadata or {},
         TOLERANCE,
+        dynamic_shapes=({0: Dim("windows", max=MOST_WINDOWS)},) if traced else None,
         other_sizes=() if traced else OTHER_SIZES,
         write_graph=None if traced else partial(_write, network),
         int8=Int8(("Conv", "Add", "Relu", "Clip"), _is_of_trunks, _middle),
