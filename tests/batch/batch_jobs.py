@@ -40,6 +40,8 @@ class Squares(Job):
     def load(self) -> Work:
         if self.options.get("no_model"):
             raise UsageError("no weights", code="no-weights")
+        if once := self.options.get("loads_once"):
+            Path(once).touch(exist_ok=False)
         if self.options.get("threads"):
             return _count_threads
 

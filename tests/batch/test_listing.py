@@ -127,23 +127,25 @@ def test_lines_start_at_the_lists_folder_or_at_the_current_one(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     text = "beside.png\r\n\nhere.png\ns3://bucket/a.png\n"
     (tmp_path / "lists" / "all.txt").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    expected = [str(tmp_path / "lists" / "beside.png"), "here.png", "s3://bucket/a.png"]
-    assert list(listed("lists/all.txt")) == expected
+    expected = [str(tmp_path / "lists" / "beside.png"), str(tmp_path / "here.png"), "s3://bucket/a.png"]
+    assert list(listed("lists/all.txt", str(tmp_path))) == expected
+    (tmp_path / "lists" / "beside.png").unlink()  # what is gone keeps its name, and with it its row
+    assert list(listed("lists/all.txt", str(tmp_path))) == expected
     (tmp_path / "lists" / "zeros.txt").write_bytes(b"beside.png\0here.png\0")
-    assert list(listed("lists/zeros.txt")) == expected[:2]
+    assert list(listed("lists/zeros.txt", str(tmp_path))) == expected[:2]
     (tmp_path / "lists" / "wide.txt").write_bytes(text.encode("utf-16"))
-    assert list(listed("lists/wide.txt")) == expected
+    assert list(listed("lists/wide.txt", str(tmp_path))) == expected
 
 
 def test_a_list_at_an_address(store: str) -> None:
     fsspec.filesystem("memory").pipe("/batch-test/list.txt", b"b.png\nmemory://other/c.png\n")
-    assert list(listed(f"{store}/list.txt")) == [f"{store}/b.png", "memory://other/c.png"]
+    assert list(listed(f"{store}/list.txt", "/")) == [f"{store}/b.png", "memory://other/c.png"]
 
 
 def test_an_empty_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "none.txt").touch()
     with pytest.raises(UsageError, match="is empty") as error:
-        list(listed(str(tmp_path / "none.txt")))
+        list(listed(str(tmp_path / "none.txt"), "/"))
     assert error.value.code == "bad-list"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from vision.batch.driver import Outcome, Settings, run_batch
+from vision.batch.driver import Outcome, Settings, _workers, run_batch
 from vision.batch.job import failed_row
 from vision.batch.state import held
 from vision.batch.table import Table, rows_table
@@ -104,6 +105,12 @@ def test_more_workers_than_there_is_room_for_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match="3 workers need 3 CPUs and 0 GPUs, and the cluster has 2"):
         run_batch(jobs.Squares(numbers), tmp_path / "out", Settings(head, workers=3))
+
+
+@pytest.mark.parametrize(("left", "count"), [(3, 3), (float("inf"), 8)])
+def test_there_are_no_more_workers_than_inputs(left: float, count: int) -> None:
+    cluster: Any = SimpleNamespace(cpus=8.0, gpus=0.0)
+    assert _workers(Settings(), cluster, left).count == count
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -63,6 +64,17 @@ def test_an_error_of_listing_comes_with_its_code(jobs: ModuleType, tmp_path: Pat
     assert text.startswith("no folder")
 
 
+def test_an_error_of_listing_that_nobody_expected_is_told_as_well(jobs: ModuleType, tmp_path: Path) -> None:
+    def items() -> Iterator[Any]:
+        raise RuntimeError("a store's own")
+        yield
+
+    job = jobs.Squares(tmp_path)
+    job.items = items
+    [(kind, _, (text, code, _))] = _listed(job, tmp_path, 1, 3)
+    assert (kind, text, code) == ("failed", "RuntimeError: a store's own", "usage")
+
+
 def test_keys_are_told_apart_by_all_their_parts() -> None:
     keys = KeySet()
     assert [keys.add(key) for key in (("a", "b"), ("a", "b"), ("ab", ""), ("a", "c"))] == [True, False, True, True]
@@ -70,4 +82,10 @@ def test_keys_are_told_apart_by_all_their_parts() -> None:
     assert len(keys) == 4
     assert (("d",) in keys, ("e",) in keys) == (True, False)
     assert not keys.add(("d",))
-    assert keys.add(("\udce9",))
+
+
+def test_a_key_is_known_again_as_the_table_has_it_and_a_file_by_its_address() -> None:
+    keys = KeySet()
+    assert keys.add(("/a/\udce9.png",))
+    assert ("/a/\\xe9.png",) in keys
+    assert ("file:///a/\udce9.png",) in keys

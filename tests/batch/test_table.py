@@ -55,10 +55,10 @@ def test_keys_and_counts_are_of_all_parts_and_of_those_before_a_pass(table: Tabl
 
 
 def test_rows_with_errors_are_taken_out_to_be_done_again(table: Table) -> None:
-    table.write(pa.concat_tables([_rows(table, "a"), _rows(table, "b", error="bad")]), 1, 0)
-    assert table.drop_failed() == [("b",)]
-    assert list(table.keys()) == [("a",)]
-    assert table.counts() == (1, 0)
+    table.write(pa.concat_tables([_rows(table, "a"), _rows(table, "b", "c", error="bad")]), 1, 0)
+    table.drop_failed([("a",), ("b",), ("d",)])
+    assert list(table.keys()) == [("a",), ("c",)]  # nobody would do "c" again: it is no input now
+    assert table.counts() == (2, 1)
 
 
 def test_what_a_killed_run_left_is_removed_and_what_others_made_is_not(table: Table) -> None:
@@ -127,6 +127,18 @@ def test_two_runs_do_not_write_into_one_folder(jobs: ModuleType, tmp_path: Path)
         assert state == tmp_path / "out" / STATE
 
 
+def test_a_disk_that_is_full_for_the_lock_is_told_with_the_name(
+    jobs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("socket.gethostname", full)  # of what is written, the last part
+    with pytest.raises(OSError, match="No space left") as error:
+        held(tmp_path, jobs.Squares(tmp_path)).__enter__()
+    assert error.value.filename == str(tmp_path / STATE / "lock")
+
+
 def test_a_run_with_other_options_is_refused(jobs: ModuleType, tmp_path: Path) -> None:
     with held(tmp_path / "out", jobs.Squares(tmp_path, fpr=None)):
         pass
@@ -136,6 +148,10 @@ def test_a_run_with_other_options_is_refused(jobs: ModuleType, tmp_path: Path) -
     ):
         pass
     assert (error.value.code, error.value.value) == ("other-options", "fpr")
+    other = jobs.Squares(tmp_path, fpr=0.05)
+    other.name = "cubes"
+    with pytest.raises(UsageError, match="other options: task was 'squares' and is 'cubes'; expected"):
+        held(tmp_path / "out", other).__enter__()
 
 
 def test_a_folder_with_other_things_is_left_alone(jobs: ModuleType, tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def chunks(job: Job, folder: Path, number: int, size: int) -> Iterator[pa.Table]
         if waiting:
             yield row(CHUNK, waiting)
             count += 1
-    except (UsageError, OSError) as error:
-        yield row(FAILED, (str(error), getattr(error, "code", "usage"), getattr(error, "value", None)))
+    except Exception as error:  # Ray would drop it, and one that it tried again would fail as well
+        what = str(error) if isinstance(error, (UsageError, OSError)) else f"{type(error).__name__}: {error}"
+        yield row(FAILED, (what, getattr(error, "code", "usage"), getattr(error, "value", None)))
         return
     yield row(END, job.remarks)

@@ -138,9 +138,11 @@ def _started(ray: Any, state: Path, cpus: int | None) -> Cluster:
                 _temp_dir=folder,
                 _node_ip_address=_LOOPBACK,
             )
-        except Exception as error:
+        except BaseException as error:  # also an end that was asked for: what has begun is nobody's otherwise
             _record(state, folder, [process for process in _children(me) if process.pid not in before])
             end_leftovers(state)
+            if not isinstance(error, Exception):
+                raise
             raise _no_cluster(None, error) from None
     _record(state, folder, [process for process in _children(me) if process.pid not in before])
     return Cluster(ray, None)

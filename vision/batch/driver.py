@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # A pass in which workers died is followed by another one, in which each input is worked on alone.
 _FRUITLESS = 3
-_LOOKED_AT = 10_000
+_LOOKED_AT, _MANY = 10_000, 256
 _BROKEN_IN_A_ROW = 16
 
 
@@ -93,15 +93,16 @@ def run_batch(
         table = Table(folder, job)
         table.begin()
         if settings.retry_errors:
-            table.drop_failed()
+            table.drop_failed(item.key for item in job.items())
         outcome = Outcome()
         outcome.earlier, outcome.failed = table.counts()
         writer = Writer(table, job)
-        if _is_done(job, writer):
+        left = _left(job, writer)
+        if not left:
             outcome.remarks = job.remarks
             return outcome
         with linked(job, folder, state, settings.address) as link:
-            workers = _workers(settings, link)
+            workers = _workers(settings, link, left)
             run = _Run(job, folder, settings, link, workers, writer, outcome, on_rows)
             try:
                 run.go()
@@ -110,9 +111,14 @@ def run_batch(
         return outcome
 
 
-def _is_done(job: Job, writer: Writer) -> bool:
-    """Whether all inputs of a list that is not long have a row: there is no need of a cluster."""
-    return all(place < _LOOKED_AT and writer.has(item.key) for place, item in enumerate(job.items()))
+def _left(job: Job, writer: Writer) -> float:
+    """How many inputs have no row; infinity for a list that is long. Where there are none, no cluster is needed."""
+    left = 0
+    for place, item in enumerate(job.items()):
+        if place == _LOOKED_AT or left == _MANY:
+            return math.inf
+        left += not writer.has(item.key)
+    return left
 
 
 class _Run:
@@ -210,8 +216,8 @@ class _Run:
         raise UsageError(text, code=code, value=value)
 
 
-def _workers(settings: Settings, cluster: Link) -> Workers:
-    """As many workers as there is room for, unless it was said how many."""
+def _workers(settings: Settings, cluster: Link, left: float) -> Workers:
+    """As many workers as there is room for, unless it was said how many, and none that would have no input."""
     from vision.batch.plan import Workers
 
     gpus = (1.0 if cluster.gpus >= 1 else 0.0) if settings.gpus is None else settings.gpus
@@ -233,4 +239,4 @@ def _workers(settings: Settings, cluster: Link) -> Workers:
             code="out-of-range",
             value=count,
         )
-    return Workers(int(count), cpus, gpus)
+    return Workers(int(min(count, left)), cpus, gpus)

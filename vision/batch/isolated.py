@@ -22,20 +22,22 @@ _problem: Exception | None = None
 def isolated(job: Job) -> Work:
     """The work of a job, whose model is in another process; a new one takes its place when it dies.
 
+    Where the model cannot be loaded once more, the work raises that: it is not the fault of the next input.
+
     Raises:
         UsageError: the model cannot be loaded.
     """
-    pool = _pool(job)
-    pool.submit(_ready).result()
+    pool: ProcessPoolExecutor | None = _loaded(job)
 
     def work(items: Iterable[Item]) -> Iterator[Record]:
         nonlocal pool
         for item in items:
+            pool = pool or _loaded(job)
             try:
                 yield pool.submit(_one, item).result()
             except BrokenProcessPool:
                 pool.shutdown(wait=False)
-                pool = _pool(job)
+                pool = None
                 text = f"the process that worked on this {job.noun} died of it, twice; look at it, and at the memory"
                 yield failed_row(job, item.key, Notice(text, WORKER_DIED))
             except Exception as error:
@@ -45,10 +47,16 @@ def isolated(job: Job) -> Work:
     return work
 
 
-def _pool(job: Job) -> ProcessPoolExecutor:
+def _loaded(job: Job) -> ProcessPoolExecutor:
     # A copy of this process would have the threads' locks, but not the threads.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, context, _begin, (pickle.dumps(job), os.getpid()))
+    pool = ProcessPoolExecutor(1, context, _begin, (pickle.dumps(job), os.getpid()))
+    try:
+        pool.submit(_ready).result()
+    except Exception:
+        pool.shutdown(wait=False)
+        raise
+    return pool
 
 
 def _begin(job: bytes, parent: int) -> None:

@@ -6,6 +6,8 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable
 
+from vision.files import readable
+
 _CACHE_KB = 64 << 10
 
 
@@ -46,5 +48,7 @@ class KeySet:
 
 
 def _digest(key: tuple[str, ...]) -> bytes:
-    # No path has a zero byte: joined by it, the parts cannot be taken for others.
-    return hashlib.blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    # As the table has it, which holds UTF-8 alone; a file is the same by its path and by its address. No path has a
+    # zero byte: joined by it, the parts cannot be taken for others.
+    parts = (readable(part).removeprefix("file://") for part in key)
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()

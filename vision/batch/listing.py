@@ -70,8 +70,12 @@ def files_at(address: str, suffixes: Iterable[str]) -> Iterator[Place]:
         raise store_error(address, error) from None
 
 
-def listed(argument: str) -> Iterator[str]:
-    """What the lines of a list name: addresses and paths, which start at the list's folder, or at the current one.
+def listed(argument: str, current: str) -> Iterator[str]:
+    """What the lines of a list name: addresses, and absolute paths.
+
+    Args:
+        argument: path or address of the list.
+        current: folder that the user is in: names start there that are there and not in the list's folder.
 
     Raises:
         UsageError: it cannot be read.
@@ -83,7 +87,9 @@ def listed(argument: str) -> Iterator[str]:
     folder = os.path.dirname(os.path.abspath(argument))
     for line in _lines_of(argument):
         beside = os.path.join(folder, line)
-        yield line if is_address(line) or not os.path.lexists(beside) else beside
+        here = os.path.join(current, line)
+        is_here = os.path.lexists(here) and not os.path.lexists(beside)
+        yield line if is_address(line) else here if is_here else beside
 
 
 def _below(store: object, path: str, endings: tuple[str, ...]) -> Iterator[str]:

@@ -63,6 +63,20 @@ def is_address(text: str) -> bool:
     return "://" in text and not os.path.lexists(text)
 
 
+def absolute(name: str, folder: str = "") -> str:
+    """A path, or the address of a file of this machine, that means the same in every process; other addresses stay.
+
+    Args:
+        name: path or address.
+        folder: where relative ones start; the current folder if empty.
+    """
+    if not is_address(name):
+        return os.path.abspath(os.path.join(folder, name))
+    if not name.startswith("file://"):
+        return name
+    return f"file://{os.path.abspath(os.path.join(folder, name.removeprefix('file://')))}"
+
+
 def is_of_this_process(text: str) -> bool:
     """Whether an address names what is in this process's memory alone."""
     return text.startswith(f"{_OF_THIS_PROCESS}://")

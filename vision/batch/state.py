@@ -7,12 +7,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from vision.batch.job import Job
 from vision.errors import UsageError
-from vision.files import write_text
+from vision.files import naming, write_text
 
 STATE = "_state"
 _LOCK, _RUN = "lock", "run.json"
@@ -32,7 +33,7 @@ def held(folder: Path, job: Job) -> Iterator[Path]:
     try:
         _check_ours(folder)
         state.mkdir(parents=True, exist_ok=True)
-        file = open(state / _LOCK, "a+b")  # noqa: SIM115 (closed below)
+        file = open(state / _LOCK, "a+b", buffering=0)  # noqa: SIM115 (closed below)
     except OSError as error:
         raise UsageError(
             f"folder {str(folder)!r} cannot be written ({error.strerror}); choose a writable folder",
@@ -40,12 +41,13 @@ def held(folder: Path, job: Job) -> Iterator[Path]:
             value=str(folder),
         ) from None
     with file:
-        _lock(file, folder)
+        with naming(state / _LOCK):
+            _lock(file, folder)
         _check_options(state / _RUN, folder, job)
         yield state
 
 
-def _lock(file: BinaryIO, folder: Path) -> None:
+def _lock(file: FileIO, folder: Path) -> None:
     """The system's lock on a file: it ends with the process, however that ends."""
     try:
         import fcntl
@@ -63,7 +65,6 @@ def _lock(file: BinaryIO, folder: Path) -> None:
         ) from None
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-    file.flush()
 
 
 def _check_ours(folder: Path) -> None:
@@ -89,6 +90,8 @@ def _check_options(path: Path, folder: Path, job: Job) -> None:
         write_text(path, json.dumps(wanted, indent=1) + "\n")
         return
     differing = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+    if "task" in differing:
+        differing = ["task"]
     if differing:
         told = ", ".join(f"{name} was {found.get(name)!r} and is {wanted.get(name)!r}" for name in differing[:4])
         raise UsageError(

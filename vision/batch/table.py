@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vision.batch.job import ERROR, Job, Record
+from vision.batch.keys import KeySet
 from vision.errors import UsageError
 from vision.files import readable_record, replacing_path, write_text
 
@@ -70,7 +71,7 @@ class Table:
         for part in self.parts(before):
             with self._opened(part) as file:
                 for batch in file.iter_batches(columns=list(self.key)):
-                    yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+                    yield from self._keys_of(batch)
 
     def counts(self) -> tuple[int, int]:
         """Rows, and those of them with an error; from the footers of the files alone."""
@@ -82,22 +83,30 @@ class Table:
                 failed += sum(_filled(file, group, place) for group in range(file.metadata.num_row_groups))
         return rows, failed
 
-    def drop_failed(self) -> list[tuple[str, ...]]:
-        """Take out the rows that have an error, so that their inputs are done again.
+    def drop_failed(self, inputs: Iterable[tuple[str, ...]]) -> None:
+        """Take out the rows of inputs that have an error, so that these are done again.
 
-        Returns:
-            Their keys.
+        Args:
+            inputs: keys; rows of others stay, since nothing would come in their place.
         """
-        dropped: list[tuple[str, ...]] = []
+        failed, again = KeySet(), KeySet()
+        for part in self.parts():
+            with self._opened(part) as file:
+                for batch in file.iter_batches(columns=[*self.key, ERROR]):
+                    failed.update(self._keys_of(batch.filter(batch[ERROR].is_valid())))
+        if len(failed):
+            again.update(key for key in inputs if key in failed)
+        if not len(again):
+            return
         for part in self.parts():
             with self._opened(part) as file:
                 table = file.read()
-            is_good = table[ERROR].is_null()
-            bad = table.filter(pa.compute.invert(is_good))
-            if bad.num_rows:
-                dropped += zip(*(bad[name].to_pylist() for name in self.key), strict=True)
-                self._replace(part, table.filter(is_good))
-        return dropped
+            is_again = [key in again for key in self._keys_of(table)]
+            if any(is_again):
+                self._replace(part, table.filter(pa.array([not value for value in is_again])))
+
+    def _keys_of(self, rows: pa.Table | pa.RecordBatch) -> Iterator[tuple[str, ...]]:
+        return zip(*(rows[name].to_pylist() for name in self.key), strict=True)
 
     def write(self, table: pa.Table, number: int, place: int) -> None:
         """Write a file; when this returns, it outlives a power cut."""

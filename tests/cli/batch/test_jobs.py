@@ -92,6 +92,15 @@ def test_what_is_gone_has_a_row_that_names_its_address_alone(photos: Path, check
     assert rows[0]["declared"] == "none"
 
 
+def test_what_cannot_be_listed_does_not_keep_the_rest_of_a_list_from_being_done(
+    photos: Path, checkpoint: Path, store: str
+) -> None:
+    lines = ["foo://x/folder", f"{store}/gone", "foo://x/a.png", f"file://{photos}/nowhere/../a.png", "b.jpg"]
+    rows = rows_of(job_of(command_of("forgery", tmp_list(photos, lines), "--checkpoint", checkpoint)))
+    assert [row["path"] for row in rows] == [*lines[:3], f"file://{photos}/a.png", str(photos / "b.jpg")]
+    assert [row["error_code"] for row in rows] == ["bad-address", "unreadable-file", "bad-address", None, None]
+
+
 def tmp_list(folder: Path, lines: Sequence[str]) -> Path:
     """A list in a folder."""
     path = folder / "list.txt"
@@ -106,6 +115,20 @@ def test_paths_are_absolute_so_that_they_mean_the_same_everywhere(
     job = job_of(command_of("forgery", "a.png", "sub", "--checkpoint", checkpoint))
     monkeypatch.chdir("/")
     assert [item.key for item in job.items()] == [(str(photos / "a.png"),), (str(photos / "sub" / "a.webp"),)]
+
+
+def test_lists_and_pairs_start_where_the_user_is_also_when_listed_elsewhere(
+    photos: Path, pairs: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pairs / "lists").mkdir()
+    (pairs / "lists" / "all.txt").write_text("a.png\nfile://sub\n")
+    monkeypatch.chdir(photos)
+    job = job_of(command_of("forgery", pairs / "lists" / "all.txt", "--checkpoint", checkpoint))
+    monkeypatch.chdir(pairs)
+    matching = job_of(command_of("stereo", "left", "right"))
+    monkeypatch.chdir("/")
+    assert [item.key[0] for item in job.items()] == [f"{photos}/a.png", f"file://{photos}/sub/a.webp"]
+    assert [item.key[0] for item in matching.items()] == [f"{pairs}/left/{number}.png" for number in range(2)]
 
 
 def test_a_list_on_standard_input_travels_with_the_job(
@@ -168,7 +191,14 @@ def test_a_list_of_pairs_is_one_of_both_places(pairs: Path, store: str, is_there
     assert job.key == ("path", "right")
     keys = [item.key for item in job.items()]
     assert keys[:2] == [(f"{start}/left/0.png", f"{start}/right/{number}.png") for number in range(2)]
+    assert keys[2] == ("", f"{start}/right/1.png")
     assert [item.content.error is None for item in job.items()] == [True, True, False]
+
+
+def test_a_list_of_pairs_at_an_address_is_named_by_it(store: str) -> None:
+    fsspec.filesystem("memory").pipe("/batch-jobs/none.csv", b"left,right\n")
+    with pytest.raises(UsageError, match=r"^memory://batch-jobs/none\.csv: lists no pair"):
+        job_of(command_of("stereo", f"{store}/none.csv"))
 
 
 def test_a_clip_is_one_row_with_the_lines_of_its_frames(

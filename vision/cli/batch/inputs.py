@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from vision.batch.listing import LIST_SUFFIXES, check_address, files_at, is_list, listed
-from vision.batch.places import Place, is_address, is_of_this_process
+from vision.batch.places import Place, absolute, is_address, is_of_this_process
 from vision.cli.paths import PathFinder
 from vision.errors import UsageError
 from vision.lists import read_paths_from_stdin
@@ -30,6 +30,7 @@ class Inputs:
 
     def __init__(self, arguments: Sequence[str], suffixes: Sequence[str]) -> None:
         self.suffixes = tuple(suffixes)
+        self._current = os.getcwd()  # the process that lists may be in another folder
         self.arguments = [_absolute(argument) for argument in arguments]
         self._stdin = b""
         for argument in self.arguments:
@@ -70,23 +71,27 @@ class Inputs:
             names = zlib.decompress(self._stdin).decode("utf-8", "surrogateescape").split("\0")
             yield from self._named(iter(names), finder)
         elif is_list(argument):
-            yield from self._named(listed(argument), finder)
+            yield from self._named(listed(argument, self._current), finder)
         elif is_address(argument):
             yield from files_at(argument, self.suffixes)
         else:
             yield from map(Place, finder.files_of(argument))
 
     def _named(self, names: Iterator[str], finder: PathFinder) -> Iterator[Place]:
-        """What a list names; what is not there gets a row that says so."""
+        """What a list names; what is not there, or cannot be listed, gets a row that says so."""
         for name in names:
-            if is_address(name):
-                yield from [Place(name)] if name.lower().endswith(self.suffixes) else files_at(name, self.suffixes)
-            else:
-                yield from map(Place, finder.inside(_absolute(name)))
+            name = absolute(name, self._current)
+            if not is_address(name):
+                yield from map(Place, finder.inside(name))
+                continue
+            try:
+                if name.lower().endswith(self.suffixes) and not is_of_this_process(name):
+                    yield Place(name)
+                else:
+                    yield from files_at(name, self.suffixes)
+            except UsageError:
+                yield Place(name)
 
 
 def _absolute(name: str) -> str:
-    """A path that means the same in every process; `file://` is a path."""
-    if name == STDIN or is_address(name):
-        return name
-    return os.path.abspath(name)
+    return name if name == STDIN else absolute(name)

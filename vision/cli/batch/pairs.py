@@ -52,9 +52,9 @@ def pairs_at(inputs: Sequence[str], side_by_side: bool) -> tuple[list[PairPlaces
         pairs, problems = find_pairs([os.path.abspath(argument) for argument in inputs], side_by_side)
         return [
             PairPlaces(
-                Place(os.path.abspath(pair[0])),
-                None if pair.is_one_file else Place(os.path.abspath(pair[1])),
-                None if pair.calib is None else Place(os.path.abspath(pair.calib)),
+                _here(pair[0]),
+                None if pair.is_one_file else _here(pair[1]),
+                None if pair.calib is None else _here(pair.calib),
                 pair.error,
             )
             for pair in pairs
@@ -98,7 +98,10 @@ def _from_csv(address: str) -> list[PairPlaces]:
     place = _place(address)
     try:
         with fetched(place, MAX_BYTES) as path:
-            lines = read_pair_list(path, keep_empty=True)
+            try:
+                lines = read_pair_list(path, keep_empty=True)
+            except UsageError as error:
+                raise UsageError(str(error).replace(path, address), code=error.code, value=address) from None
     except FetchError as error:
         raise UsageError(f"{address}: {error}", code=error.code, value=address) from None
     folder = posixpath.dirname(address)
@@ -119,8 +122,12 @@ def _join(folder: str, name: str) -> str:
 
 def _place(name: str) -> Place:
     if not is_address(name):
-        return Place(os.path.abspath(name))
+        return _here(name)
     if is_of_this_process(name):
         store, path = store_of(name)
         return Place(name, store.cat_file(path) if store.exists(path) else None)
     return Place(name)
+
+
+def _here(name: str) -> Place:
+    return Place(name and os.path.abspath(name))  # a list may leave a name out

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 
 from vision.batch.job import PATH, Item, Job, Record, Work
-from vision.batch.places import Place, is_of_this_process
+from vision.batch.places import Place, absolute, is_of_this_process
 from vision.cli.batch.fields import COUNT, NUMBER, TEXTS, allow_as_asked, schema_of, worked
 from vision.cli.batch.pairs import PairPlaces, pairs_at
 from vision.cli.stereo.files import Written
@@ -49,6 +49,7 @@ class StereoJob(Job):
 
     def __init__(self, command: argparse.Namespace, options: Record) -> None:
         self.options = options
+        command.inputs = [absolute(argument) for argument in command.inputs]  # pairs are listed in another folder, too
         self._command = command
         pairs, self._remarks = pairs_at(command.inputs, command.side_by_side)
         # Read here: its files need not be on the machines of the workers.
