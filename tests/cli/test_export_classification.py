@@ -51,6 +51,8 @@ def test_one_file_takes_images_of_any_number_and_size(
     assert "any size with sides from 224 to 4096" in out
     assert [line.split(" at ")[-1] for line in out.splitlines()[1:]] == ["224 x 224", "256 x 224", "269 x 234"]
     session = onnxruntime.InferenceSession(path)
+    assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
+    assert session.get_outputs()[0].shape[0] == "batch"
     for shape in ((1, 3, 224, 301), (3, 3, 250, 224)):
         images = torch.randn(shape)
         (found,) = session.run(["logits"], {"images": images.numpy()})

@@ -62,6 +62,8 @@ def test_a_graph_takes_any_memory(
     assert ("sides from 64 to 4096, multiples of 32" if dynamic else "64 x 96 (height x width)") in found
     assert found.count("onnxruntime differs from PyTorch by at most") == (3 if dynamic else 1)
     session = onnxruntime.InferenceSession(path)
+    sides = ["32*height_32", "32*width_32"] if dynamic else [64, 96]
+    assert [entry.shape for entry in session.get_inputs()] == [[1, 3, *sides], ["rows", 16]]
     random = np.random.default_rng(0)
     for rows, size in ((0, (64, 96)), (1, (64, 96)), (30, (128, 64) if dynamic else (64, 96))):
         image = random.uniform(0, 255, (1, 3, *size)).astype(np.float32)

@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 import vision.ops  # noqa: F401 - registers the operators
 from vision.files import replacing_group, write_bytes
 from vision.onnx.attention import tiled_attention
+from vision.onnx.axes import name_axes
 from vision.onnx.dynamic import translation_table
 from vision.onnx.folding import fold
 
@@ -52,7 +53,8 @@ def export(
         input_names: names of the graph's inputs.
         output_names: names of the graph's outputs.
         dynamic_shapes: as for `torch.export.export`. Where sides of the grid under the attention are fixed, its tables
-            are constants; where they are not, the graph computes them.
+            are constants; where they are not, the graph computes them. The graph's axes are called as each `Dim` is,
+            if this is a tuple that has a dict of them, or None, per input.
         opset_version: ONNX operator set, torch's choice if None.
         rewrite: search the graph for what onnxscript can rewrite, which takes minutes for thousands of nodes; False
             folds constants only.
@@ -91,6 +93,7 @@ def export(
     assert onnx_program is not None
     if not rewrite:
         fold(onnx_program.model)
+    name_axes(onnx_program.model, dynamic_shapes)
     onnx_program.model.metadata_props.update(metadata or {})
     # The file names the one that holds its weights, so that both get their names before they move.
     with replacing_group(path) as temporary:

@@ -76,7 +76,7 @@ def forgery_exportable(
         OUTPUTS,
         metadata or {},
         TOLERANCE,
-        dynamic_shapes=({0: Dim("windows", max=MOST_WINDOWS)},) if traced else None,
+        dynamic_shapes=({0: Dim("batch", max=MOST_WINDOWS)},) if traced else None,
         other_sizes=() if traced else OTHER_SIZES,
         write_graph=None if traced else partial(_write, network),
         int8=Int8(("Conv", "Add", "Relu", "Clip"), _is_of_trunks, _middle),
