@@ -1,4 +1,4 @@
-"""What no program can be faster than: useful FLOP at the rate of a large matrix product."""
+"""What a row of a benchmark is held against: its useful FLOP at the rate of a large matrix product."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vision.analysis.speed import gemm_rate
 
 
 def bound_ms(run: Callable[[], object]) -> float:
-    """Milliseconds that the matrix products, convolutions and attention of a float32 call take at the least.
+    """Milliseconds of the matrix products, convolutions and attention of a float32 call at the rate of torch's product.
 
     The rate is measured now, with torch's threads: machines change their pace.
     """

@@ -60,8 +60,8 @@ INTRODUCTION = """\
 `make bench` writes this page. Each script of `benchmarks/` measures us and its peers side by side in one run; less is
 better everywhere, and the axis of a plot is logarithmic where its figures lie far apart. A ratio is the peer's time
 over ours. The bound of a row is its useful FLOP over the rate of a large matrix product on the same machine in the same
-minute, and its share of our time; what starts processes or moves memory has none. [Performance](performance.md) says
-what the figures mean."""
+minute, and its share of our time; a peer whose products are faster than torch's may pass it, and what starts processes
+or moves memory has none. [Performance](performance.md) says what the figures mean."""
 PACKAGES = ("torch", "timm", "natten", "opencv-python", "onnxruntime", "numpy")
 _HOUR = 3600
 

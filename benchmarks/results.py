@@ -54,7 +54,7 @@ class Results:
             case: its name.
             ours: our figure.
             peers: theirs, by name.
-            bound: what no program can be better than.
+            bound: the useful FLOP at the rate of a large matrix product.
             unit: of all figures of the group.
         """
         row = [("ours", OURS, ours), *((name, PEER, value) for name, value in peers.items())]
