@@ -86,6 +86,7 @@ def test_modules_in_onnxruntime(kind: type[nn.Module], shape: tuple[int, ...], o
         dynamic_shapes=({0: torch.export.Dim("batch")},),
     )
     assert module.training and [file.name for file in tmp_path.iterdir()] == ["attention.onnx"]
+    assert __file__.rpartition("/tests/")[0].encode() not in path.read_bytes()  # nothing tells where it was made
     session = onnxruntime.InferenceSession(path)
     for batch in (1, 3):
         x = torch.randn(batch, *shape, 16)

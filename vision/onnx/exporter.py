@@ -91,6 +91,7 @@ def export(
         custom_translation_table=translations,
     )
     assert onnx_program is not None
+    _remove_notes(onnx_program.model)
     if not rewrite:
         fold(onnx_program.model)
     name_axes(onnx_program.model, dynamic_shapes)
@@ -131,6 +132,14 @@ def capture(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], 
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def _remove_notes(model: Any) -> None:
+    """Notes on where in the source a node comes from are longer than the nodes, and hold paths of this machine."""
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        for value in node.outputs:
+            value.metadata_props.clear()
 
 
 def _has_open_sides(node: torch.fx.Node) -> bool:

@@ -12,17 +12,12 @@ _MAX_FOLDED = 1 << 14
 def fold(model: Any) -> None:
     """Fold constants and remove what is doubled or left over, in place.
 
-    What is left out are onnxscript's rewriting rules, whose search grows with the square of the graph. Notes on where
-    in the source a node comes from are removed: they are longer than the nodes, and hold paths of this machine.
+    What is left out are onnxscript's rewriting rules, whose search grows with the square of the graph.
 
     Args:
         model: `torch.onnx.ONNXProgram.model`.
     """
     passes = importlib.import_module("onnx_ir.passes.common")
-    for node in model.graph:
-        node.metadata_props.clear()
-        for value in node.outputs:
-            value.metadata_props.clear()
     importlib.import_module("onnxscript.optimizer").fold_constants(model, output_size_limit=_MAX_FOLDED)
     for step in (
         passes.RemoveUnusedNodesPass(),
